@@ -1,0 +1,497 @@
+//! The pull core: open → read → parse → yield → back off. The only loop of a connection.
+//!
+//! It does whatever is needed until there is an item: on a thread of its own (`worker`), or on the caller's
+//! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, at, bounded, never, select};
+use log::{debug, log_enabled, trace, warn};
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::handle::{End, Shared, State};
+use crate::http::{Answer, Chunk, Failure, HeaderMap, HeaderValue, Network, Outcome, Outgoing, Response};
+use crate::parser::{Frame, Parser};
+use crate::request::{Attempt, Opened, Plan, check_last_event_id, insert_header};
+use crate::retry::Backoff;
+use crate::stop::{Lap, deadline};
+use crate::transport::dns::Pending;
+
+/// What one read of the body asks for.
+const BUFFER: usize = 8 * 1024;
+/// The longest Last-Event-ID that is sent, in bytes: servers refuse large heads.
+const MOST_LAST_EVENT_ID: usize = 1024;
+
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+    plan: Plan,
+    network: Network,
+    /// The helper thread that opens for a caller with a deadline gets this stack, in bytes.
+    stack_size: usize,
+    parser: Parser,
+    backoff: Backoff,
+    pending: Arc<Pending>,
+    lap: Arc<Lap>,
+    stage: Stage,
+    attempts: u32,
+    last_error: Option<Error>,
+    /// A 401 was answered with a fresh token, and nothing else has come since.
+    renewed: bool,
+    /// A last event id that cannot be sent was reported.
+    warned: bool,
+}
+
+enum Stage {
+    /// Nothing is under way.
+    Idle,
+    /// A helper thread opens, because the caller has a deadline.
+    Opening(Receiver<Outcome>),
+    Open(Stream),
+    /// Without an instant, for ever.
+    Waiting(Option<Instant>),
+    Over,
+}
+
+struct Stream {
+    response: Response,
+    buffer: Vec<u8>,
+    /// The bytes `start..end` of the buffer are received and not parsed.
+    start: usize,
+    end: usize,
+}
+
+/// What a call of [`Connection::next`] came to.
+pub(crate) enum Item {
+    Event(Event),
+    End(End),
+    /// The caller's time is over.
+    Tick,
+}
+
+/// Why the loop must leave: an item for the caller.
+type Step = Result<(), Item>;
+
+impl Connection {
+    pub(crate) fn new(shared: Arc<Shared>, mut plan: Plan, network: Network, stack_size: usize) -> Self {
+        let backoff = Backoff::new(plan.policy.clone());
+        let parser = std::mem::take(&mut plan.parser);
+        let lap = shared.stop.current_lap();
+        Self {
+            shared,
+            plan,
+            network,
+            stack_size,
+            parser,
+            backoff,
+            pending: Arc::default(),
+            lap,
+            stage: Stage::Idle,
+            attempts: 0,
+            last_error: None,
+            renewed: false,
+            warned: false,
+        }
+    }
+
+    /// Returns the next event, or the end; with `tick`, waits no longer than that.
+    pub(crate) fn next(&mut self, tick: Option<Instant>) -> Item {
+        loop {
+            let step = match &self.stage {
+                Stage::Over => return Item::End(self.shared.end().unwrap_or(End::Stopped)),
+                _ if self.lap.is_cut() => self.cut(),
+                Stage::Idle => self.open(tick),
+                Stage::Opening(_) => self.await_opening(tick),
+                Stage::Open(_) => self.read(tick),
+                Stage::Waiting(until) => self.wait(*until, tick),
+            };
+            if let Err(item) = step {
+                return item;
+            }
+        }
+    }
+
+    /// A stop ends everything; a reconnect drops what there is and begins anew.
+    fn cut(&mut self) -> Step {
+        if self.shared.stop.is_stopped() {
+            return self.finish(End::Stopped);
+        }
+        debug!("sse {}: reconnecting, as asked", self.shared.id);
+        self.backoff.reset();
+        self.last_error = None;
+        self.stage = Stage::Idle;
+        self.open_lap()
+    }
+
+    fn open_lap(&mut self) -> Step {
+        match self.shared.stop.next_lap() {
+            Ok(lap) => {
+                self.lap = lap;
+                Ok(())
+            }
+            Err(_) => self.finish(End::Stopped),
+        }
+    }
+
+    fn open(&mut self, tick: Option<Instant>) -> Step {
+        self.parser.reset();
+        self.attempts = self.attempts.saturating_add(1);
+        self.shared.update(|life| {
+            life.state = State::Connecting;
+            life.attempts += 1;
+            life.retry_at = None;
+            life.failures = self.backoff.failures();
+        });
+        debug!("sse {}: attempt {}", self.shared.id, self.attempts);
+        let outgoing = match self.prepare() {
+            Ok(outgoing) => outgoing,
+            Err(error) => return self.failed(error),
+        };
+        if tick.is_none() {
+            let outcome = outgoing.open();
+            return self.opened(outcome);
+        }
+        // The caller may have to leave before this is through: it goes on meanwhile.
+        let (sender, outcome) = bounded(1);
+        let helper = thread::Builder::new().name(format!("sse-open-{}", self.shared.id)).stack_size(self.stack_size);
+        match helper.spawn(move || sender.send(outgoing.open())) {
+            Ok(_) => self.stage = Stage::Opening(outcome),
+            Err(error) => return self.failed(Error::io(error)),
+        }
+        Ok(())
+    }
+
+    fn await_opening(&mut self, tick: Option<Instant>) -> Step {
+        let Stage::Opening(outcome) = &self.stage else { return Ok(()) };
+        let tick = tick.map_or_else(never, at);
+        let outcome = select! {
+            recv(outcome) -> outcome => outcome,
+            recv(self.lap.cut_signal()) -> _ => return Ok(()),
+            recv(tick) -> _ => return Err(Item::Tick),
+        };
+        self.stage = Stage::Idle;
+        match outcome {
+            Ok(outcome) => self.opened(outcome),
+            Err(_) => self.failed(Error::Panicked),
+        }
+    }
+
+    fn opened(&mut self, outcome: Outcome) -> Step {
+        if let Some(status) = outcome.status {
+            self.shared.update(|life| life.last_status = Some(status));
+        }
+        if outcome.status != Some(401) {
+            self.renewed = false;
+        }
+        let response = match outcome.result {
+            Ok(Answer::Stream(response)) => response,
+            Ok(Answer::NoContent) => return self.finish(End::NoContent),
+            Err(Failure::Cut) => return Ok(()),
+            Err(Failure::Error(error)) => return self.failed(error),
+        };
+        let now = Instant::now();
+        self.backoff.opened(now);
+        self.last_error = None;
+        self.shared.progress().last_byte = Some(now);
+        self.shared.update(|life| life.open());
+        let opened =
+            Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
+        let done = call(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
+        self.stage = Stage::Open(Stream { response, buffer: vec![0; BUFFER], start: 0, end: 0 });
+        done.or_else(|Panicked| self.panicked())
+    }
+
+    fn read(&mut self, tick: Option<Instant>) -> Step {
+        loop {
+            let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
+            let mut input = &stream.buffer[stream.start..stream.end];
+            let frame = self.parser.next_frame(&mut input);
+            stream.start = stream.end - input.len();
+            match frame {
+                Ok(Some(Frame::Event(event))) => return self.event(event),
+                Ok(Some(Frame::Comment(text))) => self.comment(&text)?,
+                Ok(Some(Frame::Retry(delay))) => self.backoff.server_asks(delay),
+                Ok(None) => break,
+                Err(error) if error.is_runaway() => return self.failed(error.into()),
+                Err(error) => self.skipped(error.into())?,
+            }
+            if self.lap.is_cut() {
+                return Ok(());
+            }
+        }
+        let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
+        let chunk = stream.response.read(&mut stream.buffer, tick);
+        match chunk {
+            Ok(Chunk::Bytes(amount)) => {
+                (stream.start, stream.end) = (0, amount);
+                self.received(amount);
+                Ok(())
+            }
+            Ok(Chunk::Tick) => Err(Item::Tick),
+            Ok(Chunk::End) => self.ended(),
+            Err(Failure::Cut) => Ok(()),
+            Err(Failure::Error(error)) => self.failed(error),
+        }
+    }
+
+    fn received(&mut self, amount: usize) {
+        trace!("sse {}: {amount} bytes", self.shared.id);
+        let mut progress = self.shared.progress();
+        progress.bytes = progress.bytes.saturating_add(amount as u64);
+        progress.last_byte = Some(Instant::now());
+    }
+
+    fn event(&mut self, event: Event) -> Step {
+        if log_enabled!(log::Level::Trace) {
+            trace!("sse {}: event of {} bytes", self.shared.id, event.data().len());
+        }
+        self.backoff.delivered();
+        let mut progress = self.shared.progress();
+        progress.events = progress.events.saturating_add(1);
+        remember(&mut progress.last_event_id, event.id());
+        drop(progress);
+        match call(&mut self.plan.callbacks.on_event, |on_event| on_event(&event)) {
+            Ok(()) => Err(Item::Event(event)),
+            Err(Panicked) => self.panicked(),
+        }
+    }
+
+    fn comment(&mut self, text: &str) -> Step {
+        let mut progress = self.shared.progress();
+        progress.comments = progress.comments.saturating_add(1);
+        drop(progress);
+        call(&mut self.plan.callbacks.on_comment, |on_comment| on_comment(text)).or_else(|Panicked| self.panicked())
+    }
+
+    /// An event was too large: it is gone, the stream goes on.
+    fn skipped(&mut self, error: Error) -> Step {
+        warn!("sse {}: skipped an event: {error}", self.shared.id);
+        let mut progress = self.shared.progress();
+        progress.oversized = progress.oversized.saturating_add(1);
+        drop(progress);
+        call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).or_else(|Panicked| self.panicked())
+    }
+
+    /// The response ended as its framing says.
+    fn ended(&mut self) -> Step {
+        self.close_stream();
+        if self.backoff.is_never() {
+            return self.finish(End::Complete);
+        }
+        match self.backoff.ended(Instant::now(), random()) {
+            Some(delay) => {
+                debug!("sse {}: the stream ended, next attempt in {delay:?}", self.shared.id);
+                self.wait_for(delay)
+            }
+            None => self.give_up(Error::Disconnected),
+        }
+    }
+
+    fn failed(&mut self, error: Error) -> Step {
+        self.close_stream();
+        if error.status() == Some(401) && self.plan.callbacks.before_connect.is_some() && !self.renewed {
+            return self.renew(error);
+        }
+        let delay = match self.is_worth_retrying(&error) {
+            Ok(true) => self.backoff.failed(Instant::now(), error.retry_after(), random()),
+            Ok(false) => None,
+            Err(Panicked) => return self.panicked(),
+        };
+        let Some(delay) = delay else { return self.give_up(error) };
+        warn!("sse {}: {error}; next attempt in {delay:?}", self.shared.id);
+        if call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).is_err() {
+            return self.give_up_silently(Error::Panicked);
+        }
+        self.last_error = Some(error);
+        self.wait_for(delay)
+    }
+
+    /// Tries once more at once: `before_connect` may have a fresh token.
+    fn renew(&mut self, error: Error) -> Step {
+        warn!("sse {}: {error}; next attempt at once, with what before_connect gives", self.shared.id);
+        self.renewed = true;
+        if call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).is_err() {
+            return self.give_up_silently(Error::Panicked);
+        }
+        self.last_error = Some(error);
+        self.stage = Stage::Idle;
+        self.open_lap()
+    }
+
+    fn is_worth_retrying(&mut self, error: &Error) -> Result<bool, Panicked> {
+        if self.backoff.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked) {
+            return Ok(false);
+        }
+        let mut verdict = error.is_transient();
+        call(&mut self.plan.callbacks.retry_when, |decide| verdict = decide(error))?;
+        Ok(verdict)
+    }
+
+    fn wait_for(&mut self, delay: Duration) -> Step {
+        let until = deadline(Instant::now(), delay);
+        self.shared.update(|life| {
+            life.state = State::Waiting;
+            life.retry_at = until;
+            life.failures = self.backoff.failures();
+        });
+        self.stage = Stage::Waiting(until);
+        Ok(())
+    }
+
+    fn wait(&mut self, until: Option<Instant>, tick: Option<Instant>) -> Step {
+        let tick_first = match (until, tick) {
+            (Some(until), Some(tick)) => tick < until,
+            (None, tick) => tick.is_some(),
+            (Some(_), None) => false,
+        };
+        if self.lap.sleep_until(if tick_first { tick } else { until }).is_err() {
+            return Ok(());
+        }
+        if tick_first {
+            return Err(Item::Tick);
+        }
+        self.stage = Stage::Idle;
+        self.open_lap()
+    }
+
+    fn give_up(&mut self, error: Error) -> Step {
+        warn!("sse {}: {error}; giving up", self.shared.id);
+        match call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)) {
+            Ok(()) => self.give_up_silently(error),
+            Err(Panicked) => self.give_up_silently(Error::Panicked),
+        }
+    }
+
+    fn give_up_silently(&mut self, error: Error) -> Step {
+        // A stop that came meanwhile wins.
+        if self.shared.stop.is_stopped() {
+            return self.finish(End::Stopped);
+        }
+        self.finish(End::Failed(error))
+    }
+
+    fn panicked(&mut self) -> Step {
+        self.close_stream();
+        self.give_up(Error::Panicked)
+    }
+
+    /// Closes the socket, and keeps the id of a last block without data.
+    fn close_stream(&mut self) {
+        self.stage = Stage::Idle;
+        remember(&mut self.shared.progress().last_event_id, self.parser.last_event_id());
+    }
+
+    /// Settles the end and frees the id, before anybody can see either.
+    fn finish(&mut self, end: End) -> Step {
+        self.stage = Stage::Over;
+        debug!("sse {}: closed, {}", self.shared.id, Reason(&end));
+        self.shared.update(|life| life.ended(end.clone()));
+        self.shared.release();
+        Err(Item::End(end))
+    }
+
+    /// Runs `on_close`, once the last item is on its way.
+    pub(crate) fn close(&mut self) {
+        self.stage = Stage::Over;
+        self.shared.release();
+        let end = self.shared.end().unwrap_or(End::Stopped);
+        self.shared.update(|life| {
+            life.ended(end.clone());
+            life.state = State::Closed;
+        });
+        let on_close = self.plan.callbacks.on_close.take();
+        if let Some(on_close) = on_close
+            && catch_unwind(AssertUnwindSafe(|| on_close(&end))).is_err()
+        {
+            warn!("sse {}: on_close panicked", self.shared.id);
+        }
+    }
+
+    /// Builds the attempt's request, and lets the user change it.
+    fn prepare(&mut self) -> Result<Outgoing, Error> {
+        let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
+        call(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
+            .map_err(|Panicked| Error::Panicked)?;
+        if let Some(error) = attempt.failure.take() {
+            return Err(Error::io(std::io::Error::other(error)));
+        }
+        let Attempt { headers: own, query, last_event_id, .. } = attempt;
+        if let Some(id) = last_event_id {
+            check_last_event_id(&id).map_err(Error::InvalidRequest)?;
+            self.parser = std::mem::take(&mut self.parser).with_last_event_id(&id);
+            remember(&mut self.shared.progress().last_event_id, Some(&id));
+        }
+        let mut headers = self.plan.headers.clone();
+        for (name, value) in &own {
+            insert_header(&mut headers, name, value).map_err(Error::InvalidRequest)?;
+        }
+        self.add_last_event_id(&mut headers);
+        Ok(Outgoing {
+            id: Arc::clone(&self.shared.id),
+            method: self.plan.method.clone(),
+            url: self.plan.url_with(&query).map_err(Error::InvalidRequest)?,
+            headers,
+            body: self.plan.body.clone(),
+            network: self.network.clone(),
+            limits: self.plan.limits,
+            pending: Arc::clone(&self.pending),
+            lap: Arc::clone(&self.lap),
+        })
+    }
+
+    /// HTML §9.2.4: sent as UTF-8, unless it is empty. One that a header cannot hold is left out.
+    fn add_last_event_id(&mut self, headers: &mut HeaderMap) {
+        let Some(id) = self.parser.last_event_id() else { return };
+        match HeaderValue::from_bytes(id.as_bytes()) {
+            Ok(value) if id.len() <= MOST_LAST_EVENT_ID => {
+                headers.insert("last-event-id", value);
+            }
+            _ if self.warned => {}
+            _ => {
+                self.warned = true;
+                warn!("sse {}: a last event id of {} bytes cannot be sent back", self.shared.id, id.len());
+            }
+        }
+    }
+}
+
+/// A callback of the user's panicked.
+struct Panicked;
+
+/// Calls a callback, if there is one, and contains its panic.
+fn call<F: ?Sized>(callback: &mut Option<Box<F>>, run: impl FnOnce(&mut F)) -> Result<(), Panicked> {
+    let Some(callback) = callback else { return Ok(()) };
+    catch_unwind(AssertUnwindSafe(|| run(callback))).map_err(|_| Panicked)
+}
+
+/// Keeps the memory of the id before: most have the same length.
+fn remember(last: &mut String, id: Option<&str>) {
+    let id = id.unwrap_or_default();
+    if last != id {
+        last.clear();
+        last.push_str(id);
+    }
+}
+
+/// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.
+fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish();
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+struct Reason<'a>(&'a End);
+
+impl std::fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            End::Stopped => f.write_str("stopped"),
+            End::NoContent => f.write_str("the server asked not to come back (204)"),
+            End::Complete => f.write_str("the response is complete"),
+            End::Failed(error) => write!(f, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What can go wrong, and how it is treated.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::parser::EventTooLarge;
+
+/// A failure of a connection, or of a call that starts one.
+///
+/// Cheap to clone. [`Error::is_transient`] says what is worth another attempt; a connection that
+/// retries does so by itself, and only the failure it gives up on reaches its consumer.
+///
+/// # Example: telling failures apart
+///
+/// ```
+/// use http_sse::Error;
+///
+/// fn exit_code(error: &Error) -> i32 {
+///     match error {
+///         Error::Status(_) => 4,
+///         Error::Tls(_) | Error::ClockNotSet(_) => 5,
+///         _ => 3,
+///     }
+/// }
+/// assert_eq!(exit_code(&Error::Disconnected), 3);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller passed something unusable; the text names it, but never a secret.
+    InvalidRequest(String),
+    /// A live connection of this client already has the id.
+    DuplicateId(String),
+    /// The operating system refused a thread.
+    Spawn(Arc<io::Error>),
+    /// The network or the operating system failed: look-up, connect, read or write.
+    Io(Arc<io::Error>),
+    /// TLS failed: an untrusted certificate, a wrong name, a broken handshake.
+    Tls(Arc<io::Error>),
+    /// The server's certificate is not valid yet or has expired: most often this machine's clock.
+    ClockNotSet(Arc<io::Error>),
+    /// A phase took longer than its limit.
+    Timeout(Timeout),
+    /// The response ended before it was complete, or without any event too often.
+    Disconnected,
+    /// The server answered with a status that is not 200.
+    Status(Arc<Status>),
+    /// The response is not `text/event-stream`; holds the Content-Type received.
+    ContentType(String),
+    /// The response is compressed though `identity` was asked for; holds the Content-Encoding received.
+    ContentEncoding(String),
+    /// A redirect cannot be followed; says why.
+    Redirect(String),
+    /// The peer does not speak HTTP/1.1: a malformed or oversized head, or broken framing.
+    Protocol(String),
+    /// An event is larger than the limit of [`Request::max_event_size`](crate::Request::max_event_size).
+    EventTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A callback of the user's panicked.
+    Panicked,
+    /// An event's data is not the JSON document that was expected.
+    Json(Arc<JsonError>),
+}
+
+/// The phase whose limit was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Looking up the host name.
+    Resolve,
+    /// TCP connect, the proxy's CONNECT and the TLS handshake, look-up included.
+    Connect,
+    /// Sending the request and receiving the complete response head.
+    Response,
+    /// Nothing was received for the idle timeout.
+    Idle,
+}
+
+/// A response whose status is not 200.
+///
+/// # Example: what code under test may be given
+///
+/// ```
+/// use http_sse::{Error, Status};
+///
+/// let error = Error::from(Status::new(503));
+/// assert_eq!(error.status(), Some(503));
+/// assert!(error.is_transient());
+/// assert!(!Error::from(Status::new(404)).is_transient());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Status {
+    code: u16,
+    retry_after: Option<Duration>,
+    body: Option<Box<str>>,
+}
+
+/// A JSON document that did not parse, with the event that held it.
+pub struct JsonError {
+    event: Event,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl Error {
+    /// Tells whether another attempt may succeed.
+    ///
+    /// Transient are network, TLS and clock failures, timeouts, disconnects, malformed responses and the
+    /// statuses 408, 425, 429, 500, 502, 503, 504, 520 to 527 and 529.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Io(_)
+            | Self::Tls(_)
+            | Self::ClockNotSet(_)
+            | Self::Timeout(_)
+            | Self::Disconnected
+            | Self::Protocol(_)
+            | Self::ContentEncoding(_)
+            | Self::EventTooLarge { .. } => true,
+            Self::Status(status) => status.is_transient(),
+            Self::InvalidRequest(_)
+            | Self::DuplicateId(_)
+            | Self::Spawn(_)
+            | Self::ContentType(_)
+            | Self::Redirect(_)
+            | Self::Panicked
+            | Self::Json(_) => false,
+        }
+    }
+
+    /// Tells whether a phase took longer than its limit.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Tells whether only one event's JSON is bad; the stream itself goes on.
+    pub fn is_json(&self) -> bool {
+        matches!(self, Self::Json(_))
+    }
+
+    /// Returns the HTTP status of a [`Error::Status`].
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(status.code),
+            _ => None,
+        }
+    }
+
+    /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3).
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status(status) => status.retry_after,
+            _ => None,
+        }
+    }
+
+    /// Returns the first 4 KiB of the error response's body.
+    pub fn body(&self) -> Option<&str> {
+        match self {
+            Self::Status(status) => status.body(),
+            _ => None,
+        }
+    }
+
+    /// Returns the event whose JSON is bad.
+    pub fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Json(json) => Some(&json.event),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn json(event: Event, source: serde_json::Error) -> Self {
+        Self::Json(Arc::new(JsonError { event, source: Box::new(source) }))
+    }
+
+    pub(crate) fn io(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
+impl Status {
+    /// Creates a status without body and `Retry-After`.
+    pub fn new(code: u16) -> Self {
+        Self { code, retry_after: None, body: None }
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: Option<String>) -> Self {
+        self.body = body.map(String::into_boxed_str);
+        self
+    }
+
+    /// Returns the status code.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// Returns how long the server asked to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Returns the first 4 KiB of the response's body, invalid UTF-8 replaced.
+    pub fn body(&self) -> Option<&str> {
+        self.body.as_deref()
+    }
+
+    fn is_transient(&self) -> bool {
+        matches!(self.code, 408 | 425 | 429 | 500 | 502..=504 | 520..=527 | 529)
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self::Status(Arc::new(status))
+    }
+}
+
+impl From<EventTooLarge> for Error {
+    fn from(error: EventTooLarge) -> Self {
+        Self::EventTooLarge { limit: error.limit() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidRequest(what) => write!(f, "invalid request: {what}"),
+            Self::DuplicateId(id) => write!(f, "a connection with the id {id:?} is already open"),
+            Self::Spawn(error) => write!(f, "cannot start a thread: {error}"),
+            Self::Io(error) => write!(f, "network error: {error}"),
+            Self::Tls(error) => write!(f, "TLS error: {error}"),
+            Self::ClockNotSet(error) => {
+                write!(f, "the server's certificate is not valid at this machine's time, is the clock set? {error}")
+            }
+            Self::Timeout(timeout) => write!(f, "{timeout}"),
+            Self::Disconnected => f.write_str("the stream ended early"),
+            Self::Status(status) => write!(f, "the server answered {}", status.code),
+            Self::ContentType(value) if value.is_empty() => {
+                f.write_str("the response has no content type, text/event-stream is required")
+            }
+            Self::ContentType(value) => write!(f, "the response is {value:?}, not text/event-stream"),
+            Self::ContentEncoding(value) => write!(f, "the response is encoded as {value:?}, which was not asked for"),
+            Self::Redirect(why) => write!(f, "cannot follow the redirect: {why}"),
+            Self::Protocol(why) => write!(f, "malformed response: {why}"),
+            Self::EventTooLarge { limit } => write!(f, "an event is larger than {limit} bytes"),
+            Self::Panicked => f.write_str("a callback panicked"),
+            Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Spawn(error) | Self::Io(error) | Self::Tls(error) | Self::ClockNotSet(error) => error.source(),
+            Self::Json(json) => json.source.source(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "the look-up of the host name timed out",
+            Self::Connect => "the connect timed out",
+            Self::Response => "the response head did not arrive in time",
+            Self::Idle => "nothing was received for the idle timeout",
+        })
+    }
+}
+
+impl fmt::Debug for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonError").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_at_most_32_bytes_and_crosses_threads() {
+        fn crosses_threads<T: Send + Sync + 'static>() {}
+        crosses_threads::<Error>();
+        assert!(size_of::<Error>() <= 32, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn the_transient_statuses_are_those_of_the_contract() {
+        let transient: Vec<u16> = (100..600).filter(|&code| Error::from(Status::new(code)).is_transient()).collect();
+        assert_eq!(transient, [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529]);
+    }
+
+    #[test]
+    fn display_tells_the_story_once_and_source_starts_after_it() {
+        let inner = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
+        let error = Error::io(inner);
+        assert_eq!(error.to_string(), "network error: refused");
+        assert!(error.source().is_none());
+    }
+}

@@ -1,0 +1,382 @@
+//! One event: what the server sent between two blank lines, in a single allocation.
+
+use std::fmt;
+use std::sync::Arc;
+
+#[cfg(feature = "json")]
+use serde::Deserialize;
+
+#[cfg(feature = "json")]
+use crate::error::Error;
+
+/// The event type when the server names none (HTML §9.2.6).
+const DEFAULT_TYPE: &str = "message";
+
+/// How many bytes beyond twice its size a kept buffer may hold.
+const SPARE_BYTES: usize = 256;
+
+/// One event of a stream.
+///
+/// An event is cheap to move between threads, and data, type and id share one allocation. An event that is kept does
+/// not keep a large receive buffer alive: it holds on to at most twice its own size plus 256 bytes.
+///
+/// Two events are equal when type, data, id and comment are; [`raw`](Self::raw) does not count.
+///
+/// # Example: what a block of the stream becomes
+///
+/// ```
+/// use http_sse::parser::{Frame, Parser};
+///
+/// let mut input: &[u8] = b"event: price\nid: 7\ndata: 101.5\n\n";
+/// let frame = Parser::new().next_frame(&mut input)?;
+/// let Some(Frame::Event(event)) = frame else { panic!("no event") };
+/// assert_eq!((event.event_type(), event.data(), event.id()), ("price", "101.5", Some("7")));
+/// # Ok::<(), http_sse::parser::EventTooLarge>(())
+/// ```
+#[derive(Clone)]
+pub struct Event {
+    /// Data, type and own id, one after the other.
+    text: String,
+    data_end: usize,
+    type_end: usize,
+    id: Id,
+    extra: Option<Box<Extra>>,
+}
+
+/// Where the id of an event is.
+#[derive(Clone)]
+pub(crate) enum Id {
+    /// There is none.
+    None,
+    /// The rest of the event's text.
+    Own,
+    /// Inherited from an earlier block.
+    Shared(Arc<str>),
+}
+
+/// What few events have.
+#[derive(Clone, Default)]
+pub(crate) struct Extra {
+    pub(crate) comment: Option<Box<str>>,
+    pub(crate) raw: Option<Box<str>>,
+}
+
+impl Event {
+    /// Creates an event, as a test or a server would need it.
+    ///
+    /// An empty type means `message`. No text can smuggle a line into the wire form: CR and LF are removed from the
+    /// type, and in the data CRLF and a lone CR become LF, as they would on the wire.
+    ///
+    /// # Example: an event for the code under test
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// let event = Event::new("greeting", "two\r\nlines").with_id("42");
+    /// assert_eq!(event.data(), "two\nlines");
+    /// assert_eq!(event.to_string(), "event: greeting\nid: 42\ndata: two\ndata: lines\n\n");
+    /// ```
+    pub fn new(event_type: impl AsRef<str>, data: impl Into<String>) -> Self {
+        let event_type = without(event_type.as_ref(), &['\r', '\n']);
+        let mut data = data.into();
+        if data.contains('\r') {
+            data = data.replace("\r\n", "\n").replace('\r', "\n");
+        }
+        Self::from_parts(data, &event_type, "", Id::None, Extra::default())
+    }
+
+    /// Replaces the id; an empty one means none.
+    ///
+    /// CR, LF and NUL, which no id can have on the wire, are removed.
+    ///
+    /// # Example: an id cannot inject a line
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// let event = Event::new("", "x").with_id("7\ndata: y");
+    /// assert_eq!(event.id(), Some("7data: y"));
+    /// assert_eq!(event.with_id("").id(), None);
+    /// ```
+    #[must_use]
+    pub fn with_id(mut self, id: impl AsRef<str>) -> Self {
+        let id = without(id.as_ref(), &['\r', '\n', '\0']);
+        self.text.truncate(self.type_end);
+        self.text.reserve_exact(id.len());
+        self.text.push_str(&id);
+        release_spare(&mut self.text);
+        self.id = if id.is_empty() { Id::None } else { Id::Own };
+        self
+    }
+
+    /// Puts an event together: `text` is the data, with room for the rest if it was made for this.
+    #[inline]
+    pub(crate) fn from_parts(mut text: String, event_type: &str, own_id: &str, id: Id, extra: Extra) -> Self {
+        let data_end = text.len();
+        let type_end = data_end + event_type.len();
+        text.reserve_exact(event_type.len() + own_id.len());
+        text.push_str(event_type);
+        text.push_str(own_id);
+        release_spare(&mut text);
+        let extra = match extra {
+            Extra { comment: None, raw: None } => None,
+            extra => Some(Box::new(extra)),
+        };
+        Self { text, data_end, type_end, id, extra }
+    }
+
+    /// Takes the data out of the event, without copying it.
+    ///
+    /// # Example: keep the data alone
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// let data: String = Event::new("note", "text").into_data();
+    /// assert_eq!(data, "text");
+    /// ```
+    pub fn into_data(self) -> String {
+        let mut data = self.text;
+        data.truncate(self.data_end);
+        release_spare(&mut data);
+        data
+    }
+
+    /// Returns the event type, `message` when the server named none.
+    ///
+    /// # Example: tell events apart
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// assert_eq!(Event::new("tick", "1").event_type(), "tick");
+    /// assert_eq!(Event::new("", "1").event_type(), "message");
+    /// ```
+    pub fn event_type(&self) -> &str {
+        match self.named_type() {
+            "" => DEFAULT_TYPE,
+            named => named,
+        }
+    }
+
+    /// Returns the data: the values of the `data` lines, joined by LF.
+    ///
+    /// # Example: data without a copy
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// assert_eq!(Event::new("", "one\ntwo").data().lines().count(), 2);
+    /// ```
+    pub fn data(&self) -> &str {
+        &self.text[..self.data_end]
+    }
+
+    /// Returns the last event id that was in force at this event, `None` when there was none or it was empty.
+    ///
+    /// It may have come with an earlier event: an id holds until the server sends another (HTML §9.2.6). To resume
+    /// after a restart, store the id of the last event that was processed.
+    ///
+    /// # Example: an inherited id
+    ///
+    /// ```
+    /// use http_sse::parser::{Frame, Parser};
+    ///
+    /// let mut input: &[u8] = b"id: 7\n\ndata: x\n\n";
+    /// let Some(Frame::Event(event)) = Parser::new().next_frame(&mut input)? else { panic!("no event") };
+    /// assert_eq!(event.id(), Some("7"));
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    pub fn id(&self) -> Option<&str> {
+        match &self.id {
+            Id::None => None,
+            Id::Own => Some(&self.text[self.type_end..]),
+            Id::Shared(id) => Some(id),
+        }
+    }
+
+    /// Returns the comment lines inside the event's block, joined by LF.
+    ///
+    /// Each is everything after its colon, unaltered. Of one block whole lines up to 4 KiB together are kept.
+    ///
+    /// # Example: a comment beside the data
+    ///
+    /// ```
+    /// use http_sse::parser::{Frame, Parser};
+    ///
+    /// let mut parser = Parser::new();
+    /// let mut input: &[u8] = b": from cache\ndata: x\n\n";
+    /// parser.next_frame(&mut input)?; // the comment itself
+    /// let Some(Frame::Event(event)) = parser.next_frame(&mut input)? else { panic!("no event") };
+    /// assert_eq!(event.comment(), Some(" from cache"));
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    pub fn comment(&self) -> Option<&str> {
+        self.extra.as_ref()?.comment.as_deref()
+    }
+
+    /// Returns the text of the event's block as received, if the parser or request was told to keep it.
+    ///
+    /// Lines are joined by LF, whatever ended them; the blank line is not part of it. `None` as well for a block of
+    /// more than twice the largest event size.
+    ///
+    /// # Example: what exactly was sent
+    ///
+    /// ```
+    /// use http_sse::parser::{Frame, Parser};
+    ///
+    /// let mut input: &[u8] = b"data:x\r\nfoo: bar\r\n\r\n";
+    /// let Some(Frame::Event(event)) = Parser::new().keep_raw().next_frame(&mut input)? else { panic!("no event") };
+    /// assert_eq!(event.raw(), Some("data:x\nfoo: bar"));
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    pub fn raw(&self) -> Option<&str> {
+        self.extra.as_ref()?.raw.as_deref()
+    }
+
+    /// Decodes the data as a JSON document, which may borrow from the event.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] when the data is not JSON or does not fit `T`; the error holds the event.
+    ///
+    /// # Example: borrow a string from the data
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// let event = Event::new("", r#"["a","b"]"#);
+    /// let names: Vec<&str> = event.json()?;
+    /// assert_eq!(names, ["a", "b"]);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        serde_json::from_str(self.data()).map_err(|source| Error::json(self.clone(), source))
+    }
+
+    fn named_type(&self) -> &str {
+        &self.text[self.data_end..self.type_end]
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.data() == other.data()
+            && self.event_type() == other.event_type()
+            && self.id() == other.id()
+            && self.comment() == other.comment()
+    }
+}
+
+impl Eq for Event {}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut event = f.debug_struct("Event");
+        event.field("event_type", &self.event_type()).field("data", &self.data()).field("id", &self.id());
+        if let Some(comment) = self.comment() {
+            event.field("comment", &comment);
+        }
+        event.finish()
+    }
+}
+
+/// Writes the canonical wire form, blank line included: comments, event type, id, data.
+///
+/// A fresh parser makes an equal event of it.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(comment) = self.comment() {
+            for line in comment.split('\n') {
+                writeln!(f, ":{line}")?;
+            }
+        }
+        if self.event_type() != DEFAULT_TYPE {
+            writeln!(f, "event: {}", self.event_type())?;
+        }
+        if let Some(id) = self.id() {
+            writeln!(f, "id: {id}")?;
+        }
+        for line in self.data().split('\n') {
+            writeln!(f, "data: {line}")?;
+        }
+        writeln!(f)
+    }
+}
+
+fn without(text: &str, unwanted: &[char]) -> String {
+    text.chars().filter(|character| !unwanted.contains(character)).collect()
+}
+
+/// Keeps the promise on what a kept event holds on to.
+fn release_spare(text: &mut String) {
+    if text.capacity() > text.len().saturating_mul(2).saturating_add(SPARE_BYTES) {
+        text.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_at_most_72_bytes() {
+        assert!(size_of::<Event>() <= 72, "{}", size_of::<Event>());
+    }
+
+    #[test]
+    fn taking_the_data_out_does_not_move_it() {
+        let event = Event::new("a type", "some data").with_id("7");
+        let address = event.data().as_ptr();
+        let data = event.into_data();
+        assert_eq!(data, "some data");
+        assert_eq!(data.as_ptr(), address);
+    }
+
+    #[test]
+    fn data_taken_out_does_not_keep_a_large_id_alive() {
+        let data = Event::new("", "x").with_id("7".repeat(10_000)).into_data();
+        assert!(data.capacity() <= 2 + 256, "{}", data.capacity());
+    }
+
+    #[test]
+    fn an_event_of_a_roomy_string_gives_the_room_back() {
+        let mut roomy = String::with_capacity(100_000);
+        roomy.push('x');
+        let data = Event::new("", roomy).into_data();
+        assert!(data.capacity() <= 2 + 256, "{}", data.capacity());
+    }
+
+    #[test]
+    fn a_shorter_id_gives_the_room_of_the_longer_back() {
+        let event = Event::new("", "x").with_id("7".repeat(10_000)).with_id("8");
+        assert!(event.text.capacity() <= 2 * 2 + 256, "{}", event.text.capacity());
+        assert_eq!(event.id(), Some("8"));
+    }
+
+    #[test]
+    fn a_type_named_message_equals_the_default() {
+        assert_eq!(Event::new("message", "x"), Event::new("", "x"));
+    }
+
+    #[test]
+    fn raw_text_does_not_count_for_equality() {
+        let extra = Extra { comment: None, raw: Some("data:x".into()) };
+        let event = Event::from_parts("x".to_owned(), "", "", Id::None, extra);
+        assert_eq!(event.raw(), Some("data:x"));
+        assert_eq!(event, Event::new("", "x"));
+    }
+
+    #[test]
+    fn debug_shows_the_data() {
+        let shown = format!("{:?}", Event::new("t", "some data").with_id("7"));
+        assert_eq!(shown, r#"Event { event_type: "t", data: "some data", id: Some("7") }"#);
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn a_document_that_is_not_json_is_an_error() {
+        assert!(Event::new("", "{").json::<u32>().is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! Where a redirect leads, and what may go along (Fetch, "HTTP-redirect fetch"). Pure functions.
+
+use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use ureq::http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, HOST, USER_AGENT};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+/// What servers put raw into a Location, and no URI may hold.
+const RAW: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+
+/// Whether the status redirects. 300, 304 and the rest of 3xx do not.
+pub(super) fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Resolves a Location against the URL it came from; the error says what is wrong with it.
+pub(super) fn target(base: &Uri, location: Option<&HeaderValue>) -> Result<Uri, String> {
+    let location = location.ok_or("there is no Location")?;
+    let text = std::str::from_utf8(location.as_bytes()).map_err(|_| "the Location is not UTF-8")?;
+    if text.is_empty() {
+        return Err("the Location is empty".into());
+    }
+    let bad = "the Location is not a URL";
+    let encoded = utf8_percent_encode(text, RAW).to_string();
+    let reference = UriReferenceStr::new(&encoded).map_err(|_| bad)?;
+    let base_text = base.to_string();
+    let base_uri = UriAbsoluteStr::new(&base_text).map_err(|_| bad)?;
+    let resolved = reference.resolve_against(base_uri).to_string();
+    // A fragment is never sent.
+    let uri: Uri = resolved.split('#').next().unwrap_or_default().parse().map_err(|_| bad)?;
+    let scheme = uri.scheme_str().ok_or(bad)?;
+    if !matches!(scheme, "http" | "https") {
+        return Err(format!("the scheme {scheme:?} is not followed"));
+    }
+    let authority = uri.authority().ok_or(bad)?;
+    if authority.as_str().contains('@') {
+        return Err("the Location holds a user name".into());
+    }
+    if uri.host().is_none_or(str::is_empty) || !port_is_valid(&uri) {
+        return Err(bad.into());
+    }
+    if base.scheme_str() == Some("https") && scheme == "http" {
+        return Err("https is not left for http".into());
+    }
+    Ok(uri)
+}
+
+/// Whether the two URLs have one origin: scheme, host and port (HTML §7.1.1).
+pub(super) fn same_origin(one: &Uri, other: &Uri) -> bool {
+    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
+    one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
+}
+
+/// Returns the method of the next request; with `GET` in place of another the body is dropped.
+pub(super) fn method(status: u16, method: &Method) -> Method {
+    match status {
+        303 if *method != Method::HEAD => Method::GET,
+        301 | 302 if *method == Method::POST => Method::GET,
+        _ => method.clone(),
+    }
+}
+
+/// Drops what another origin must not learn.
+pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
+    let last_event_id = HeaderName::from_static("last-event-id");
+    let kept = [ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, USER_AGENT, last_event_id];
+    retain(headers, |name| kept.contains(name));
+}
+
+/// Drops what describes a body that is not sent any more, and the name of the host that was left.
+pub(super) fn strip_body_headers(headers: &mut HeaderMap) {
+    retain(headers, |name| !name.as_str().starts_with("content-"));
+}
+
+/// Drops a Host header of the user's: it was meant for the URL that redirected.
+pub(super) fn strip_host(headers: &mut HeaderMap) {
+    headers.remove(HOST);
+}
+
+/// Whether the port is absent, or a number that fits.
+pub(super) fn port_is_valid(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else { return false };
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let rest = host_and_port.strip_prefix(authority.host()).unwrap_or_default();
+    rest.is_empty() || authority.port_u16().is_some()
+}
+
+fn port(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 })
+}
+
+fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
+    let dropped: Vec<_> = headers.keys().filter(|name| !keep(name)).cloned().collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(base: &str, location: &str) -> Result<String, String> {
+        let value = HeaderValue::from_bytes(location.as_bytes()).unwrap();
+        target(&base.parse().unwrap(), Some(&value)).map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn locations_resolve_as_rfc_3986_says() {
+        let base = "http://a.test:81/b/c/d?q";
+        for (location, url) in [
+            ("/x", "http://a.test:81/x"),
+            ("x", "http://a.test:81/b/c/x"),
+            ("../x?y", "http://a.test:81/b/x?y"),
+            ("?y", "http://a.test:81/b/c/d?y"),
+            ("//other.test/x", "http://other.test/x"),
+            ("https://a.test/x#part", "https://a.test/x"),
+            ("/with space/ü", "http://a.test:81/with%20space/%C3%BC"),
+        ] {
+            assert_eq!(resolve(base, location).as_deref(), Ok(url), "{location}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_followed_is_an_error() {
+        for location in [
+            "",
+            "file:///etc/passwd",
+            "ftp://a.test/",
+            "http://user@a.test/",
+            "http://[bad",
+            "http://a.test:99999/",
+            "http:///x",
+            "javascript:1",
+        ] {
+            assert!(resolve("http://a.test/", location).is_err(), "{location}");
+        }
+        assert!(resolve("https://a.test/", "http://a.test/").is_err());
+        assert!(target(&"http://a.test/".parse().unwrap(), None).is_err());
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let same = |one: &str, other: &str| same_origin(&one.parse().unwrap(), &other.parse().unwrap());
+        assert!(same("http://a.test/x", "http://A.test:80/y"));
+        assert!(!same("http://a.test/", "https://a.test/"));
+        assert!(!same("http://a.test/", "http://a.test:8080/"));
+        assert!(!same("http://a.test/", "http://b.a.test/"));
+    }
+
+    #[test]
+    fn methods_change_as_fetch_does_it() {
+        for (status, from, to) in [
+            (301, Method::POST, Method::GET),
+            (302, Method::POST, Method::GET),
+            (303, Method::POST, Method::GET),
+            (303, Method::PUT, Method::GET),
+            (301, Method::PUT, Method::PUT),
+            (307, Method::POST, Method::POST),
+            (308, Method::POST, Method::POST),
+            (302, Method::GET, Method::GET),
+        ] {
+            assert_eq!(method(status, &from), to, "{status} {from}");
+        }
+    }
+}

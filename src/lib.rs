@@ -1,0 +1,39 @@
+//! A blocking Server-Sent Events client.
+
+pub use crossbeam_channel;
+#[cfg(feature = "tls")]
+pub use rustls;
+
+mod request;
+
+mod client;
+
+mod connection;
+mod worker;
+
+mod http;
+mod transport;
+
+pub mod parser;
+
+mod event;
+
+mod receiver;
+
+mod error;
+mod handle;
+mod retry;
+mod stop;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use client::{Client, ClientBuilder};
+pub use error::{Error, JsonError, Status, Timeout};
+pub use event::Event;
+pub use handle::{End, Handle, State, Stats};
+#[cfg(feature = "json")]
+pub use receiver::{Decoded, JsonEvents};
+pub use receiver::{EventReader, Events};
+pub use request::{Attempt, Opened, Request};
+pub use retry::RetryPolicy;

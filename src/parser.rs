@@ -1,0 +1,434 @@
+//! The `text/event-stream` parser by itself: bytes in, [`Frame`]s out (HTML §9.2.5 and §9.2.6).
+//!
+//! It opens no socket, reads no clock and starts no thread: whatever brings the bytes (another HTTP library, a file, a
+//! test) can be put in front of it. Where the chunks are cut makes no difference, and the cost is linear in the bytes.
+//!
+//! # Example: parse what some other transport received
+//!
+//! ```
+//! use http_sse::parser::{Frame, Parser};
+//!
+//! let mut parser = Parser::new();
+//! let mut seen = Vec::new();
+//! for chunk in ["data: hel", "lo\n\nretry: 5", "00\n: still here\n"] {
+//!     let mut input = chunk.as_bytes();
+//!     while let Some(frame) = parser.next_frame(&mut input)? {
+//!         seen.push(match frame {
+//!             Frame::Event(event) => event.into_data(),
+//!             Frame::Comment(text) => text.into_string(),
+//!             Frame::Retry(delay) => format!("{delay:?}"),
+//!             _ => continue,
+//!         });
+//!     }
+//! }
+//! assert_eq!(seen, ["hello", "500ms", " still here"]);
+//! # Ok::<(), http_sse::parser::EventTooLarge>(())
+//! ```
+
+mod block;
+mod line;
+mod partial;
+
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use memchr::memchr2;
+
+use crate::event::{Event, Id};
+use block::{Block, COMMENT_BYTES, decode};
+use line::{Field, Line};
+use partial::Partial;
+
+const CR: u8 = b'\r';
+const LF: u8 = b'\n';
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// The largest event, unless told otherwise.
+const DEFAULT_EVENT_BYTES: usize = 1 << 20;
+
+/// A line or block of this many times the largest event is a runaway.
+const RUNAWAY_FACTOR: usize = 16;
+
+/// Text that is cut here may end inside a character, and is therefore kept by a character longer than needed.
+const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
+
+/// What a stream consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Frame {
+    /// A block with data came to its blank line.
+    Event(Event),
+    /// A comment line ended: everything after its colon, unaltered, but cut to 4 KiB.
+    Comment(Box<str>),
+    /// The server asks for this reconnection time.
+    Retry(Duration),
+}
+
+/// An event was larger than [`Parser::max_event_size`], or a block or line had no end.
+///
+/// The former is told once for each such event, and parsing goes on after it. The latter, a
+/// [runaway](Self::is_runaway), is final for the stream.
+///
+/// # Example: go on after an event that is too large
+///
+/// ```
+/// use http_sse::parser::{Frame, Parser};
+///
+/// let mut parser = Parser::new().max_event_size(8);
+/// let mut input: &[u8] = b"data: far too large\n\ndata: 1\n\n";
+/// let error = parser.next_frame(&mut input).unwrap_err();
+/// assert_eq!((error.limit(), error.is_runaway()), (8, false));
+/// let Some(Frame::Event(event)) = parser.next_frame(&mut input)? else { panic!("no event") };
+/// assert_eq!(event.data(), "1");
+/// # Ok::<(), http_sse::parser::EventTooLarge>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTooLarge {
+    limit: usize,
+    is_runaway: bool,
+}
+
+impl EventTooLarge {
+    /// Returns the largest event size in bytes that was set.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Returns true when a block or line ran past 16 times the limit: the parser reads nothing more until
+    /// [`Parser::reset`].
+    pub fn is_runaway(&self) -> bool {
+        self.is_runaway
+    }
+}
+
+impl fmt::Display for EventTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = self.limit;
+        match self.is_runaway {
+            true => write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes"),
+            false => write!(f, "an event was larger than the limit of {limit} bytes and is skipped"),
+        }
+    }
+}
+
+impl Error for EventTooLarge {}
+
+/// An incremental parser of one `text/event-stream` after the other.
+///
+/// It holds at most one event and one line, each within its limits.
+///
+/// # Example: one parser over two responses
+///
+/// ```
+/// use http_sse::parser::Parser;
+///
+/// let mut parser = Parser::new();
+/// parser.next_frame(&mut &b"id: 7\n\ndata: cut o"[..])?;
+/// parser.reset(); // the connection broke; the next request asks for what follows "7"
+/// assert_eq!(parser.last_event_id(), Some("7"));
+/// # Ok::<(), http_sse::parser::EventTooLarge>(())
+/// ```
+#[derive(Clone)]
+pub struct Parser {
+    limit: usize,
+    keeps_raw: bool,
+    /// In force; empty means none.
+    last_event_id: String,
+    /// The same for events that inherit it, made for the first of them.
+    shared_id: Option<Arc<str>>,
+    /// How much of a byte order mark came, `None` past the start of the stream.
+    bom_bytes: Option<usize>,
+    /// An LF now belongs to the CR before it.
+    after_cr: bool,
+    partial: Partial,
+    block: Block,
+    is_runaway: bool,
+}
+
+impl Parser {
+    /// Creates a parser at the start of a stream.
+    pub fn new() -> Self {
+        Self {
+            limit: DEFAULT_EVENT_BYTES,
+            keeps_raw: false,
+            last_event_id: String::new(),
+            shared_id: None,
+            bom_bytes: Some(0),
+            after_cr: false,
+            partial: Partial::default(),
+            block: Block::default(),
+            is_runaway: false,
+        }
+    }
+
+    /// Starts with an id in force, as after a reconnect; an empty one means none. Default: none.
+    ///
+    /// CR, LF and NUL, which no id can have, are removed.
+    ///
+    /// # Example: events before the server names an id
+    ///
+    /// ```
+    /// use http_sse::parser::{Frame, Parser};
+    ///
+    /// let mut parser = Parser::new().with_last_event_id("41");
+    /// let Some(Frame::Event(event)) = parser.next_frame(&mut &b"data: x\n\n"[..])? else { panic!("no event") };
+    /// assert_eq!(event.id(), Some("41"));
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: &str) -> Self {
+        self.last_event_id = id.replace(['\r', '\n', '\0'], "");
+        self.shared_id = None;
+        self
+    }
+
+    /// Sets how many bytes may be held for one event: data, type and id together with the line being received.
+    /// Default: 1 MiB.
+    ///
+    /// A larger event is reported once and skipped in constant memory up to its blank line; its id counts. Comments
+    /// and unknown fields are not held and make no event too large.
+    #[must_use]
+    pub fn max_event_size(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Keeps each block's text for [`Event::raw`]. Default: it is not kept.
+    #[must_use]
+    pub fn keep_raw(mut self) -> Self {
+        self.keeps_raw = true;
+        self
+    }
+
+    /// Consumes input until a frame is complete, or the input is used up (`None`).
+    ///
+    /// What is left of the input stays in it: call again until `None`, then bring the next chunk.
+    ///
+    /// # Errors
+    ///
+    /// [`EventTooLarge`], as soon as the limit is passed. Call again to go on with the rest of the input; after a
+    /// [runaway](EventTooLarge::is_runaway) every call consumes all input and fails the same until [`reset`](Self::reset).
+    ///
+    /// # Example: two frames of one chunk
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new();
+    /// let mut input: &[u8] = b"data: 1\n\ndata: 2\n\ndata: 3";
+    /// assert!(parser.next_frame(&mut input)?.is_some());
+    /// assert_eq!(input, b"data: 2\n\ndata: 3");
+    /// assert!(parser.next_frame(&mut input)?.is_some());
+    /// assert!(parser.next_frame(&mut input)?.is_none());
+    /// assert!(input.is_empty());
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
+        if self.is_runaway {
+            *input = &[];
+            return Err(self.too_large());
+        }
+        self.skip_bom(input)?;
+        while let Some(&first) = input.first() {
+            if mem::take(&mut self.after_cr) && first == LF {
+                *input = &input[1..];
+                continue;
+            }
+            if (first == LF || first == CR) && !self.partial.has_started() {
+                self.end_line(input);
+                match self.end_block() {
+                    Some(event) => return Ok(Some(Frame::Event(event))),
+                    None => continue,
+                }
+            }
+            let Some(end) = memchr2(CR, LF, input) else {
+                self.receive(input, input.len())?;
+                break;
+            };
+            let frame = self.take_line(input, end)?;
+            self.end_line(input);
+            if frame.is_some() {
+                return Ok(frame);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Prepares for a new response: drops the unfinished line and block, and keeps the id in force (HTML §9.2.6: an
+    /// unfinished block at the end of a stream is discarded, its id too).
+    pub fn reset(&mut self) {
+        *self = Self {
+            limit: self.limit,
+            keeps_raw: self.keeps_raw,
+            last_event_id: mem::take(&mut self.last_event_id),
+            shared_id: self.shared_id.take(),
+            ..Self::new()
+        };
+    }
+
+    /// Returns the id in force: that of the last block that came to its blank line and had one.
+    pub fn last_event_id(&self) -> Option<&str> {
+        match self.last_event_id.as_str() {
+            "" => None,
+            id => Some(id),
+        }
+    }
+
+    /// Returns the bytes of all buffers that the parser holds on to, spare capacity included.
+    ///
+    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), whatever the input.
+    pub fn held_bytes(&self) -> usize {
+        let shared_id = self.shared_id.as_ref().map_or(0, |id| id.len());
+        self.last_event_id.capacity() + shared_id + self.partial.held_bytes() + self.block.held_bytes()
+    }
+
+    /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.
+    fn skip_bom(&mut self, input: &mut &[u8]) -> Result<(), EventTooLarge> {
+        while let (Some(seen), Some(&byte)) = (self.bom_bytes, input.first()) {
+            if byte != BOM[seen] {
+                self.bom_bytes = None;
+                return self.receive(&mut &BOM[..seen], seen); // they only looked like one
+            }
+            *input = &input[1..];
+            self.bom_bytes = Some(seen + 1).filter(|&seen| seen < BOM.len());
+        }
+        Ok(())
+    }
+
+    /// Takes the text of a line up to its end, which is left in the input, and acts on the line.
+    fn take_line(&mut self, input: &mut &[u8], end: usize) -> Result<Option<Frame>, EventTooLarge> {
+        if self.partial.has_started() {
+            return self.receive_end(input, end);
+        }
+        let text = &input[..end];
+        let line = Line::of(text);
+        if !self.is_within_limits(line, end) {
+            // As if it came in parts, which knows where exactly to stop.
+            return self.receive_end(input, end);
+        }
+        *input = &input[end..];
+        Ok(self.whole_line(line, text))
+    }
+
+    /// Takes the CR or LF that the input starts with.
+    fn end_line(&mut self, input: &mut &[u8]) {
+        self.after_cr = input[0] == CR;
+        *input = &input[1..];
+    }
+
+    fn is_within_limits(&self, line: Line<'_>, bytes: usize) -> bool {
+        let runaway = self.runaway_limit();
+        match line {
+            Line::Comment(_) => bytes <= runaway,
+            Line::Unknown => self.block.line_bytes().saturating_add(bytes) <= runaway,
+            Line::Field(..) => {
+                self.block.line_bytes().saturating_add(bytes) <= runaway
+                    && self.block.event_bytes().saturating_add(bytes) <= self.limit
+            }
+        }
+    }
+
+    fn whole_line(&mut self, line: Line<'_>, text: &[u8]) -> Option<Frame> {
+        if self.keeps_raw {
+            self.block.start_raw_line();
+            self.block.append_raw(text, self.raw_limit());
+        }
+        match line {
+            Line::Comment(text) => return Some(self.comment(text)),
+            Line::Field(..) | Line::Unknown => self.block.count_line(text.len()),
+        }
+        match line {
+            Line::Field(field, value) => self.field(field, value),
+            Line::Comment(_) | Line::Unknown => None,
+        }
+    }
+
+    fn comment(&mut self, text: &[u8]) -> Frame {
+        let text = decode(&text[..text.len().min(COMMENT_RAW_BYTES)]);
+        let mut end = text.len().min(COMMENT_BYTES);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.block.add_comment(&text[..end]);
+        Frame::Comment(Box::from(&text[..end]))
+    }
+
+    fn field(&mut self, field: Field, value: &[u8]) -> Option<Frame> {
+        match field {
+            Field::Data => {
+                self.block.start_data_line();
+                self.block.append_data(value);
+            }
+            Field::Event => self.block.set_type(value),
+            Field::Id => self.block.set_id(value),
+            Field::Retry => return retry(value),
+        }
+        None
+    }
+
+    /// The blank line: puts the block's id in force, dispatches its data, forgets the rest.
+    fn end_block(&mut self) -> Option<Event> {
+        let has_own_id = self.block.has_id();
+        if has_own_id && self.block.id() != self.last_event_id {
+            self.block.commit_id(&mut self.last_event_id);
+            self.shared_id = None;
+        }
+        let event = self.block.has_data().then(|| self.event(has_own_id));
+        self.block.clear();
+        event
+    }
+
+    fn event(&mut self, has_own_id: bool) -> Event {
+        let in_force = self.last_event_id.as_str();
+        if in_force.is_empty() {
+            return self.block.take_event("", Id::None);
+        }
+        if has_own_id {
+            return self.block.take_event(in_force, Id::Own);
+        }
+        let shared_id = self.shared_id.get_or_insert_with(|| Arc::from(in_force));
+        self.block.take_event("", Id::Shared(Arc::clone(shared_id)))
+    }
+
+    fn runaway_limit(&self) -> usize {
+        self.limit.saturating_mul(RUNAWAY_FACTOR)
+    }
+
+    fn raw_limit(&self) -> usize {
+        self.limit.saturating_mul(2)
+    }
+
+    fn too_large(&self) -> EventTooLarge {
+        EventTooLarge { limit: self.limit, is_runaway: self.is_runaway }
+    }
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shows sizes, never contents.
+impl fmt::Debug for Parser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parser")
+            .field("max_event_size", &self.limit)
+            .field("held_bytes", &self.held_bytes())
+            .field("is_runaway", &self.is_runaway)
+            .finish_non_exhaustive()
+    }
+}
+
+/// HTML §9.2.6: a value that is not all ASCII digits is ignored.
+fn retry(value: &[u8]) -> Option<Frame> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let milliseconds =
+        value.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    Some(Frame::Retry(Duration::from_millis(milliseconds)))
+}

@@ -1,0 +1,275 @@
+//! What is held of a block until its blank line.
+
+use std::borrow::Cow;
+use std::mem;
+use std::str;
+
+use crate::event::{Event, Extra, Id};
+
+/// How many bytes of comment lines are kept for one event, and of one line for a comment frame.
+pub(super) const COMMENT_BYTES: usize = 4 << 10;
+
+/// From this size on data moves into its event; below it is copied, so that the buffer can be used again.
+const MOVED_BYTES: usize = 4 << 10;
+
+/// A buffer that grew beyond this is given back after the block that needed it.
+const SCRATCH_BYTES: usize = 8 << 10;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Block {
+    /// The values of the data lines so far, joined by LF. Bytes, so that UTF-8 is checked once, at the end.
+    data: Vec<u8>,
+    has_data: bool,
+    event_type: String,
+    /// Not in force before the blank line.
+    id: String,
+    has_id: bool,
+    comment: String,
+    has_comment: bool,
+    comment_is_full: bool,
+    raw: Vec<u8>,
+    raw_is_dropped: bool,
+    /// Raw bytes of the lines so far, without terminators and comments.
+    line_bytes: usize,
+    is_skipped: bool,
+}
+
+impl Block {
+    #[inline]
+    pub(super) fn start_data_line(&mut self) {
+        if self.is_skipped {
+            return;
+        }
+        if self.has_data {
+            self.data.push(b'\n');
+        }
+        self.has_data = true;
+    }
+
+    #[inline]
+    pub(super) fn append_data(&mut self, value: &[u8]) {
+        if !self.is_skipped {
+            self.data.extend_from_slice(value);
+        }
+    }
+
+    pub(super) fn set_type(&mut self, value: &[u8]) {
+        if !self.is_skipped {
+            replace(&mut self.event_type, value);
+        }
+    }
+
+    pub(super) fn set_id(&mut self, value: &[u8]) {
+        if memchr::memchr(0, value).is_some() {
+            return;
+        }
+        replace(&mut self.id, value);
+        self.has_id = true;
+    }
+
+    /// Keeps whole lines only, and none after the first that has no room.
+    pub(super) fn add_comment(&mut self, text: &str) {
+        if self.is_skipped || self.comment_is_full {
+            return;
+        }
+        let separator = usize::from(self.has_comment);
+        if self.comment.len() + separator + text.len() > COMMENT_BYTES {
+            self.comment_is_full = true;
+            return;
+        }
+        if self.has_comment {
+            self.comment.push('\n');
+        }
+        self.has_comment = true;
+        self.comment.push_str(text);
+    }
+
+    pub(super) fn start_raw_line(&mut self) {
+        // No line of a block is empty: an empty buffer is before the first one.
+        if !self.raw.is_empty() {
+            self.raw.push(b'\n');
+        }
+    }
+
+    pub(super) fn append_raw(&mut self, part: &[u8], bound: usize) {
+        if self.is_skipped || self.raw_is_dropped {
+            return;
+        }
+        if self.raw.len().saturating_add(part.len()) > bound {
+            self.raw_is_dropped = true;
+            self.raw = Vec::new();
+            return;
+        }
+        self.raw.extend_from_slice(part);
+    }
+
+    #[inline]
+    pub(super) fn count_line(&mut self, bytes: usize) {
+        self.line_bytes = self.line_bytes.saturating_add(bytes);
+    }
+
+    /// Drops what is held, except an id that is to be committed, and what follows up to the blank line.
+    pub(super) fn skip(&mut self) {
+        self.is_skipped = true;
+        self.has_data = false;
+        self.data = Vec::new();
+        self.event_type = String::new();
+        self.comment = String::new();
+        self.raw = Vec::new();
+    }
+
+    /// Takes the id that the blank line puts in force; what was in force before is reused as a buffer.
+    pub(super) fn commit_id(&mut self, in_force: &mut String) {
+        mem::swap(&mut self.id, in_force);
+    }
+
+    /// Makes the event of a block that has data.
+    pub(super) fn take_event(&mut self, own_id: &str, id: Id) -> Event {
+        let text = self.take_data(self.event_type.len() + own_id.len());
+        let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
+        let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
+        Event::from_parts(text, &self.event_type, own_id, id, Extra { comment, raw })
+    }
+
+    /// Forgets the block, keeping its small buffers.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        recycle(&mut self.data);
+        recycle(&mut self.raw);
+        recycle_text(&mut self.event_type);
+        recycle_text(&mut self.id);
+        self.comment.clear(); // small by its own limit
+        self.has_data = false;
+        self.has_id = false;
+        self.has_comment = false;
+        self.comment_is_full = false;
+        self.raw_is_dropped = false;
+        self.is_skipped = false;
+        self.line_bytes = 0;
+    }
+
+    #[inline]
+    pub(super) fn has_data(&self) -> bool {
+        self.has_data
+    }
+
+    #[inline]
+    pub(super) fn has_id(&self) -> bool {
+        self.has_id
+    }
+
+    #[inline]
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    #[inline]
+    pub(super) fn is_skipped(&self) -> bool {
+        self.is_skipped
+    }
+
+    /// Bytes that count against the largest event size.
+    #[inline]
+    pub(super) fn event_bytes(&self) -> usize {
+        self.data.len() + self.event_type.len() + self.id.len()
+    }
+
+    #[inline]
+    pub(super) fn line_bytes(&self) -> usize {
+        self.line_bytes
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        let text = self.event_type.capacity() + self.id.capacity() + self.comment.capacity();
+        self.data.capacity() + self.raw.capacity() + text
+    }
+
+    /// Takes the data as text, with room for `more` bytes if it is copied.
+    fn take_data(&mut self, more: usize) -> String {
+        if self.data.len() >= MOVED_BYTES {
+            return String::from_utf8(mem::take(&mut self.data)).unwrap_or_else(|invalid| lossy(invalid.as_bytes()));
+        }
+        let Ok(data) = str::from_utf8(&self.data) else {
+            return lossy(&self.data);
+        };
+        let mut text = String::with_capacity(data.len() + more);
+        text.push_str(data);
+        text
+    }
+}
+
+/// Decodes UTF-8 as the standard has it: what is invalid becomes U+FFFD. No sequence crosses a line end.
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    // Valid text, almost all there is, has the faster check.
+    match str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(lossy(bytes)),
+    }
+}
+
+#[cold]
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Empties a buffer for reuse, or gives it back when it grew large.
+#[inline]
+pub(super) fn recycle(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > SCRATCH_BYTES {
+        *buffer = Vec::new();
+    }
+}
+
+#[inline]
+fn recycle_text(buffer: &mut String) {
+    buffer.clear();
+    if buffer.capacity() > SCRATCH_BYTES {
+        *buffer = String::new();
+    }
+}
+
+fn replace(text: &mut String, value: &[u8]) {
+    text.clear();
+    text.push_str(&decode(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block_of(bytes: usize) -> Block {
+        let mut block = Block::default();
+        block.start_data_line();
+        block.append_data(&vec![b'x'; bytes]);
+        block
+    }
+
+    #[test]
+    fn large_data_moves_into_its_event() {
+        let mut block = block_of(MOVED_BYTES);
+        let address = block.data.as_ptr();
+        let event = block.take_event("", Id::None);
+        assert_eq!(event.data().as_ptr(), address);
+    }
+
+    #[test]
+    fn small_data_leaves_its_buffer_for_the_next_block() {
+        let mut block = block_of(MOVED_BYTES - 1);
+        let address = block.data.as_ptr();
+        let event = block.take_event("", Id::None);
+        block.clear();
+        block.start_data_line();
+        block.append_data(b"y");
+        assert_ne!(event.data().as_ptr(), address);
+        assert_eq!(block.data.as_ptr(), address);
+    }
+
+    #[test]
+    fn an_event_fills_its_allocation() {
+        let mut block = block_of(100);
+        block.set_type(b"price");
+        let event = block.take_event("id-7", Id::Own);
+        assert_eq!(event.into_data().capacity(), 100 + "price".len() + "id-7".len());
+    }
+}

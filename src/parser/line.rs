@@ -1,0 +1,76 @@
+//! What one line is (HTML §9.2.6), told from the whole line or from its first bytes.
+
+/// The fields that mean something; every other is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Data,
+    Event,
+    Id,
+    Retry,
+}
+
+/// A line that is not blank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// Starts with a colon; everything after it.
+    Comment(&'a [u8]),
+    /// The value, without the one space that may follow the colon.
+    Field(Field, &'a [u8]),
+    /// Of an unknown field.
+    Unknown,
+}
+
+const NAMES: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
+
+impl<'a> Line<'a> {
+    /// Tells what a line is; the value is as far as the bytes go.
+    #[inline]
+    pub(super) fn of(line: &'a [u8]) -> Self {
+        let (field, rest) = match line {
+            [b':', text @ ..] => return Self::Comment(text),
+            [b'd', b'a', b't', b'a', rest @ ..] => (Field::Data, rest),
+            [b'e', b'v', b'e', b'n', b't', rest @ ..] => (Field::Event, rest),
+            [b'i', b'd', rest @ ..] => (Field::Id, rest),
+            [b'r', b'e', b't', b'r', b'y', rest @ ..] => (Field::Retry, rest),
+            _ => return Self::Unknown,
+        };
+        match rest {
+            [] => Self::Field(field, rest),
+            [b':', value @ ..] => Self::Field(field, without_space(value)),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Returns true while the bytes that follow this start of a line can still change what it is.
+    pub(super) fn is_open(start: &[u8]) -> bool {
+        NAMES.iter().any(|name| name.starts_with(start))
+    }
+}
+
+/// Removes the one space that may follow the colon.
+pub(super) fn without_space(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b" ").unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_open_until_its_field_is_sure() {
+        for start in ["d", "data", "event", "i", "id", "r", "retry"] {
+            assert!(Line::is_open(start.as_bytes()), "{start}");
+        }
+        for start in [":", "x", "data:", "datax", "event ", "id:", "ix", "retry:", "D", "\u{FEFF}"] {
+            assert!(!Line::is_open(start.as_bytes()), "{start}");
+        }
+    }
+
+    #[test]
+    fn what_a_line_is_shows_in_its_first_bytes() {
+        assert_eq!(Line::of(b"data:  x"), Line::Field(Field::Data, b" x"));
+        assert_eq!(Line::of(b"data"), Line::Field(Field::Data, b""));
+        assert_eq!(Line::of(b": x"), Line::Comment(b" x"));
+        assert_eq!(Line::of(b"data :x"), Line::Unknown);
+    }
+}

@@ -1,0 +1,239 @@
+//! The consumer's end of a connection.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::connection::{Connection, Item};
+use crate::error::Error;
+use crate::event::Event;
+use crate::handle::{End, Handle, Shared};
+use crate::stop::deadline;
+
+#[cfg(feature = "json")]
+mod json;
+
+#[cfg(feature = "json")]
+pub use json::{Decoded, JsonEvents};
+
+/// The events of a connection that has a thread of its own.
+///
+/// An iterator of `Result<Event, Error>`, and by dereference a crossbeam [`Receiver`] for `select!`, timeouts
+/// and `try_recv`. An `Err` is terminal and last. A loop that ends without one ended on purpose:
+/// [`Handle::end`] says how. Dropping it stops the connection, without waiting.
+///
+/// `rx.clone()` is the bare receiver's: it shares the events out and owns nothing.
+///
+/// # Example: one loop
+///
+/// ```no_run
+/// use http_sse::{Client, Request};
+///
+/// let rx = Client::new().connect("news", Request::get("https://example.com/events"))?;
+/// for event in rx {
+///     let event = event?;
+///     println!("{}: {}", event.event_type(), event.data());
+/// }
+/// # Ok::<(), http_sse::Error>(())
+/// ```
+#[must_use = "dropping it stops the connection"]
+pub struct Events {
+    receiver: Receiver<Result<Event, Error>>,
+    shared: Arc<Shared>,
+}
+
+impl Events {
+    pub(crate) fn new(receiver: Receiver<Result<Event, Error>>, shared: Arc<Shared>) -> Self {
+        Self { receiver, shared }
+    }
+
+    /// Returns a handle to the connection.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Decodes each event's data as JSON.
+    ///
+    /// # Example: typed events
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Reading { celsius: f64 }
+    ///
+    /// let rx = Client::new().connect("oven", Request::get("https://example.com/events"))?;
+    /// for reading in rx.json::<Reading>() {
+    ///     match reading {
+    ///         Ok(reading) => println!("{} °C", reading.value.celsius),
+    ///         Err(error) if error.is_json() => eprintln!("skipped: {error}"),
+    ///         Err(error) => return Err(error),
+    ///     }
+    /// }
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
+        JsonEvents::new(self)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+impl Deref for Events {
+    type Target = Receiver<Result<Event, Error>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.receiver
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl FusedIterator for Events {}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = Result<Event, Error>;
+    type IntoIter = crossbeam_channel::Iter<'a, Result<Event, Error>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.receiver.iter()
+    }
+}
+
+/// The events of a connection that runs on the caller's thread, inside [`next`](Iterator::next).
+///
+/// No thread and no channel: the least memory, power and latency. Between calls nothing is read; by TCP the
+/// server waits. [`Handle::stop`] ends a call from any other thread.
+///
+/// # Example: a poll loop with other work
+///
+/// ```no_run
+/// use http_sse::crossbeam_channel::RecvTimeoutError;
+/// use http_sse::{Client, Request};
+/// use std::time::Duration;
+///
+/// let mut reader = Client::new().read("news", Request::get("https://example.com/events"))?;
+/// loop {
+///     match reader.next_timeout(Duration::from_millis(500)) {
+///         Ok(event) => println!("{}", event?.data()),
+///         Err(RecvTimeoutError::Timeout) => { /* blink the light */ }
+///         Err(RecvTimeoutError::Disconnected) => break,
+///     }
+/// }
+/// # Ok::<(), http_sse::Error>(())
+/// ```
+#[must_use = "a reader does nothing until it is iterated"]
+pub struct EventReader {
+    connection: Box<Connection>,
+    shared: Arc<Shared>,
+    over: bool,
+}
+
+impl EventReader {
+    pub(crate) fn new(connection: Connection, shared: Arc<Shared>) -> Self {
+        Self { connection: Box::new(connection), shared, over: false }
+    }
+
+    /// Waits at most this long for the next event.
+    ///
+    /// An attempt that is under way goes on meanwhile; the next call takes it up.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout`: nothing yet, call again. `Disconnected`: the connection is over.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, RecvTimeoutError> {
+        match self.advance(deadline(Instant::now(), timeout)) {
+            Item::Event(event) => Ok(Ok(event)),
+            Item::End(End::Failed(error)) => Ok(Err(error)),
+            Item::End(_) => Err(RecvTimeoutError::Disconnected),
+            Item::Tick => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
+    /// Returns a handle to the connection.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Decodes each event's data as JSON.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
+        JsonEvents::new(self)
+    }
+
+    fn advance(&mut self, tick: Option<Instant>) -> Item {
+        if self.over {
+            return Item::End(End::Stopped);
+        }
+        self.shared.enter();
+        let _inside = Inside(&self.shared);
+        let item = self.connection.next(tick);
+        if let Item::End(_) = item {
+            self.over = true;
+            self.connection.close();
+        }
+        item
+    }
+}
+
+/// Leaves also when a panic unwinds.
+struct Inside<'a>(&'a Shared);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Iterator for EventReader {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.advance(None) {
+                Item::Event(event) => return Some(Ok(event)),
+                Item::End(End::Failed(error)) => return Some(Err(error)),
+                Item::End(_) => return None,
+                Item::Tick => {}
+            }
+        }
+    }
+}
+
+impl FusedIterator for EventReader {}
+
+impl Drop for EventReader {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if !self.over {
+            self.connection.close();
+        }
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("handle", &self.handle()).field("waiting", &self.receiver.len()).finish()
+    }
+}
+
+impl fmt::Debug for EventReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventReader").field("handle", &self.handle()).finish_non_exhaustive()
+    }
+}

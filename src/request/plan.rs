@@ -1,0 +1,160 @@
+//! A request that has been checked: what every attempt of a connection starts from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Callbacks, Request};
+use crate::error::Error;
+use crate::http::{self, HeaderMap, HeaderName, HeaderValue, Limits, Method, Uri};
+use crate::parser::Parser;
+use crate::retry::RetryPolicy;
+
+/// Above this a capacity is a mistake: the channel reserves its room at the start.
+const MOST_CAPACITY: usize = 1 << 20;
+
+pub(crate) struct Plan {
+    pub(crate) method: Method,
+    pub(crate) url: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Arc<[u8]>>,
+    pub(crate) limits: Limits,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) parser: Parser,
+    pub(crate) callbacks: Callbacks,
+}
+
+impl Request {
+    /// Checks everything that can be checked without the network.
+    pub(crate) fn plan(self, client_headers: &HeaderMap) -> Result<Plan, Error> {
+        self.check().map_err(Error::InvalidRequest)?;
+        self.into_plan(client_headers).map_err(Error::InvalidRequest)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(unusable) = &self.unusable {
+            return Err(unusable.clone());
+        }
+        check_last_event_id(&self.last_event_id)?;
+        for (name, timeout) in [
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("response_timeout", Some(self.response_timeout)),
+            ("idle_timeout", self.idle_timeout),
+        ] {
+            if timeout == Some(Duration::ZERO) {
+                return Err(format!("{name} is zero"));
+            }
+        }
+        if self.max_event_size == 0 {
+            return Err("max_event_size is zero".into());
+        }
+        if self.capacity > MOST_CAPACITY {
+            return Err(format!("capacity {} is more than {MOST_CAPACITY}", self.capacity));
+        }
+        Ok(())
+    }
+
+    fn into_plan(self, client_headers: &HeaderMap) -> Result<Plan, String> {
+        let method = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| format!("the method {:?} is not a token", self.method))?;
+        if method == Method::CONNECT {
+            return Err("the method CONNECT opens no stream".into());
+        }
+        let (url, authorization) = http::parse_url(&with_query(&self.url, &self.query))?;
+        let mut headers = defaults();
+        for name in client_headers.keys() {
+            replace(&mut headers, name, client_headers);
+        }
+        if let Some(authorization) = authorization {
+            headers.insert("authorization", authorization);
+        }
+        if let Some(content_type) = &self.content_type {
+            let (name, value) = http::content_type(content_type)?;
+            headers.insert(name, value);
+        }
+        let mut own = HeaderMap::new();
+        for header in &self.headers {
+            let (name, value) = http::parse_header(&header.name, &header.value)?;
+            if header.replaces {
+                own.insert(name, value);
+            } else {
+                own.append(name, value);
+            }
+        }
+        for name in own.keys() {
+            replace(&mut headers, name, &own);
+        }
+        if headers.get_all("host").iter().count() > 1 {
+            return Err("the header host is there twice".into());
+        }
+        let policy = self
+            .policy
+            .unwrap_or_else(|| if method == Method::GET { RetryPolicy::default() } else { RetryPolicy::never() });
+        let limits = Limits {
+            connect: self.connect_timeout,
+            response: self.response_timeout,
+            idle: self.idle_timeout,
+            redirects: self.max_redirects,
+            any_content_type: self.any_content_type,
+        };
+        let parser = Parser::new().with_last_event_id(&self.last_event_id).max_event_size(self.max_event_size);
+        Ok(Plan { method, url, headers, body: self.body, limits, policy, parser, callbacks: self.callbacks })
+    }
+}
+
+impl Plan {
+    /// Returns the URL with more pairs in its query.
+    pub(crate) fn url_with(&self, query: &[(String, String)]) -> Result<Uri, String> {
+        if query.is_empty() {
+            return Ok(self.url.clone());
+        }
+        http::parse_url(&with_query(&self.url.to_string(), query)).map(|(url, _)| url)
+    }
+}
+
+/// An id with these bytes would end its line (HTML §9.2.6), and cannot be sent.
+pub(crate) fn check_last_event_id(id: &str) -> Result<(), String> {
+    if id.contains(['\r', '\n', '\0']) {
+        return Err(format!("the last event id {id:?} holds CR, LF or NUL"));
+    }
+    Ok(())
+}
+
+/// Sets a header of an attempt, in place of an equal name.
+pub(crate) fn insert_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
+    let (name, value) = http::parse_header(name, value)?;
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// HTML §9.2.2: what every request carries. Compression only delays events.
+fn defaults() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in
+        [("accept", "text/event-stream"), ("cache-control", "no-cache"), ("accept-encoding", "identity")]
+    {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+}
+
+fn replace(headers: &mut HeaderMap, name: &HeaderName, by: &HeaderMap) {
+    headers.remove(name);
+    for value in by.get_all(name) {
+        headers.append(name.clone(), value.clone());
+    }
+}
+
+fn with_query(url: &str, pairs: &[(String, String)]) -> String {
+    if pairs.is_empty() {
+        return url.to_owned();
+    }
+    let url = url.split('#').next().unwrap_or_default();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs);
+    let separator = match url.find('?') {
+        None => "?",
+        Some(at) if at + 1 == url.len() || url.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{url}{separator}{}", query.finish())
+}

@@ -1,0 +1,368 @@
+//! When to try again: the policy that users set, and the arithmetic behind it.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+/// The longest `Retry-After` that is obeyed in full.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
+
+/// How a connection comes back after a failure or the end of a response.
+///
+/// The wait before retry number n+1 is `min(base × 2ⁿ, max) × (1 + jitter × random)`: 1 s doubling to 30 s
+/// by default, and up to twice that by jitter, so that clients that were cut off together come back spread out.
+/// The server's `retry:` field replaces the base (HTML §9.2.6), `Retry-After` is a lower bound.
+/// The count starts again once a connection has stayed open for [`reset_after`](Self::reset_after),
+/// or has delivered an event and lived at least the base delay.
+///
+/// # Example: what an unattended device uses
+///
+/// ```
+/// use http_sse::RetryPolicy;
+/// use std::time::Duration;
+///
+/// let policy = RetryPolicy::exponential(Duration::from_secs(2), Duration::from_secs(300)).max_retries(u32::MAX);
+/// let simpler = RetryPolicy::forever();
+/// # let _ = (policy, simpler);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryPolicy {
+    enabled: bool,
+    base: Duration,
+    max: Duration,
+    max_retries: u32,
+    jitter: f64,
+    reset_after: Duration,
+    max_elapsed: Duration,
+    server_delay: RangeInclusive<Duration>,
+}
+
+impl Default for RetryPolicy {
+    /// Exponential from 1 s to 30 s, jitter 1.0, at most 5 retries in a row.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            base: Duration::from_secs(1),
+            max: Duration::from_secs(30),
+            max_retries: 5,
+            jitter: 1.0,
+            reset_after: Duration::from_secs(60),
+            max_elapsed: Duration::MAX,
+            server_delay: Duration::from_millis(500)..=Duration::from_secs(300),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Never tries again: the first failure, or the end of the response, ends the connection.
+    pub fn never() -> Self {
+        Self { enabled: false, ..Self::default() }
+    }
+
+    /// The default without a limit on the number of retries: for devices with nobody there.
+    pub fn forever() -> Self {
+        Self { max_retries: u32::MAX, ..Self::default() }
+    }
+
+    /// The same wait every time, without jitter; otherwise the default.
+    pub fn constant(delay: Duration) -> Self {
+        Self { base: delay, max: delay, jitter: 0.0, ..Self::default() }
+    }
+
+    /// Waits of `base`, doubling up to `max`; otherwise the default.
+    pub fn exponential(base: Duration, max: Duration) -> Self {
+        Self { base, max, ..Self::default() }
+    }
+
+    /// Sets after how many retries in a row to give up; `u32::MAX` is never. Default: 5.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// Sets the share of each wait that is added at random: 1.0 is up to twice the wait. Default: 1.0.
+    ///
+    /// Negative numbers and NaN count as 0.
+    pub fn jitter(mut self, ratio: f64) -> Self {
+        self.jitter = if ratio > 0.0 { ratio } else { 0.0 };
+        self
+    }
+
+    /// Sets after how long an open connection counts as good again. Default: 60 s.
+    pub fn reset_after(mut self, open_for: Duration) -> Self {
+        self.reset_after = open_for;
+        self
+    }
+
+    /// Sets how long after the first failure in a row to give up. Default: `Duration::MAX`, never.
+    pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
+        self.max_elapsed = elapsed;
+        self
+    }
+
+    /// Sets the range into which the server's `retry:` is clamped. Default: 500 ms ..= 5 min.
+    pub fn server_delay(mut self, range: RangeInclusive<Duration>) -> Self {
+        self.server_delay = range;
+        self
+    }
+
+    pub(crate) fn is_never(&self) -> bool {
+        !self.enabled
+    }
+}
+
+/// The state of one connection's retries. It is handed the time and a random number in `0.0..1.0`.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    policy: RetryPolicy,
+    base: Duration,
+    /// The reconnection time that the server asked for: no wait is shorter.
+    floor: Duration,
+    failures: u32,
+    first_failure: Option<Instant>,
+    opened: Option<Instant>,
+    delivered: bool,
+}
+
+impl Backoff {
+    pub(crate) fn new(policy: RetryPolicy) -> Self {
+        let base = policy.base;
+        Self { policy, base, floor: Duration::ZERO, failures: 0, first_failure: None, opened: None, delivered: false }
+    }
+
+    pub(crate) fn is_never(&self) -> bool {
+        self.policy.is_never()
+    }
+
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Obeys a `retry:` field, for the connection's life.
+    pub(crate) fn server_asks(&mut self, delay: Duration) {
+        let (least, most) = (*self.policy.server_delay.start(), *self.policy.server_delay.end());
+        self.base = delay.min(most).max(least);
+        self.floor = self.base;
+    }
+
+    pub(crate) fn opened(&mut self, now: Instant) {
+        self.opened = Some(now);
+        self.delivered = false;
+    }
+
+    pub(crate) fn delivered(&mut self) {
+        self.delivered = true;
+    }
+
+    /// Starts again from nothing, as `reconnect()` asks.
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
+        self.first_failure = None;
+        self.opened = None;
+        self.delivered = false;
+    }
+
+    /// Returns how long to wait after a failure; `None` gives up.
+    pub(crate) fn failed(&mut self, now: Instant, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
+        self.settle(now);
+        let first = *self.first_failure.get_or_insert(now);
+        if !self.policy.enabled || now.saturating_duration_since(first) >= self.policy.max_elapsed {
+            return None;
+        }
+        if self.policy.max_retries != u32::MAX && self.failures >= self.policy.max_retries {
+            return None;
+        }
+        let doubled = self.base.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let delay = self.spread(doubled.min(self.policy.max.max(self.base)), random);
+        self.failures = self.failures.saturating_add(1);
+        let Some(retry_after) = retry_after else { return Some(delay) };
+        let asked = retry_after.min(RETRY_AFTER_CAP).saturating_add(scale(self.base, random));
+        Some(delay.max(asked))
+    }
+
+    /// Returns how long to wait after a response that ended cleanly; `None` gives up.
+    ///
+    /// Without any event it counts as a failure: a server that accepts and closes at once is not hammered.
+    pub(crate) fn ended(&mut self, now: Instant, random: f64) -> Option<Duration> {
+        if !self.delivered {
+            return self.failed(now, None, random);
+        }
+        self.settle(now);
+        self.policy.enabled.then(|| self.spread(self.base, random))
+    }
+
+    /// Closes the books on the connection that was open, if one was.
+    fn settle(&mut self, now: Instant) {
+        let Some(opened) = self.opened.take() else { return };
+        let lived = now.saturating_duration_since(opened);
+        if lived >= self.policy.reset_after || (self.delivered && lived >= self.base) {
+            self.reset();
+        }
+        self.delivered = false;
+    }
+
+    fn spread(&self, delay: Duration, random: f64) -> Duration {
+        delay.saturating_add(scale(delay, self.policy.jitter * random)).max(self.floor)
+    }
+}
+
+/// Multiplies without ever panicking: out of range is for ever.
+fn scale(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn waits(backoff: &mut Backoff, now: Instant, random: f64, count: usize) -> Vec<Option<u64>> {
+        (0..count).map(|_| backoff.failed(now, None, random).map(|d| d.as_millis() as u64)).collect()
+    }
+
+    #[test]
+    fn the_default_doubles_from_one_second_and_gives_up_after_five_retries() {
+        let mut backoff = Backoff::new(RetryPolicy::default());
+        let now = Instant::now();
+        assert_eq!(
+            waits(&mut backoff, now, 0.0, 6),
+            [Some(1000), Some(2000), Some(4000), Some(8000), Some(16000), None]
+        );
+    }
+
+    #[test]
+    fn jitter_adds_up_to_the_wait_itself_and_never_subtracts() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::forever());
+        assert_eq!(waits(&mut backoff, now, 0.5, 3), [Some(1500), Some(3000), Some(6000)]);
+    }
+
+    #[test]
+    fn forever_stays_at_the_cap_however_long_the_outage() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::forever());
+        let last = (0..10_000).map(|_| backoff.failed(now, None, 0.0)).last().unwrap();
+        assert_eq!(last, Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn constant_has_neither_growth_nor_jitter() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::constant(SECOND * 3));
+        assert_eq!(waits(&mut backoff, now, 0.9, 2), [Some(3000), Some(3000)]);
+    }
+
+    #[test]
+    fn never_gives_up_at_once() {
+        let now = Instant::now();
+        assert_eq!(Backoff::new(RetryPolicy::never()).failed(now, None, 0.0), None);
+        let mut backoff = Backoff::new(RetryPolicy::never());
+        backoff.opened(now);
+        backoff.delivered();
+        assert_eq!(backoff.ended(now, 0.0), None);
+    }
+
+    #[test]
+    fn an_event_and_a_life_of_the_base_delay_reset_the_count() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::default());
+        waits(&mut backoff, now, 0.0, 3);
+        backoff.opened(now);
+        backoff.delivered();
+        assert_eq!(backoff.failed(now + SECOND, None, 0.0), Some(SECOND));
+        assert_eq!(backoff.failures(), 1);
+    }
+
+    #[test]
+    fn an_event_alone_does_not_reset_the_count() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::default());
+        waits(&mut backoff, now, 0.0, 3);
+        backoff.opened(now);
+        backoff.delivered();
+        assert_eq!(backoff.failed(now + SECOND / 2, None, 0.0), Some(SECOND * 8));
+    }
+
+    #[test]
+    fn staying_open_resets_the_count_without_any_event() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::default());
+        waits(&mut backoff, now, 0.0, 3);
+        backoff.opened(now);
+        assert_eq!(backoff.failed(now + SECOND * 60, None, 0.0), Some(SECOND));
+    }
+
+    #[test]
+    fn a_clean_end_with_events_waits_the_base_and_keeps_the_count() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::default());
+        waits(&mut backoff, now, 0.0, 2);
+        backoff.opened(now);
+        backoff.delivered();
+        assert_eq!(backoff.ended(now, 0.5), Some(SECOND * 3 / 2));
+        assert_eq!(backoff.failures(), 2);
+    }
+
+    #[test]
+    fn accept_then_close_counts_as_failure_and_ends_after_five() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::default());
+        let mut delays = vec![];
+        for _ in 0..6 {
+            backoff.opened(now);
+            delays.push(backoff.ended(now, 0.0).map(|d| d.as_secs()));
+        }
+        assert_eq!(delays, [Some(1), Some(2), Some(4), Some(8), Some(16), None]);
+    }
+
+    #[test]
+    fn retry_from_the_server_replaces_the_base_within_its_clamp() {
+        let now = Instant::now();
+        for (asked, wait) in [(0, 500), (1, 500), (700, 700), (u64::MAX, 300_000)] {
+            let mut backoff = Backoff::new(RetryPolicy::forever());
+            backoff.server_asks(Duration::from_millis(asked));
+            assert_eq!(backoff.failed(now, None, 0.0), Some(Duration::from_millis(wait)), "retry: {asked}");
+        }
+    }
+
+    #[test]
+    fn a_base_above_the_cap_is_not_lowered_by_it() {
+        let mut backoff = Backoff::new(RetryPolicy::forever());
+        backoff.server_asks(Duration::from_secs(120));
+        let now = Instant::now();
+        assert_eq!(waits(&mut backoff, now, 0.0, 2), [Some(120_000), Some(120_000)]);
+    }
+
+    #[test]
+    fn retry_after_is_a_lower_bound_spread_above_and_capped_at_an_hour() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::forever());
+        assert_eq!(backoff.failed(now, Some(SECOND * 10), 0.5), Some(Duration::from_millis(10_500)));
+        assert_eq!(backoff.failed(now, Some(Duration::ZERO), 0.0), Some(SECOND * 2));
+        assert_eq!(backoff.failed(now, Some(Duration::MAX), 0.0), Some(SECOND * 3600));
+    }
+
+    #[test]
+    fn max_elapsed_gives_up_on_a_long_row_of_failures() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(RetryPolicy::forever().max_elapsed(SECOND * 10));
+        assert!(backoff.failed(now, None, 0.0).is_some());
+        assert!(backoff.failed(now + SECOND * 9, None, 0.0).is_some());
+        assert!(backoff.failed(now + SECOND * 10, None, 0.0).is_none());
+    }
+
+    #[test]
+    fn absurd_settings_saturate_instead_of_panicking() {
+        let now = Instant::now();
+        let policy = RetryPolicy::exponential(Duration::MAX, Duration::MAX).jitter(f64::MAX).max_retries(u32::MAX);
+        let mut backoff = Backoff::new(policy);
+        for _ in 0..100 {
+            assert_eq!(backoff.failed(now, Some(Duration::MAX), 0.99), Some(Duration::MAX));
+        }
+        assert_eq!(Backoff::new(RetryPolicy::forever().jitter(f64::NAN)).failed(now, None, 0.5), Some(SECOND));
+        #[allow(clippy::reversed_empty_ranges)] // what a user may write by mistake
+        let mut backoff = Backoff::new(RetryPolicy::forever().server_delay(SECOND * 9..=SECOND));
+        backoff.server_asks(SECOND);
+        assert_eq!(backoff.failed(now, None, 0.0), Some(SECOND * 9));
+    }
+}

@@ -1,0 +1,247 @@
+//! How another thread interrupts a connection, whatever it is doing.
+//!
+//! A connection's life is a row of *laps*: one attempt, the stream it opens, and the wait after it.
+//! Cutting a lap wakes everything that blocks in it: waits through a channel that disconnects, system calls
+//! through a shutdown of the socket in use. `reconnect()` cuts the current lap; `stop()` cuts it and lets
+//! no other begin.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+/// Something that blocks in system calls and can be shut down from another thread.
+pub(crate) trait HangUp: Send + Sync {
+    fn hang_up(&self);
+}
+
+/// The lap was cut: by `stop()`, or by `reconnect()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// Shared between a connection and everybody who may stop it.
+#[derive(Debug)]
+pub(crate) struct StopToken {
+    /// Sticky. Written by anybody, before the lap is cut.
+    stopped: AtomicBool,
+    lap: Mutex<Arc<Lap>>,
+    /// Disconnects at the stop, and not at a reconnect: an event in delivery outlives its lap.
+    wake: Wake,
+}
+
+/// One attempt with its stream and the wait after it.
+pub(crate) struct Lap {
+    cut: AtomicBool,
+    /// The socket in use, published before it connects; its transport owns and closes it.
+    line: Mutex<Option<Weak<dyn HangUp>>>,
+    wake: Wake,
+}
+
+/// A channel that never carries anything: all that happens is its end.
+#[derive(Debug)]
+struct Wake {
+    sender: Mutex<Option<Sender<Infallible>>>,
+    receiver: Receiver<Infallible>,
+}
+
+impl StopToken {
+    pub(crate) fn new() -> Self {
+        Self { stopped: AtomicBool::new(false), lap: Mutex::new(Arc::new(Lap::new())), wake: Wake::new() }
+    }
+
+    /// Ends the connection for good. Idempotent, never blocks.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.wake.fire();
+        // Cloned, so that no lock is held while the socket is shut down.
+        self.current_lap().cut();
+    }
+
+    /// Ends the current lap; the connection begins the next one at once.
+    pub(crate) fn reconnect(&self) {
+        self.current_lap().cut();
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn current_lap(&self) -> Arc<Lap> {
+        Arc::clone(&lock(&self.lap))
+    }
+
+    /// Begins the next lap, and forgets a cut of the last one.
+    pub(crate) fn next_lap(&self) -> Result<Arc<Lap>, Cut> {
+        let next = Arc::new(Lap::new());
+        *lock(&self.lap) = Arc::clone(&next);
+        // After the exchange: a stop that cut the old lap is seen here, a later one cuts the new lap.
+        if self.is_stopped() { Err(Cut) } else { Ok(next) }
+    }
+
+    /// Returns a receiver that disconnects at the stop.
+    pub(crate) fn stopped(&self) -> &Receiver<Infallible> {
+        &self.wake.receiver
+    }
+}
+
+impl Lap {
+    fn new() -> Self {
+        Self { cut: AtomicBool::new(false), line: Mutex::new(None), wake: Wake::new() }
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        self.wake.fire();
+        let line = lock(&self.line).take();
+        if let Some(line) = line.and_then(|line| line.upgrade()) {
+            line.hang_up();
+        }
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::SeqCst)
+    }
+
+    /// Publishes the socket in use, before it connects.
+    ///
+    /// The flag is set before the lock is taken in [`Lap::cut`], and read under the lock here:
+    /// either this sees the flag, or the cut sees the socket.
+    pub(crate) fn enter(&self, line: Weak<dyn HangUp>) -> Result<(), Cut> {
+        let mut slot = lock(&self.line);
+        if self.is_cut() {
+            return Err(Cut);
+        }
+        *slot = Some(line);
+        Ok(())
+    }
+
+    /// Waits until the instant, for ever without one.
+    pub(crate) fn sleep_until(&self, until: Option<Instant>) -> Result<(), Cut> {
+        let Some(until) = until else {
+            let Err(_) = self.wake.receiver.recv();
+            return Err(Cut);
+        };
+        match self.wake.receiver.recv_deadline(until) {
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => Err(Cut),
+        }
+    }
+
+    /// Returns a receiver that disconnects when the lap is cut.
+    pub(crate) fn cut_signal(&self) -> &Receiver<Infallible> {
+        &self.wake.receiver
+    }
+}
+
+impl Wake {
+    fn new() -> Self {
+        let (sender, receiver) = bounded(0);
+        Self { sender: Mutex::new(Some(sender)), receiver }
+    }
+
+    fn fire(&self) {
+        lock(&self.sender).take();
+    }
+}
+
+impl fmt::Debug for Lap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lap").field("cut", &self.is_cut()).finish_non_exhaustive()
+    }
+}
+
+/// Adds without overflow; a duration beyond the clock's range is for ever.
+pub(crate) fn deadline(now: Instant, timeout: Duration) -> Option<Instant> {
+    now.checked_add(timeout)
+}
+
+/// Nothing panics while one of this crate's locks is held, so a poisoned one is still sound.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    #[derive(Default)]
+    struct Line(AtomicUsize);
+
+    impl HangUp for Line {
+        fn hang_up(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn weak(line: &Arc<Line>) -> Weak<dyn HangUp> {
+        let weak: Weak<Line> = Arc::downgrade(line);
+        weak
+    }
+
+    #[test]
+    fn stop_hangs_up_the_socket_in_use_exactly_once() {
+        let token = StopToken::new();
+        let line = Arc::new(Line::default());
+        let lap = token.next_lap().unwrap();
+        lap.enter(weak(&line)).unwrap();
+        token.stop();
+        token.stop();
+        assert_eq!(line.0.load(Ordering::SeqCst), 1);
+        assert!(lap.is_cut());
+    }
+
+    #[test]
+    fn after_the_stop_no_lap_begins_and_no_socket_enters() {
+        let token = StopToken::new();
+        let lap = token.next_lap().unwrap();
+        token.stop();
+        assert_eq!(lap.enter(weak(&Arc::default())), Err(Cut));
+        assert!(token.next_lap().is_err());
+        assert_eq!(lap.sleep_until(None), Err(Cut));
+    }
+
+    #[test]
+    fn reconnect_cuts_one_lap_only() {
+        let token = StopToken::new();
+        let lap = token.next_lap().unwrap();
+        token.reconnect();
+        token.reconnect();
+        assert_eq!(lap.sleep_until(None), Err(Cut));
+        let lap = token.next_lap().unwrap();
+        assert!(!lap.is_cut() && !token.is_stopped());
+        assert_eq!(lap.sleep_until(Some(Instant::now())), Ok(()));
+    }
+
+    #[test]
+    fn a_sleep_ends_as_soon_as_it_is_cut_from_another_thread() {
+        let token = Arc::new(StopToken::new());
+        let lap = token.next_lap().unwrap();
+        let other = Arc::clone(&token);
+        let stopper = thread::spawn(move || other.stop());
+        assert_eq!(lap.sleep_until(None), Err(Cut));
+        stopper.join().unwrap();
+    }
+
+    #[test]
+    fn a_reconnect_leaves_the_delivery_alone() {
+        let token = StopToken::new();
+        token.reconnect();
+        assert!(token.stopped().try_recv().unwrap_err().is_empty());
+        token.stop();
+        assert!(token.stopped().try_recv().unwrap_err().is_disconnected());
+    }
+}

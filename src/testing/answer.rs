@@ -1,0 +1,175 @@
+//! The steps that answer: heads, bodies, and bytes as they are.
+
+use std::io;
+
+use super::{Peer, script};
+use crate::Event;
+
+/// How the body of an answer is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Framing {
+    /// `Transfer-Encoding: chunked`: every step is a chunk, and an end without the last chunk is a cut.
+    Chunked,
+    /// The close of the connection is the end.
+    UntilClose,
+    /// `Content-Length` with this many bytes, which the steps need not add up to.
+    Length(u64),
+}
+
+/// Answers. Each but [`raw`](Self::raw) first reads the request, where that has not been done.
+///
+/// # Example: a status with a header, then a stream
+///
+/// ```
+/// use http_sse::testing::Server;
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+///
+/// let server = Server::serve(|number, mut peer| match number {
+///     0 => peer.respond(503, &[("Retry-After", "1")], "busy"),
+///     _ => {
+///         peer.stream();
+///         peer.send("data: 1\n\n");
+///         peer.end();
+///     }
+/// })?;
+///
+/// for end in ["\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nbusy", "9\r\ndata: 1\n\n\r\n0\r\n\r\n"] {
+///     let mut client = TcpStream::connect(server.addr())?;
+///     client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")?;
+///     let mut answer = String::new();
+///     client.read_to_string(&mut answer)?;
+///     assert!(answer.ends_with(end));
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl Peer {
+    /// Begins an event stream with a chunked body, as most servers do.
+    #[track_caller]
+    pub fn stream(&mut self) {
+        self.begin(200, &[("Content-Type", "text/event-stream")], Framing::Chunked);
+    }
+
+    /// Begins an event stream that the close of the connection ends.
+    #[track_caller]
+    pub fn stream_until_close(&mut self) {
+        self.begin(200, &[("Content-Type", "text/event-stream")], Framing::UntilClose);
+    }
+
+    /// Begins an answer with these headers, to which that of the framing is added.
+    ///
+    /// # Example: a stream that claims to be compressed
+    ///
+    /// ```
+    /// use http_sse::testing::{Framing, Server};
+    ///
+    /// let server = Server::serve(|_, mut peer| {
+    ///     let headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")];
+    ///     peer.begin(200, &headers, Framing::Chunked);
+    ///     peer.hold();
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn begin(&mut self, status: u16, headers: &[(&str, &str)], framing: Framing) {
+        self.framing = framing;
+        let result = self.write_head(status, headers, Some(framing), &[]);
+        script::check_step("head of the answer", result);
+    }
+
+    /// Answers completely, with `Content-Length` unless a header frames the body already; 1xx, 204 and 304 have no body.
+    ///
+    /// The connection stays open: the client may send another request ([`next_request`](Self::next_request)).
+    #[track_caller]
+    pub fn respond(&mut self, status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) {
+        let is_framed = headers.iter().any(|(name, _)| {
+            name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
+        });
+        let (framing, body) = match (status, body.as_ref()) {
+            (100..=199 | 204 | 304, _) => (None, &[][..]),
+            (_, body) if is_framed => (None, body),
+            (_, body) => (Some(Framing::Length(body.len() as u64)), body),
+        };
+        self.framing = Framing::UntilClose;
+        let result = self.write_head(status, headers, framing, body);
+        script::check_step("answer", result);
+    }
+
+    /// Sends bytes as they are: a malformed head, half a chunk, a byte at a time. Reads nothing first.
+    #[track_caller]
+    pub fn raw(&mut self, bytes: impl AsRef<[u8]>) {
+        let result = self.write(bytes.as_ref());
+        script::check_step("raw bytes", result);
+    }
+
+    /// Sends an event in its wire form, framed as the answer was begun.
+    #[track_caller]
+    pub fn event(&mut self, event: &Event) {
+        self.send(event.to_string());
+    }
+
+    /// Sends a part of the body, framed as the answer was begun: one chunk where it is chunked.
+    #[track_caller]
+    pub fn send(&mut self, text: impl AsRef<[u8]>) {
+        let result = self.try_send(text);
+        script::check_step("part of the body", result);
+    }
+
+    /// Sends a part of the body like [`send`](Self::send), and returns what goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` or `TimedOut` when the client takes nothing for 10 s, and others when it has gone.
+    ///
+    /// # Example: sending until the client has gone
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::io::Write;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// let mut client = TcpStream::connect(server.addr())?;
+    /// client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")?;
+    ///
+    /// let mut peer = server.accept();
+    /// peer.stream();
+    /// drop(client);
+    /// while peer.try_send("data: tick\n\n").is_ok() {}
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn try_send(&mut self, text: impl AsRef<[u8]>) -> io::Result<()> {
+        match (self.framing, text.as_ref()) {
+            // A chunk of no bytes would be the last one.
+            (Framing::Chunked, []) => Ok(()),
+            (Framing::Chunked, text) => {
+                let size = format!("{:x}\r\n", text.len());
+                self.write(&[size.as_bytes(), text, b"\r\n"].concat())
+            }
+            (_, text) => self.write(text),
+        }
+    }
+
+    fn write_head(
+        &mut self,
+        status: u16,
+        headers: &[(&str, &str)],
+        framing: Option<Framing>,
+        body: &[u8],
+    ) -> io::Result<()> {
+        self.try_request()?;
+        let mut head = format!("HTTP/1.1 {status} \r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&match framing {
+            Some(Framing::Chunked) => "Transfer-Encoding: chunked\r\n".to_owned(),
+            Some(Framing::UntilClose) => "Connection: close\r\n".to_owned(),
+            Some(Framing::Length(length)) => format!("Content-Length: {length}\r\n"),
+            None => String::new(),
+        });
+        head.push_str("\r\n");
+        self.write(&[head.as_bytes(), body].concat())
+    }
+}

@@ -1,0 +1,111 @@
+//! The port: accepts on a thread of its own, or refuses without losing its number.
+
+use std::io;
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+const BACKLOG: i32 = 128;
+/// Of a connect to this process itself, which takes microseconds.
+const WAKE_UP_LIMIT: Duration = Duration::from_secs(10);
+
+type OnConnection = Arc<dyn Fn(TcpStream) + Send + Sync>;
+
+/// A port of 127.0.0.1, open at first.
+pub(super) struct Door {
+    addr: SocketAddr,
+    on_connection: OnConnection,
+    state: State,
+}
+
+enum State {
+    Open {
+        thread: JoinHandle<()>,
+        shut: Arc<AtomicBool>,
+    },
+    /// Bound without listening: connects are refused and nobody else gets the port.
+    Shut(Socket),
+    /// Closed, or the last change failed.
+    Gone,
+}
+
+impl Door {
+    pub(super) fn open(on_connection: OnConnection) -> io::Result<Self> {
+        let socket = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = listen(socket)?;
+        Ok(Self { addr: listener.local_addr()?, state: accept_in_background(listener, &on_connection)?, on_connection })
+    }
+
+    pub(super) fn refuse(&mut self) -> io::Result<()> {
+        if matches!(self.state, State::Shut(_)) {
+            return Ok(());
+        }
+        self.close();
+        self.state = State::Shut(reserve(self.addr)?);
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self) -> io::Result<()> {
+        let socket = match mem::replace(&mut self.state, State::Gone) {
+            State::Shut(socket) => socket,
+            State::Gone => reserve(self.addr)?,
+            open @ State::Open { .. } => {
+                self.state = open;
+                return Ok(());
+            }
+        };
+        self.state = accept_in_background(listen(socket)?, &self.on_connection)?;
+        Ok(())
+    }
+
+    /// Drops the listener, and with it the connections that it has not accepted.
+    pub(super) fn close(&mut self) {
+        if let State::Open { thread, shut } = mem::replace(&mut self.state, State::Gone) {
+            shut.store(true, Ordering::Release);
+            // Wakes the thread from `accept`; it is refused when another connection has done so.
+            let _ = TcpStream::connect_timeout(&self.addr, WAKE_UP_LIMIT);
+            let _ = thread.join();
+        }
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+/// Binds without listening.
+fn reserve(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows the option would let another process steal the port; it is not needed there.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    Ok(socket)
+}
+
+fn listen(socket: Socket) -> io::Result<TcpListener> {
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn accept_in_background(listener: TcpListener, then: &OnConnection) -> io::Result<State> {
+    let shut = Arc::new(AtomicBool::new(false));
+    let (flag, then) = (Arc::clone(&shut), Arc::clone(then));
+    let accept_all = move || loop {
+        let accepted = listener.accept();
+        if flag.load(Ordering::Acquire) {
+            return;
+        }
+        // A connection that was reset while it waited is an error here; the next one is not.
+        if let Ok((socket, _)) = accepted {
+            then(socket);
+        }
+    };
+    let thread = thread::Builder::new().name("sse-test-accept".to_owned()).spawn(accept_all)?;
+    Ok(State::Open { thread, shut })
+}

@@ -1,0 +1,346 @@
+//! One accepted connection: reading the request, waiting for the client to leave, closing in every way.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use socket2::SockRef;
+
+use super::{Asked, Framing, script, server};
+
+/// One accepted connection, whose methods are the steps of a script.
+///
+/// Dropping it closes the connection in the ordinary way (FIN), like [`cut`](Self::cut). What a step does when the client
+/// has gone is told in the [module's documentation](super#when-the-client-goes-away).
+///
+/// # Panics
+///
+/// Every step does when it waits for longer than 10 s (see [`Server::wait_limit`](super::Server::wait_limit)), a blocked
+/// write included.
+///
+/// # Example: the client leaves
+///
+/// ```
+/// use http_sse::testing::Server;
+/// use std::io::Write;
+/// use std::net::TcpStream;
+/// use std::time::Duration;
+///
+/// let server = Server::start()?;
+/// let mut client = TcpStream::connect(server.addr())?;
+/// client.write_all(b"GET /events HTTP/1.1\r\nHost: test\r\n\r\n")?;
+///
+/// let mut peer = server.accept();
+/// peer.stream();
+/// peer.send(": welcome\n\n");
+/// assert!(!peer.is_closed_within(Duration::from_millis(20)));
+///
+/// drop(client);
+/// peer.hold();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Peer {
+    number: usize,
+    socket: Arc<TcpStream>,
+    /// What speaks over the socket, where that is not the kit itself.
+    upgraded: Option<Box<dyn Duplex>>,
+    asked: Option<Asked>,
+    /// Received, not used up yet.
+    inbox: Vec<u8>,
+    pub(super) framing: Framing,
+    has_left: bool,
+    resets: bool,
+    limit: Duration,
+    closing: Receiver<Infallible>,
+}
+
+trait Duplex: Read + Write + Send {}
+impl<S: Read + Write + Send> Duplex for S {}
+
+enum Received {
+    Bytes,
+    End(io::Error),
+    Nothing,
+}
+
+impl Peer {
+    pub(super) fn new(number: usize, socket: Arc<TcpStream>, limit: Duration, closing: Receiver<Infallible>) -> Self {
+        // A socket that is broken already shows it at the first step.
+        let _ = socket.set_nodelay(true);
+        let _ = socket.set_write_timeout(Some(limit).filter(|limit| !limit.is_zero()));
+        Self {
+            number,
+            socket,
+            upgraded: None,
+            asked: None,
+            inbox: Vec::new(),
+            framing: Framing::UntilClose,
+            has_left: false,
+            resets: false,
+            limit,
+            closing,
+        }
+    }
+
+    /// Returns the number of the connection, from 0 in the order of acceptance.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Returns the client's address.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when the client has gone.
+    pub fn addr(&self) -> io::Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
+    /// Waits for the request with its body and returns it; later calls return the same.
+    ///
+    /// # Panics
+    ///
+    /// When it is not complete within 10 s, is not HTTP/1, or the client goes away first (which ends a script quietly).
+    #[track_caller]
+    pub fn request(&mut self) -> &Asked {
+        let number = self.number;
+        match self.try_request() {
+            Ok(asked) => asked,
+            Err(error) => give_up("request", number, error),
+        }
+    }
+
+    /// Waits for the head of the request alone, for a client whose body is meant to get stuck.
+    ///
+    /// # Panics
+    ///
+    /// As [`request`](Self::request) does.
+    #[track_caller]
+    pub fn request_head(&mut self) -> &Asked {
+        match self.take_head() {
+            Ok(asked) => self.asked.insert(asked),
+            Err(error) => give_up("request head", self.number, error),
+        }
+    }
+
+    /// Waits for one more request on the same connection, as sent by clients that keep it alive or through a proxy.
+    ///
+    /// # Panics
+    ///
+    /// As [`request`](Self::request) does.
+    #[track_caller]
+    pub fn next_request(&mut self) -> &Asked {
+        self.asked = None;
+        self.request()
+    }
+
+    /// Waits for the request like [`request`](Self::request), and returns what goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` after 10 s, `InvalidData` for what is not HTTP/1, and others when the client has gone.
+    pub fn try_request(&mut self) -> io::Result<&Asked> {
+        let mut asked = self.take_head()?;
+        let deadline = self.deadline();
+        let mut continued = false;
+        while !asked.take_body(&mut self.inbox)? {
+            if asked.expects_continue() && !continued {
+                continued = true;
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            }
+            self.receive_more("the body of the request", deadline)?;
+        }
+        Ok(self.asked.insert(asked))
+    }
+
+    /// Puts another protocol on top of the connection, TLS for example: all later steps go through what `wrap` returns.
+    ///
+    /// A handshake may run within `wrap`, on this thread. [`end`](Self::end) drops the returned value before the FIN, so
+    /// that it may say goodbye; [`cut`](Self::cut), [`reset`](Self::reset) and dropping the peer do it the other way round.
+    ///
+    /// # Errors
+    ///
+    /// What `wrap` returns; `InvalidData` when bytes have been read already that belong to the other protocol.
+    pub fn upgrade<S, F>(&mut self, wrap: F) -> io::Result<()>
+    where
+        S: Read + Write + Send + 'static,
+        F: FnOnce(TcpStream) -> io::Result<S>,
+    {
+        if !self.inbox.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes before the upgrade have not been asked for"));
+        }
+        self.socket.set_read_timeout(Some(self.limit))?;
+        self.upgraded = Some(Box::new(wrap(self.socket.try_clone()?)?));
+        self.asked = None;
+        Ok(())
+    }
+
+    /// Waits until the time is over or the client has closed its side, whichever comes first; returns whether it has.
+    pub fn is_closed_within(&mut self, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            match self.receive(deadline) {
+                Received::Bytes => {}
+                Received::End(_) => return true,
+                Received::Nothing => return false,
+            }
+        }
+    }
+
+    /// Waits until the client has closed its side, then closes too; returns how long that took.
+    ///
+    /// # Panics
+    ///
+    /// When the client is still there after 10 s.
+    #[track_caller]
+    pub fn hold(mut self) -> Duration {
+        let start = Instant::now();
+        let limit = self.limit;
+        if !self.is_closed_within(limit) {
+            panic!("scripted server: the client of connection {} has not left within {limit:?}", self.number);
+        }
+        start.elapsed()
+    }
+
+    /// Ends the answer: the last chunk where the body is chunked, then FIN.
+    #[track_caller]
+    pub fn end(mut self) {
+        let result = match self.framing {
+            Framing::Chunked => self.write(b"0\r\n\r\n"),
+            _ => Ok(()),
+        };
+        self.upgraded = None;
+        script::check_step("end", result);
+    }
+
+    /// Closes the connection (FIN) without the last chunk: a chunked answer is cut short.
+    pub fn cut(self) {
+        drop(self);
+    }
+
+    /// Resets the connection (RST): what the client has not received yet is lost.
+    pub fn reset(mut self) {
+        // On failure the client has gone already, and closing is all that is left.
+        self.resets = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)).is_ok();
+    }
+
+    /// Waits until the time is over: the only step that sleeps. The server's closing cuts it short.
+    pub fn pause(&mut self, time: Duration) {
+        if server::closes_within(&self.closing, time) {
+            script::end_quietly();
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.upgraded {
+            Some(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            None => (&*self.socket).write_all(bytes),
+        }
+    }
+
+    fn take_head(&mut self) -> io::Result<Asked> {
+        if let Some(asked) = self.asked.take() {
+            return Ok(asked);
+        }
+        let deadline = self.deadline();
+        loop {
+            match Asked::take_head(&mut self.inbox)? {
+                Some(asked) => return Ok(asked),
+                None => self.receive_more("the head of the request", deadline)?,
+            }
+        }
+    }
+
+    fn receive_more(&mut self, what: &str, deadline: Option<Instant>) -> io::Result<()> {
+        match self.receive(deadline) {
+            Received::Bytes => Ok(()),
+            Received::End(error) => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("the client left before {what} was complete ({error}), after {:?}", self.inbox_text()),
+            )),
+            Received::Nothing => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("{what} was not complete within {:?}, after {:?}", self.limit, self.inbox_text()),
+            )),
+        }
+    }
+
+    /// Adds what arrives next to the inbox. `None` waits for ever.
+    fn receive(&mut self, deadline: Option<Instant>) -> Received {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            if self.has_left {
+                return Received::End(io::ErrorKind::UnexpectedEof.into());
+            }
+            // A timeout of zero would be an error: a deadline that has passed still polls.
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let timeout = left.map(|left| left.max(Duration::from_millis(1)));
+            let result = match (self.socket.set_read_timeout(timeout), &mut self.upgraded) {
+                (Err(error), _) => Err(error),
+                (Ok(()), Some(stream)) => stream.read(&mut buffer),
+                (Ok(()), None) => (&*self.socket).read(&mut buffer),
+            };
+            match result {
+                Ok(0) => self.has_left = true,
+                Ok(length) => {
+                    self.inbox.extend_from_slice(&buffer[..length]);
+                    return Received::Bytes;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    if left.is_none_or(|left| left.is_zero()) {
+                        return Received::Nothing;
+                    }
+                }
+                Err(error) => {
+                    self.has_left = true;
+                    return Received::End(error);
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.limit)
+    }
+
+    fn inbox_text(&self) -> String {
+        String::from_utf8_lossy(&self.inbox[..self.inbox.len().min(200)]).into_owned()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if self.resets {
+            return;
+        }
+        // Each of these fails when the client has gone already.
+        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = self.socket.set_nonblocking(true);
+        // A socket that is closed with unread bytes sends RST, and the client would lose the end of the answer.
+        let mut buffer = [0; 16 * 1024];
+        for _ in 0..256 {
+            if !matches!((&*self.socket).read(&mut buffer), Ok(1..)) {
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("number", &self.number).field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
+#[track_caller]
+fn give_up(step: &str, number: usize, error: io::Error) -> ! {
+    let message = error.to_string();
+    script::check_step(step, Err(error));
+    panic!("scripted server: {step} of connection {number}: {message}");
+}

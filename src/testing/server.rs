@@ -1,0 +1,376 @@
+//! The listening side: accepts on a thread of its own, queues connections or runs a script for each.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::door::Door;
+use super::{Peer, script};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+
+/// How long every wait of the kit lasts at most, unless told otherwise.
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A server on a free port of 127.0.0.1 that does what the test tells it to.
+///
+/// Dropping it closes the listener and every connection, also one whose [`Peer`] is still in use, and joins its threads.
+///
+/// # Panics
+///
+/// When dropped, with the panic of a script, so that a failed assertion in the background fails the test.
+///
+/// # Example: one answer
+///
+/// ```
+/// use http_sse::testing::Server;
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+///
+/// let server = Server::start()?;
+/// let mut client = TcpStream::connect(server.addr())?;
+/// client.write_all(b"GET /events?since=3 HTTP/1.1\r\nHost: test\r\n\r\n")?;
+///
+/// let mut peer = server.accept();
+/// assert_eq!(peer.request().path(), "/events?since=3");
+/// peer.stream_until_close();
+/// peer.send("data: hello\n\n");
+/// peer.end();
+///
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer)?;
+/// assert!(answer.ends_with("data: hello\n\n"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Server {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    /// `None` once the server closes, so that the queue ends.
+    door: Mutex<Option<Door>>,
+    queue: Receiver<Peer>,
+    /// Dropping it tells every pause and every script that the server closes.
+    open: Option<Sender<Infallible>>,
+    script: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    accepted: AtomicUsize,
+    /// Weak, because a second handle would keep a socket open after its peer has been dropped.
+    sockets: Mutex<Vec<Weak<TcpStream>>>,
+    limit: Mutex<Duration>,
+    closing: Receiver<Infallible>,
+}
+
+impl Server {
+    /// Starts a server whose connections wait for [`accept`](Self::accept).
+    ///
+    /// # Errors
+    ///
+    /// The system's, when there is no socket or thread to be had.
+    ///
+    /// # Example: a server that nobody has called yet
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    ///
+    /// let server = Server::start()?;
+    /// assert_eq!(server.connections(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn start() -> io::Result<Self> {
+        let (open, closing) = crossbeam_channel::bounded(0);
+        let (sender, queue) = crossbeam_channel::unbounded();
+        let shared = Arc::new(Shared {
+            accepted: AtomicUsize::new(0),
+            sockets: Mutex::new(Vec::new()),
+            limit: Mutex::new(WAIT_LIMIT),
+            closing,
+        });
+        let admitting = Arc::clone(&shared);
+        let door = Door::open(Arc::new(move |socket| {
+            // Without a receiver the script has panicked: the connection is closed.
+            let _ = sender.send(admitting.admit(socket));
+        }))?;
+        Ok(Self { addr: door.addr(), shared, door: Mutex::new(Some(door)), queue, open: Some(open), script: None })
+    }
+
+    /// Starts a server that runs `script` for each connection in turn, with the connection's number from 0.
+    ///
+    /// There is one thread for all: the next connection is accepted by the system, but not answered before the script has
+    /// returned for the one before it. A script that must keep a connection open meanwhile stores its [`Peer`]; one for
+    /// clients that connect at the same time runs under [`serve_concurrently`](Self::serve_concurrently).
+    ///
+    /// # Errors
+    ///
+    /// The system's, when there is no socket or thread to be had.
+    ///
+    /// # Example: the second connection is refused by status
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::serve(|number, mut peer| match number {
+    ///     0 => peer.respond(204, &[], ""),
+    ///     _ => peer.respond(410, &[], "gone"),
+    /// })?;
+    ///
+    /// for status in ["HTTP/1.1 204", "HTTP/1.1 410"] {
+    ///     let mut client = TcpStream::connect(server.addr())?;
+    ///     client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")?;
+    ///     let mut answer = String::new();
+    ///     client.read_to_string(&mut answer)?;
+    ///     assert!(answer.starts_with(status));
+    /// }
+    /// server.finish();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn serve(mut script: impl FnMut(usize, Peer) + Send + 'static) -> io::Result<Self> {
+        Self::start()?.scripted(move |queue, closing| {
+            for peer in queue {
+                if closes(&closing) {
+                    return;
+                }
+                script::run(|| script(peer.number(), peer));
+            }
+        })
+    }
+
+    /// Starts a server that runs `script` for all connections at once, each on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when there is no socket or thread to be had.
+    ///
+    /// # Example: both clients stay connected
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::serve_concurrently(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.hold();
+    /// })?;
+    ///
+    /// let mut clients = [TcpStream::connect(server.addr())?, TcpStream::connect(server.addr())?];
+    /// for client in &mut clients {
+    ///     client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")?;
+    ///     client.read_exact(&mut [0; 12])?;
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn serve_concurrently(script: impl Fn(usize, Peer) + Send + Sync + 'static) -> io::Result<Self> {
+        Self::start()?.scripted(move |queue, closing| {
+            thread::scope(|scope| {
+                let running: Vec<_> = queue
+                    .into_iter()
+                    .take_while(|_| !closes(&closing))
+                    .map(|peer| scope.spawn(|| script::run(|| script(peer.number(), peer))))
+                    .collect();
+                for outcome in running.into_iter().map(thread::ScopedJoinHandle::join) {
+                    if let Err(panic) = outcome {
+                        resume_unwind(panic);
+                    }
+                }
+            });
+        })
+    }
+
+    /// Sets how long a wait of the server and of its later connections lasts at most; 10 s by default.
+    ///
+    /// # Example: a slow machine
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::time::Duration;
+    ///
+    /// let server = Server::start()?.wait_limit(Duration::from_secs(30));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn wait_limit(self, limit: Duration) -> Self {
+        *lock(&self.shared.limit) = limit;
+        self
+    }
+
+    /// Returns the address of the server.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Returns the `http` URL of a path, which may have a query.
+    ///
+    /// # Example: the URL of a stream
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    ///
+    /// let server = Server::start()?;
+    /// assert!(server.url("/events?all=1").starts_with("http://127.0.0.1:"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("http://{}{slash}{path}", self.addr())
+    }
+
+    /// Returns how many connections have been accepted so far, taken or not.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.accepted.load(Ordering::Acquire)
+    }
+
+    /// Waits for the next connection, in the order in which they came.
+    ///
+    /// # Panics
+    ///
+    /// When there is none within 10 s (see [`wait_limit`](Self::wait_limit)), and always where a script takes them.
+    #[track_caller]
+    pub fn accept(&self) -> Peer {
+        let limit = *lock(&self.shared.limit);
+        match self.accept_timeout(limit) {
+            Some(peer) => peer,
+            None => panic!("scripted server: no further connection within {limit:?}, {} so far", self.connections()),
+        }
+    }
+
+    /// Waits for the next connection until the time is over.
+    ///
+    /// # Panics
+    ///
+    /// Where a script takes the connections.
+    ///
+    /// # Example: nobody connects
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::time::Duration;
+    ///
+    /// let server = Server::start()?;
+    /// assert!(server.accept_timeout(Duration::from_millis(20)).is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn accept_timeout(&self, timeout: Duration) -> Option<Peer> {
+        assert!(self.script.is_none(), "scripted server: the script takes the connections");
+        self.queue.recv_timeout(timeout).ok()
+    }
+
+    /// Closes the port: new connections are refused until [`resume`](Self::resume), established ones stay.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when the port cannot be reserved meanwhile.
+    ///
+    /// # Example: a port that is gone, and back
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// server.refuse()?;
+    /// assert!(TcpStream::connect(server.addr()).is_err());
+    /// server.resume()?;
+    /// assert!(TcpStream::connect(server.addr()).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn refuse(&self) -> io::Result<()> {
+        lock(&self.door).as_mut().map_or(Ok(()), Door::refuse)
+    }
+
+    /// Opens the port again after [`refuse`](Self::refuse), with the same number.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when the port cannot be had again.
+    pub fn resume(&self) -> io::Result<()> {
+        lock(&self.door).as_mut().map_or(Ok(()), Door::resume)
+    }
+
+    /// Closes everything as dropping does, at a place where a panic of the script is expected to show.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a script.
+    pub fn finish(mut self) {
+        if let Some(panic) = self.close() {
+            resume_unwind(panic);
+        }
+    }
+
+    fn scripted(mut self, run: impl FnOnce(Receiver<Peer>, Receiver<Infallible>) + Send + 'static) -> io::Result<Self> {
+        let (queue, closing) = (self.queue.clone(), self.shared.closing.clone());
+        // Connections of a script that has panicked are closed, not queued.
+        self.queue = crossbeam_channel::never();
+        let thread = thread::Builder::new().name("sse-test-script".to_owned());
+        self.script = Some(thread.spawn(move || run(queue, closing))?);
+        Ok(self)
+    }
+
+    fn close(&mut self) -> Option<Box<dyn std::any::Any + Send>> {
+        if let Some(mut door) = lock(&self.door).take() {
+            door.close();
+        }
+        self.open = None;
+        for socket in lock(&self.shared.sockets).drain(..).filter_map(|socket| socket.upgrade()) {
+            // Fails when the client has closed already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        let script = self.script.take().filter(|script| script.thread().id() != thread::current().id());
+        script.and_then(|script| script.join().err())
+    }
+}
+
+impl Shared {
+    fn admit(&self, socket: TcpStream) -> Peer {
+        let socket = Arc::new(socket);
+        let mut sockets = lock(&self.sockets);
+        sockets.retain(|known| known.strong_count() > 0);
+        sockets.push(Arc::downgrade(&socket));
+        let number = self.accepted.fetch_add(1, Ordering::AcqRel);
+        Peer::new(number, socket, *lock(&self.limit), self.closing.clone())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        match self.close() {
+            Some(panic) if !thread::panicking() => resume_unwind(panic),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addr", &self.addr())
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+fn closes(closing: &Receiver<Infallible>) -> bool {
+    matches!(closing.try_recv(), Err(TryRecvError::Disconnected))
+}
+
+/// Waits until the time is over, or less when the server closes meanwhile; returns whether it does.
+pub(super) fn closes_within(closing: &Receiver<Infallible>, timeout: Duration) -> bool {
+    matches!(closing.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected))
+}
+
+/// Every value behind these locks is whole at any time, so that a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,134 @@
+//! Buffers sized for small devices: 8 KiB in, grown for a large head only; out while a request is sent.
+
+use ureq::unversioned::transport::Buffers;
+
+/// What one read asks for.
+const INPUT: usize = 8 * 1024;
+/// What a head may grow the input to; ureq refuses a head over 20 KiB before this is full.
+const INPUT_MOST: usize = 24 * 1024;
+
+#[derive(Debug)]
+pub(super) struct IoBuffers {
+    input: Vec<u8>,
+    /// The bytes `start..end` of the input are received and not consumed.
+    start: usize,
+    end: usize,
+    /// Whether the last use of the input consumed anything: if not, more must be read first.
+    progress: bool,
+    output: Vec<u8>,
+    output_size: usize,
+}
+
+impl IoBuffers {
+    pub(super) fn new(output_size: usize) -> Self {
+        Self { input: Vec::new(), start: 0, end: 0, progress: false, output: Vec::new(), output_size }
+    }
+
+    /// Returns what was written to the output last.
+    pub(super) fn written(&self, amount: usize) -> &[u8] {
+        &self.output[..amount]
+    }
+
+    /// Gives the output's memory back: a stream sends nothing after its request.
+    pub(super) fn release_output(&mut self) {
+        self.output = Vec::new();
+    }
+
+    fn make_room(&mut self) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.input.len() != INPUT {
+                self.input = vec![0; INPUT];
+            }
+            return;
+        }
+        if self.end < self.input.len() {
+            return;
+        }
+        if self.start > 0 {
+            self.input.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        } else if self.input.len() < INPUT_MOST {
+            self.input.resize((self.input.len() * 2).min(INPUT_MOST), 0);
+        }
+    }
+}
+
+impl Buffers for IoBuffers {
+    fn output(&mut self) -> &mut [u8] {
+        self.output.resize(self.output_size, 0);
+        &mut self.output
+    }
+
+    fn input(&self) -> &[u8] {
+        &self.input[self.start..self.end]
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        self.make_room();
+        &mut self.input[self.end..]
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.end = (self.end + amount).min(self.input.len());
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.progress = amount > 0;
+        self.start = (self.start + amount).min(self.end);
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.make_room();
+        self.output.resize(self.output_size, 0);
+        (&mut self.input[self.end..], &mut self.output)
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.start < self.end && self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(buffers: &mut IoBuffers, amount: usize) -> usize {
+        let room = buffers.input_append_buf().len().min(amount);
+        buffers.input_appended(room);
+        room
+    }
+
+    #[test]
+    fn the_input_grows_for_a_large_head_and_shrinks_after_it() {
+        let mut buffers = IoBuffers::new(100);
+        let mut filled = 0;
+        while filled < 20 * 1024 {
+            filled += fill(&mut buffers, 20 * 1024 - filled);
+            buffers.input_consume(0);
+        }
+        assert_eq!(buffers.input().len(), 20 * 1024);
+        buffers.input_consume(20 * 1024);
+        assert_eq!(buffers.input_append_buf().len(), INPUT);
+    }
+
+    #[test]
+    fn a_full_input_offers_no_room_instead_of_growing_for_ever() {
+        let mut buffers = IoBuffers::new(100);
+        while fill(&mut buffers, usize::MAX) > 0 {}
+        assert_eq!(buffers.input().len(), INPUT_MOST);
+    }
+
+    #[test]
+    fn unconsumed_bytes_survive_a_move_to_the_front() {
+        let mut buffers = IoBuffers::new(100);
+        for (index, byte) in buffers.input_append_buf().iter_mut().enumerate() {
+            *byte = index as u8;
+        }
+        buffers.input_appended(INPUT);
+        buffers.input_consume(INPUT - 3);
+        assert!(buffers.can_use_input());
+        assert_eq!(buffers.input_append_buf().len(), INPUT - 3);
+        assert_eq!(buffers.input(), [253, 254, 255]);
+    }
+}

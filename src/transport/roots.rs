@@ -1,0 +1,114 @@
+//! Builds the rustls configuration of a client from what the user trusts.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+/// Whom to trust, and as whom to speak.
+#[derive(Clone, Default)]
+pub(crate) struct Trust {
+    /// PEM bundles that the user gave.
+    pub(crate) roots: Vec<Vec<u8>>,
+    /// Whether the built-in roots are left out.
+    pub(crate) only: bool,
+    pub(crate) anybody: bool,
+    /// Certificate chain and private key, both PEM.
+    pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Trust {
+    pub(crate) fn is_default(&self) -> bool {
+        self.roots.is_empty() && !self.only && !self.anybody && self.identity.is_none()
+    }
+
+    /// Builds the configuration; the error says which PEM is unusable, never what is in it.
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        let builder = if self.anybody {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        } else {
+            builder.with_root_certificates(self.store()?)
+        };
+        let config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = certificates(chain, "the client certificate")?;
+                let key = PrivateKeyDer::from_pem_slice(key)
+                    .map_err(|error| format!("the client key is not a PEM private key: {error}"))?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| format!("the client certificate and its key cannot be used: {error}"))?
+            }
+        };
+        Ok(Arc::new(config))
+    }
+
+    fn store(&self) -> Result<RootCertStore, String> {
+        let mut store = RootCertStore::empty();
+        if !self.only {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        for pem in &self.roots {
+            for certificate in certificates(pem, "the root certificates")? {
+                store.add(certificate).map_err(|error| format!("a root certificate cannot be used: {error}"))?;
+            }
+        }
+        Ok(store)
+    }
+}
+
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("{what} are not PEM: {error}"))?;
+    if certificates.is_empty() {
+        return Err(format!("{what}: there is no certificate in the PEM text"));
+    }
+    Ok(certificates)
+}
+
+/// Accepts every certificate, but still checks that the peer holds its key.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

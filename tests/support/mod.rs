@@ -1,0 +1,29 @@
+//! What several test binaries of this crate need beside `http_sse::testing`.
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(unreachable_pub, reason = "a private module of every test binary")]
+#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
+
+pub mod black_hole;
+pub mod logs;
+#[cfg(feature = "tls")]
+pub mod tls;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Returns how long a test waits for anything before it fails.
+pub const fn deadline() -> Duration {
+    Duration::from_secs(10)
+}
+
+/// Waits until `condition` holds, and fails at the caller's line after 10 s.
+///
+/// It polls: only for what offers neither a state to wait on, nor a channel, nor a join.
+#[track_caller]
+pub fn wait_until(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < deadline(), "the condition does not hold after {:?}", deadline());
+        thread::sleep(Duration::from_millis(1));
+    }
+}
