@@ -7,15 +7,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::event::Event;
 use crate::handle::{Handle, Shared};
-use crate::receiver::{EventReader, Events};
-use crate::request::Request;
+use crate::outlet::{Hub, Outlets, Overflow};
+use crate::receiver::{EventReader, Events, Merged};
+use crate::request::{MOST_CAPACITY, Request};
 use crate::stop::{deadline, lock};
-use crate::worker::{self, Outlet};
+use crate::worker;
 
 pub use builder::ClientBuilder;
 pub(crate) use builder::Settings;
@@ -84,9 +86,11 @@ impl Client {
     /// [`Error::InvalidRequest`]: what the text names is unusable. [`Error::DuplicateId`]: a live connection has
     /// this id; [`close`](Self::close) it first. [`Error::Spawn`]: the system refused a thread.
     pub fn connect(&self, id: impl AsRef<str>, request: Request) -> Result<Events, Error> {
-        let (sender, receiver) = bounded(request.channel_capacity());
-        let shared = self.start(id.as_ref(), request, Some(sender))?;
-        Ok(Events::new(receiver, shared))
+        let (capacity, overflow) = request.channel();
+        let (connection, shared, hub) = self.register_hub(id.as_ref(), request, Hub::new(capacity, overflow, true))?;
+        let (receiver, seat) = hub.open();
+        self.start(connection, &shared, Outlets::Hub(hub))?;
+        Ok(Events::new(receiver, seat, shared))
     }
 
     /// Opens a connection that runs on the caller's thread, inside the iterator's `next()`.
@@ -95,7 +99,7 @@ impl Client {
     ///
     /// [`Error::InvalidRequest`] and [`Error::DuplicateId`], as for [`connect`](Self::connect).
     pub fn read(&self, id: impl AsRef<str>, request: Request) -> Result<EventReader, Error> {
-        let (connection, shared) = self.register(id.as_ref(), request)?;
+        let (connection, shared) = self.register(id.as_ref(), request, None)?;
         Ok(EventReader::new(connection, shared))
     }
 
@@ -107,8 +111,103 @@ impl Client {
     ///
     /// As for [`connect`](Self::connect).
     pub fn listen(&self, id: impl AsRef<str>, request: Request) -> Result<Handle, Error> {
-        let shared = self.start(id.as_ref(), request, None)?;
+        let (capacity, overflow) = request.channel();
+        let (connection, shared, hub) = self.register_hub(id.as_ref(), request, Hub::new(capacity, overflow, false))?;
+        self.start(connection, &shared, Outlets::Hub(hub))?;
         Ok(Handle { shared })
+    }
+
+    /// Opens a connection that sends into a channel of the caller's, beside others that come and go.
+    ///
+    /// It stops at the first send after the receivers have gone: only a send can find that out. An `Err` is the
+    /// last item of its id.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect); a dropping [`Overflow`](crate::Overflow) is [`Error::InvalidRequest`].
+    ///
+    /// # Example: sensors that are plugged in and out
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request, crossbeam_channel::bounded};
+    ///
+    /// let client = Client::new();
+    /// let (sender, receiver) = bounded(64);
+    /// client.connect_to("attic", Request::get("https://example.com/attic"), sender.clone())?;
+    /// client.connect_to("cellar", Request::get("https://example.com/cellar"), sender)?;
+    /// for (id, event) in receiver {
+    ///     println!("{id}: {}", event?.data());
+    ///     client.close("attic");
+    /// }
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn connect_to(
+        &self,
+        id: impl AsRef<str>,
+        request: Request,
+        sender: Sender<(Arc<str>, Result<Event, Error>)>,
+    ) -> Result<Handle, Error> {
+        check_blocks(&request)?;
+        let (connection, shared) = self.register(id.as_ref(), request, None)?;
+        self.start(connection, &shared, Outlets::Tagged(sender))?;
+        Ok(Handle { shared })
+    }
+
+    /// Opens several connections into one channel of the sum of their capacities: all of them or, when one cannot
+    /// be opened, none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect_to`](Self::connect_to). Nothing is sent when one of the requests is bad.
+    pub fn connect_all<I, S>(&self, requests: I) -> Result<Merged, Error>
+    where
+        I: IntoIterator<Item = (S, Request)>,
+        S: AsRef<str>,
+    {
+        let mut capacity = 0_usize;
+        let mut opened: Vec<(Connection, Arc<Shared>)> = Vec::new();
+        for (id, request) in requests {
+            capacity = capacity.saturating_add(request.channel().0).min(MOST_CAPACITY);
+            let registered = check_blocks(&request).and_then(|()| self.register(id.as_ref(), request, None));
+            match registered {
+                Ok(connection) => opened.push(connection),
+                Err(error) => {
+                    opened.iter().for_each(|(_, shared)| shared.stop());
+                    return Err(error);
+                }
+            }
+        }
+        let (sender, receiver) = bounded(capacity);
+        // Dropped on the way out, it stops those that have started.
+        let merged = Merged::new(receiver, opened.iter().map(|(_, shared)| Arc::clone(shared)).collect());
+        for (connection, shared) in opened {
+            self.start(connection, &shared, Outlets::Tagged(sender.clone()))?;
+        }
+        Ok(merged)
+    }
+
+    /// Adds one more receiver to a live connection of `connect` or `listen`: it gets every event from now on,
+    /// through a channel of its own with the request's capacity and overflow.
+    ///
+    /// Under [`Overflow::Block`](crate::Overflow::Block) the slowest receiver holds up all. `None` when there is no
+    /// such connection, or when it is ending.
+    ///
+    /// # Example: a display and a logger
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let display = client.connect("news", Request::get("https://example.com/events"))?;
+    /// let logger = client.subscribe("news").ok_or("the connection has ended")?;
+    /// std::thread::spawn(move || logger.into_iter().for_each(|event| println!("{event:?}")));
+    /// # drop(display);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn subscribe(&self, id: &str) -> Option<Events> {
+        let shared = self.handle(id)?.shared;
+        let (receiver, seat) = shared.hub.as_ref()?.add()?;
+        Some(Events::new(receiver, seat, shared))
     }
 
     /// Returns a handle to the live connection with this id.
@@ -150,19 +249,27 @@ impl Client {
         ending.iter().all(|shared| shared.join_until(until))
     }
 
-    fn start(&self, id: &str, request: Request, outlet: Outlet) -> Result<Arc<Shared>, Error> {
-        let (connection, shared) = self.register(id, request)?;
-        worker::start(connection, &shared, outlet, self.inner.settings.stack_size)?;
-        Ok(shared)
+    fn start(&self, connection: Connection, shared: &Arc<Shared>, outlets: Outlets) -> Result<(), Error> {
+        worker::start(connection, shared, outlets, self.inner.settings.stack_size)
+    }
+
+    fn register_hub(
+        &self,
+        id: &str,
+        request: Request,
+        hub: Arc<Hub>,
+    ) -> Result<(Connection, Arc<Shared>, Arc<Hub>), Error> {
+        let (connection, shared) = self.register(id, request, Some(Arc::clone(&hub)))?;
+        Ok((connection, shared, hub))
     }
 
     /// Checks everything, then takes the id.
-    fn register(&self, id: &str, request: Request) -> Result<(Connection, Arc<Shared>), Error> {
+    fn register(&self, id: &str, request: Request, hub: Option<Arc<Hub>>) -> Result<(Connection, Arc<Shared>), Error> {
         check_id(id)?;
         let settings = &self.inner.settings;
         let plan = request.plan(&settings.headers)?;
         let network = settings.network().map_err(Error::InvalidRequest)?;
-        let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
+        let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default(), hub));
         self.inner.registry.insert(&shared)?;
         Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))
     }
@@ -197,6 +304,14 @@ impl Registry {
 
     fn winding_down(&self) -> Vec<Arc<Shared>> {
         lock(&self.0).winding_down.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// A channel of several connections cannot drop for one of them.
+fn check_blocks(request: &Request) -> Result<(), Error> {
+    match request.channel().1 {
+        Overflow::Block => Ok(()),
+        other => Err(Error::InvalidRequest(format!("overflow {other:?} in a channel of several connections"))),
     }
 }
 

@@ -3,6 +3,8 @@
 //! It does whatever is needed until there is an item: on a thread of its own (`worker`), or on the caller's
 //! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
 
+mod prepare;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,17 +17,15 @@ use log::{debug, log_enabled, trace, warn};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared, State};
-use crate::http::{Answer, Chunk, Failure, HeaderMap, HeaderValue, Network, Outcome, Outgoing, Response};
+use crate::http::{Answer, Chunk, Failure, Network, Outcome, Response};
 use crate::parser::{Frame, Parser};
-use crate::request::{Attempt, Opened, Plan, check_last_event_id, insert_header};
+use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
 use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
 
 /// What one read of the body asks for.
 const BUFFER: usize = 8 * 1024;
-/// The longest Last-Event-ID that is sent, in bytes: servers refuse large heads.
-const MOST_LAST_EVENT_ID: usize = 1024;
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
@@ -58,7 +58,7 @@ enum Stage {
 }
 
 struct Stream {
-    response: Response,
+    response: Box<Response>,
     buffer: Vec<u8>,
     /// The bytes `start..end` of the buffer are received and not parsed.
     start: usize,
@@ -254,6 +254,14 @@ impl Connection {
         progress.events = progress.events.saturating_add(1);
         remember(&mut progress.last_event_id, event.id());
         drop(progress);
+        let mut is_last = false;
+        if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
+            return self.panicked();
+        }
+        if is_last {
+            self.close_stream();
+            return self.finish(End::Until);
+        }
         match call(&mut self.plan.callbacks.on_event, |on_event| on_event(&event)) {
             Ok(()) => Err(Item::Event(event)),
             Err(Panicked) => self.panicked(),
@@ -280,7 +288,11 @@ impl Connection {
     fn ended(&mut self) -> Step {
         self.close_stream();
         if self.backoff.is_never() {
-            return self.finish(End::Complete);
+            return match self.plan.callbacks.until {
+                None => self.finish(End::Complete),
+                // What marks the end has not come: the answer was cut.
+                Some(_) => self.give_up(Error::Disconnected),
+            };
         }
         match self.backoff.ended(Instant::now(), random()) {
             Some(delay) => {
@@ -388,7 +400,7 @@ impl Connection {
     /// Settles the end and frees the id, before anybody can see either.
     fn finish(&mut self, end: End) -> Step {
         self.stage = Stage::Over;
-        debug!("sse {}: closed, {}", self.shared.id, Reason(&end));
+        debug!("sse {}: closed, {}", self.shared.id, end.reason());
         self.shared.update(|life| life.ended(end.clone()));
         self.shared.release();
         Err(Item::End(end))
@@ -408,53 +420,6 @@ impl Connection {
             && catch_unwind(AssertUnwindSafe(|| on_close(&end))).is_err()
         {
             warn!("sse {}: on_close panicked", self.shared.id);
-        }
-    }
-
-    /// Builds the attempt's request, and lets the user change it.
-    fn prepare(&mut self) -> Result<Outgoing, Error> {
-        let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
-        call(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
-            .map_err(|Panicked| Error::Panicked)?;
-        if let Some(error) = attempt.failure.take() {
-            return Err(Error::io(std::io::Error::other(error)));
-        }
-        let Attempt { headers: own, query, last_event_id, .. } = attempt;
-        if let Some(id) = last_event_id {
-            check_last_event_id(&id).map_err(Error::InvalidRequest)?;
-            self.parser = std::mem::take(&mut self.parser).with_last_event_id(&id);
-            remember(&mut self.shared.progress().last_event_id, Some(&id));
-        }
-        let mut headers = self.plan.headers.clone();
-        for (name, value) in &own {
-            insert_header(&mut headers, name, value).map_err(Error::InvalidRequest)?;
-        }
-        self.add_last_event_id(&mut headers);
-        Ok(Outgoing {
-            id: Arc::clone(&self.shared.id),
-            method: self.plan.method.clone(),
-            url: self.plan.url_with(&query).map_err(Error::InvalidRequest)?,
-            headers,
-            body: self.plan.body.clone(),
-            network: self.network.clone(),
-            limits: self.plan.limits,
-            pending: Arc::clone(&self.pending),
-            lap: Arc::clone(&self.lap),
-        })
-    }
-
-    /// HTML §9.2.4: sent as UTF-8, unless it is empty. One that a header cannot hold is left out.
-    fn add_last_event_id(&mut self, headers: &mut HeaderMap) {
-        let Some(id) = self.parser.last_event_id() else { return };
-        match HeaderValue::from_bytes(id.as_bytes()) {
-            Ok(value) if id.len() <= MOST_LAST_EVENT_ID => {
-                headers.insert("last-event-id", value);
-            }
-            _ if self.warned => {}
-            _ => {
-                self.warned = true;
-                warn!("sse {}: a last event id of {} bytes cannot be sent back", self.shared.id, id.len());
-            }
         }
     }
 }
@@ -481,17 +446,4 @@ fn remember(last: &mut String, id: Option<&str>) {
 fn random() -> f64 {
     let bits = RandomState::new().build_hasher().finish();
     (bits >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-struct Reason<'a>(&'a End);
-
-impl std::fmt::Display for Reason<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            End::Stopped => f.write_str("stopped"),
-            End::NoContent => f.write_str("the server asked not to come back (204)"),
-            End::Complete => f.write_str("the response is complete"),
-            End::Failed(error) => write!(f, "{error}"),
-        }
-    }
 }

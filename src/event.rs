@@ -344,8 +344,8 @@ mod tests {
     fn an_event_of_a_roomy_string_gives_the_room_back() {
         let mut roomy = String::with_capacity(100_000);
         roomy.push('x');
-        let data = Event::new("", roomy).into_data();
-        assert!(data.capacity() <= 2 + 256, "{}", data.capacity());
+        let event = Event::new("", roomy);
+        assert!(event.text.capacity() <= 2 + 256, "{}", event.text.capacity());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::outlet::Hub;
 use crate::stop::{StopToken, deadline, lock};
 
 /// A connection, from any thread. Dropping it changes nothing.
@@ -55,6 +56,8 @@ pub enum End {
     Stopped,
     /// The server answered 204: do not come back (HTML §9.2.3).
     NoContent,
+    /// The event that [`Request::until`](crate::Request::until) waits for has come.
+    Until,
     /// A one-shot response ended as its framing says.
     Complete,
     /// It failed and does not try again.
@@ -91,6 +94,8 @@ pub struct Stats {
 pub(crate) struct Shared {
     pub(crate) id: Arc<str>,
     pub(crate) stop: StopToken,
+    /// The receivers, where there can be more than one.
+    pub(crate) hub: Option<Arc<Hub>>,
     /// Frees the id; set by the client, called by whoever ends the connection first.
     release: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Written by the connection's thread once an event.
@@ -211,9 +216,10 @@ impl Handle {
 }
 
 impl Shared {
-    pub(crate) fn new(id: Arc<str>, last_event_id: &str) -> Self {
+    pub(crate) fn new(id: Arc<str>, last_event_id: &str, hub: Option<Arc<Hub>>) -> Self {
         Self {
             id,
+            hub,
             stop: StopToken::new(),
             release: OnceLock::new(),
             progress: Mutex::new(Progress { last_event_id: last_event_id.to_owned(), ..Progress::default() }),
@@ -368,6 +374,19 @@ impl Shared {
 
     fn life(&self) -> MutexGuard<'_, Life> {
         lock(&self.life)
+    }
+}
+
+impl End {
+    /// What the log says.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Stopped => "stopped".into(),
+            Self::NoContent => "the server asked not to come back (204)".into(),
+            Self::Until => "the last event has come".into(),
+            Self::Complete => "the response is complete".into(),
+            Self::Failed(error) => error.to_string(),
+        }
     }
 }
 

@@ -63,7 +63,6 @@ pub(crate) struct Outgoing {
     /// Without userinfo and fragment.
     pub(crate) url: Uri,
     pub(crate) headers: HeaderMap,
-    /// The Authorization that the URL's userinfo stands for: for the original origin only.
     pub(crate) body: Option<Arc<[u8]>>,
     pub(crate) network: Network,
     pub(crate) limits: Limits,
@@ -78,7 +77,7 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) enum Answer {
-    Stream(Response),
+    Stream(Box<Response>),
     /// 204: the server asks not to come back.
     NoContent,
 }
@@ -227,7 +226,13 @@ impl Outgoing {
             return Err(Error::ContentType(judge::content_type_text(&headers)).into());
         }
         link.set_phase(Phase::Body { idle: self.limits.idle });
-        Ok(Answer::Stream(Response { status, url: self.url.to_string(), headers, body: body.into_reader(), link }))
+        Ok(Answer::Stream(Box::new(Response {
+            status,
+            url: self.url.to_string(),
+            headers,
+            body: body.into_reader(),
+            link,
+        })))
     }
 }
 

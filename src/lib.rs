@@ -9,6 +9,7 @@ mod request;
 mod client;
 
 mod connection;
+mod outlet;
 mod worker;
 
 mod http;
@@ -32,8 +33,9 @@ pub use client::{Client, ClientBuilder};
 pub use error::{Error, JsonError, Status, Timeout};
 pub use event::Event;
 pub use handle::{End, Handle, State, Stats};
+pub use outlet::Overflow;
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};
-pub use receiver::{EventReader, Events};
+pub use receiver::{EventReader, Events, Merged};
 pub use request::{Attempt, Opened, Request};
 pub use retry::RetryPolicy;

@@ -28,8 +28,8 @@
 mod block;
 mod line;
 mod partial;
+mod too_large;
 
-use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -41,6 +41,9 @@ use crate::event::{Event, Id};
 use block::{Block, COMMENT_BYTES, decode};
 use line::{Field, Line};
 use partial::Partial;
+use too_large::RUNAWAY_FACTOR;
+
+pub use too_large::EventTooLarge;
 
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
@@ -49,13 +52,25 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// The largest event, unless told otherwise.
 const DEFAULT_EVENT_BYTES: usize = 1 << 20;
 
-/// A line or block of this many times the largest event is a runaway.
-const RUNAWAY_FACTOR: usize = 16;
-
 /// Text that is cut here may end inside a character, and is therefore kept by a character longer than needed.
 const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 
 /// What a stream consists of.
+///
+/// # Example: tell them apart
+///
+/// ```
+/// use http_sse::parser::{Frame, Parser};
+///
+/// let frame = Parser::new().next_frame(&mut &b"retry: 1500\n"[..])?;
+/// match frame {
+///     Some(Frame::Event(event)) => println!("{}", event.data()),
+///     Some(Frame::Comment(_)) => println!("still alive"),
+///     Some(Frame::Retry(delay)) => assert_eq!(delay.as_millis(), 1500),
+///     _ => println!("needs more input"),
+/// }
+/// # Ok::<(), http_sse::parser::EventTooLarge>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
@@ -66,55 +81,6 @@ pub enum Frame {
     /// The server asks for this reconnection time.
     Retry(Duration),
 }
-
-/// An event was larger than [`Parser::max_event_size`], or a block or line had no end.
-///
-/// The former is told once for each such event, and parsing goes on after it. The latter, a
-/// [runaway](Self::is_runaway), is final for the stream.
-///
-/// # Example: go on after an event that is too large
-///
-/// ```
-/// use http_sse::parser::{Frame, Parser};
-///
-/// let mut parser = Parser::new().max_event_size(8);
-/// let mut input: &[u8] = b"data: far too large\n\ndata: 1\n\n";
-/// let error = parser.next_frame(&mut input).unwrap_err();
-/// assert_eq!((error.limit(), error.is_runaway()), (8, false));
-/// let Some(Frame::Event(event)) = parser.next_frame(&mut input)? else { panic!("no event") };
-/// assert_eq!(event.data(), "1");
-/// # Ok::<(), http_sse::parser::EventTooLarge>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventTooLarge {
-    limit: usize,
-    is_runaway: bool,
-}
-
-impl EventTooLarge {
-    /// Returns the largest event size in bytes that was set.
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// Returns true when a block or line ran past 16 times the limit: the parser reads nothing more until
-    /// [`Parser::reset`].
-    pub fn is_runaway(&self) -> bool {
-        self.is_runaway
-    }
-}
-
-impl fmt::Display for EventTooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limit = self.limit;
-        match self.is_runaway {
-            true => write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes"),
-            false => write!(f, "an event was larger than the limit of {limit} bytes and is skipped"),
-        }
-    }
-}
-
-impl Error for EventTooLarge {}
 
 /// An incremental parser of one `text/event-stream` after the other.
 ///
@@ -189,7 +155,17 @@ impl Parser {
     /// Default: 1 MiB.
     ///
     /// A larger event is reported once and skipped in constant memory up to its blank line; its id counts. Comments
-    /// and unknown fields are not held and make no event too large.
+    /// and unknown fields are not held and make no event too large. A block, or one line of whatever field, that runs past
+    /// 16 times the limit in raw bytes is a [runaway](EventTooLarge::is_runaway).
+    ///
+    /// # Example: small events for a small device
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new().max_event_size(16 << 10);
+    /// assert!(parser.next_frame(&mut "data: x".repeat(10_000).as_bytes()).is_err());
+    /// ```
     #[must_use]
     pub fn max_event_size(mut self, bytes: usize) -> Self {
         self.limit = bytes;
@@ -197,6 +173,17 @@ impl Parser {
     }
 
     /// Keeps each block's text for [`Event::raw`]. Default: it is not kept.
+    ///
+    /// # Example: fields that the standard does not know
+    ///
+    /// ```
+    /// use http_sse::parser::{Frame, Parser};
+    ///
+    /// let mut parser = Parser::new().keep_raw();
+    /// let Some(Frame::Event(event)) = parser.next_frame(&mut &b"ttl: 5\ndata: x\n\n"[..])? else { panic!("no event") };
+    /// assert_eq!(event.raw(), Some("ttl: 5\ndata: x"));
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
     #[must_use]
     pub fn keep_raw(mut self) -> Self {
         self.keeps_raw = true;
@@ -270,6 +257,19 @@ impl Parser {
     }
 
     /// Returns the id in force: that of the last block that came to its blank line and had one.
+    ///
+    /// # Example: an id without an event
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new();
+    /// parser.next_frame(&mut &b"id: 7\n"[..])?;
+    /// assert_eq!(parser.last_event_id(), None);
+    /// parser.next_frame(&mut &b"\n"[..])?;
+    /// assert_eq!(parser.last_event_id(), Some("7"));
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
     pub fn last_event_id(&self) -> Option<&str> {
         match self.last_event_id.as_str() {
             "" => None,
@@ -280,6 +280,14 @@ impl Parser {
     /// Returns the bytes of all buffers that the parser holds on to, spare capacity included.
     ///
     /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), whatever the input.
+    ///
+    /// # Example: what an idle parser costs
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// assert_eq!(Parser::new().held_bytes(), 0);
+    /// ```
     pub fn held_bytes(&self) -> usize {
         let shared_id = self.shared_id.as_ref().map_or(0, |id| id.len());
         self.last_event_id.capacity() + shared_id + self.partial.held_bytes() + self.block.held_bytes()
@@ -337,7 +345,7 @@ impl Parser {
             self.block.append_raw(text, self.raw_limit());
         }
         match line {
-            Line::Comment(text) => return Some(self.comment(text)),
+            Line::Comment(comment) => return Some(self.comment(comment)),
             Line::Field(..) | Line::Unknown => self.block.count_line(text.len()),
         }
         match line {

@@ -12,19 +12,22 @@ use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
+use crate::outlet::Seat;
 use crate::stop::deadline;
 
 #[cfg(feature = "json")]
 mod json;
+mod merged;
 
 #[cfg(feature = "json")]
 pub use json::{Decoded, JsonEvents};
+pub use merged::Merged;
 
 /// The events of a connection that has a thread of its own.
 ///
 /// An iterator of `Result<Event, Error>`, and by dereference a crossbeam [`Receiver`] for `select!`, timeouts
 /// and `try_recv`. An `Err` is terminal and last. A loop that ends without one ended on purpose:
-/// [`Handle::end`] says how. Dropping it stops the connection, without waiting.
+/// [`Handle::end`] says how. The connection stops, without waiting, when its last `Events` is dropped.
 ///
 /// `rx.clone()` is the bare receiver's: it shares the events out and owns nothing.
 ///
@@ -40,15 +43,16 @@ pub use json::{Decoded, JsonEvents};
 /// }
 /// # Ok::<(), http_sse::Error>(())
 /// ```
-#[must_use = "dropping it stops the connection"]
+#[must_use = "dropping the last one stops the connection"]
 pub struct Events {
     receiver: Receiver<Result<Event, Error>>,
     shared: Arc<Shared>,
+    seat: Seat,
 }
 
 impl Events {
-    pub(crate) fn new(receiver: Receiver<Result<Event, Error>>, shared: Arc<Shared>) -> Self {
-        Self { receiver, shared }
+    pub(crate) fn new(receiver: Receiver<Result<Event, Error>>, seat: Seat, shared: Arc<Shared>) -> Self {
+        Self { receiver, shared, seat }
     }
 
     /// Returns a handle to the connection.
@@ -84,7 +88,9 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.stop();
+        if self.seat.leave() {
+            self.shared.stop();
+        }
     }
 }
 

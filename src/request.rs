@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::End;
+use crate::outlet::Overflow;
 use crate::retry::RetryPolicy;
 
 pub use attempt::{Attempt, Opened};
-pub(crate) use plan::{Plan, check_last_event_id, insert_header};
+pub(crate) use plan::{MOST_CAPACITY, Plan, check_last_event_id, insert_header};
 
 /// What to ask for, and how to treat the answer.
 ///
@@ -48,6 +49,8 @@ pub struct Request {
     idle_timeout: Option<Duration>,
     max_event_size: usize,
     capacity: usize,
+    overflow: Overflow,
+    keeps_raw: bool,
     any_content_type: bool,
     max_redirects: u32,
     callbacks: Callbacks,
@@ -61,16 +64,25 @@ struct Header {
     replaces: bool,
 }
 
+type OnOpen = Box<dyn FnMut(&Opened<'_>) + Send>;
+type OnComment = Box<dyn FnMut(&str) + Send>;
+/// A closure of the user's that sees something of the connection.
+type Hook<T> = Option<Box<dyn FnMut(&T) + Send>>;
+type Prepare = Box<dyn FnMut(&mut Attempt<'_>) + Send>;
+type Decide<T> = Box<dyn FnMut(&T) -> bool + Send>;
+type Closed = Box<dyn FnOnce(&End) + Send>;
+
 /// The user's closures. They run on the connection's thread, or inside `next()` of a reader.
 #[derive(Default)]
 pub(crate) struct Callbacks {
-    pub(crate) retry_when: Option<Box<dyn FnMut(&Error) -> bool + Send>>,
-    pub(crate) before_connect: Option<Box<dyn FnMut(&mut Attempt) + Send>>,
-    pub(crate) on_open: Option<Box<dyn FnMut(&Opened) + Send>>,
-    pub(crate) on_event: Option<Box<dyn FnMut(&Event) + Send>>,
-    pub(crate) on_comment: Option<Box<dyn FnMut(&str) + Send>>,
-    pub(crate) on_error: Option<Box<dyn FnMut(&Error) + Send>>,
-    pub(crate) on_close: Option<Box<dyn FnOnce(&End) + Send>>,
+    pub(crate) retry_when: Option<Decide<Error>>,
+    pub(crate) before_connect: Option<Prepare>,
+    pub(crate) until: Option<Decide<Event>>,
+    pub(crate) on_open: Option<OnOpen>,
+    pub(crate) on_event: Hook<Event>,
+    pub(crate) on_comment: Option<OnComment>,
+    pub(crate) on_error: Hook<Error>,
+    pub(crate) on_close: Option<Closed>,
 }
 
 impl Request {
@@ -100,6 +112,8 @@ impl Request {
             idle_timeout: Some(Duration::from_secs(300)),
             max_event_size: 1 << 20,
             capacity: 64,
+            overflow: Overflow::Block,
+            keeps_raw: false,
             any_content_type: false,
             max_redirects: 10,
             callbacks: Callbacks::default(),
@@ -256,16 +270,47 @@ impl Request {
     }
 
     /// Sets how many events wait for the consumer. Default: 64; 0 hands each one over directly.
-    ///
-    /// A full channel stops the reading, and by TCP the server.
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events;
+        self
+    }
+
+    /// Sets what happens to an event for which there is no room. Default: [`Overflow::Block`].
+    ///
+    /// Events that are dropped are counted in [`Stats::dropped`](crate::Stats::dropped). Dropping with a capacity
+    /// of 0, for `connect_all` or for `connect_to` is [`Error::InvalidRequest`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
         self
     }
 
     /// Accepts every Content-Type. Default: `text/event-stream` is required (HTML §9.2.3).
     pub fn any_content_type(mut self) -> Self {
         self.any_content_type = true;
+        self
+    }
+
+    /// Ends the stream cleanly at the first event for which this is true.
+    ///
+    /// That event is neither delivered nor given to [`on_event`](Self::on_event); its id counts. With it set and
+    /// under [`RetryPolicy::never`] a response that ends before is [`Error::Disconnected`]: a cut answer never
+    /// looks complete.
+    ///
+    /// # Example: the last chunk of a language model's answer
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::post("https://example.com/v1/chat/completions").until(|event| event.data() == "[DONE]");
+    /// ```
+    pub fn until(mut self, is_last: impl FnMut(&Event) -> bool + Send + 'static) -> Self {
+        self.callbacks.until = Some(Box::new(is_last));
+        self
+    }
+
+    /// Keeps each event's text as received, for [`Event::raw`]. Default: it is not kept.
+    pub fn keep_raw(mut self) -> Self {
+        self.keeps_raw = true;
         self
     }
 
@@ -306,8 +351,8 @@ impl Request {
         self
     }
 
-    pub(crate) fn channel_capacity(&self) -> usize {
-        self.capacity
+    pub(crate) fn channel(&self) -> (usize, Overflow) {
+        (self.capacity, self.overflow)
     }
 }
 

@@ -1,25 +1,21 @@
-//! The thread of a connection: pumps it into its channel.
+//! The thread of a connection: pumps it into its receivers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::{Sender, TrySendError, select};
 use log::warn;
 
 use crate::connection::{Connection, Item};
 use crate::error::Error;
-use crate::event::Event;
 use crate::handle::{End, Shared};
-
-/// Where events go; `None` where callbacks are all there is.
-pub(crate) type Outlet = Option<Sender<Result<Event, Error>>>;
+use crate::outlet::{Delivery, Outlets};
 
 /// Starts the thread `sse-<id>`.
 pub(crate) fn start(
     mut connection: Connection,
     shared: &Arc<Shared>,
-    outlet: Outlet,
+    outlets: Outlets,
     stack_size: usize,
 ) -> Result<(), Error> {
     shared.start_running();
@@ -29,13 +25,17 @@ pub(crate) fn start(
         // Declared first, dropped last: whoever joins finds the channel ended and the socket closed.
         let _leaving = Leaving(Arc::clone(&own));
         own.enter();
-        let end = pump(&mut connection, &own, &outlet);
-        if let End::Failed(error) = end {
-            deliver_last(&own, &outlet, error);
+        let mut delivery = Delivery::new(outlets, Arc::clone(&own));
+        if let End::Failed(error) = pump(&mut connection, &own, &mut delivery)
+            && !delivery.last(error)
+        {
+            // The stop came while the failure waited for room: it ended the connection.
+            own.update(|life| life.ended(End::Stopped));
         }
         connection.close();
+        // The user's closures first: what they hold may be part of the channel's other end.
         drop(connection);
-        drop(outlet);
+        drop(delivery);
     });
     match spawned {
         Ok(thread) => {
@@ -58,11 +58,11 @@ impl Drop for Leaving {
     }
 }
 
-fn pump(connection: &mut Connection, shared: &Shared, outlet: &Outlet) -> End {
+fn pump(connection: &mut Connection, shared: &Shared, delivery: &mut Delivery) -> End {
     let pumped = catch_unwind(AssertUnwindSafe(|| {
         loop {
             match connection.next(None) {
-                Item::Event(event) => deliver(shared, outlet, event),
+                Item::Event(event) => delivery.event(event),
                 Item::End(end) => return end,
                 Item::Tick => {}
             }
@@ -76,33 +76,4 @@ fn pump(connection: &mut Connection, shared: &Shared, outlet: &Outlet) -> End {
         shared.release();
         end
     })
-}
-
-/// Hands an event over; waits for room until the connection is stopped.
-fn deliver(shared: &Shared, outlet: &Outlet, event: Event) {
-    let Some(sender) = outlet else { return };
-    let item = match sender.try_send(Ok(event)) {
-        Ok(()) => return,
-        Err(TrySendError::Full(item)) => item,
-        Err(TrySendError::Disconnected(_)) => return shared.stop(),
-    };
-    select! {
-        send(sender, item) -> sent => if sent.is_err() { shared.stop() },
-        recv(shared.stop.stopped()) -> _ => {}
-    }
-}
-
-/// Hands the terminal failure over, unless a stop comes first: then the connection ended by that.
-fn deliver_last(shared: &Shared, outlet: &Outlet, error: Error) {
-    let stopped = || shared.update(|life| life.ended(End::Stopped));
-    let Some(sender) = outlet else { return };
-    if shared.stop.is_stopped() {
-        return stopped();
-    }
-    if let Err(TrySendError::Full(item)) = sender.try_send(Err(error)) {
-        select! {
-            send(sender, item) -> _ => {}
-            recv(shared.stop.stopped()) -> _ => stopped(),
-        }
-    }
 }

@@ -329,6 +329,31 @@ mod comments {
     }
 
     #[test]
+    fn a_comment_is_not_cut_inside_a_character() {
+        let fits = "x".repeat(4093);
+        assert_eq!(frames(format!(":{fits}\u{1F600}{fits}\n")), [comment(&fits)]);
+    }
+
+    #[test]
+    fn comments_of_a_block_are_kept_in_whole_lines() {
+        let comment = |streams: [&str; 3]| {
+            let event = only_event(feed(&mut Parser::new(), format!(":{}\ndata\n\n", streams.join("\n:"))));
+            event.comment().map(str::len)
+        };
+        let long = "x".repeat(4094);
+        assert_eq!(comment([&long, "", ""]), Some(4096), "just 4 KiB");
+        assert_eq!(comment([&long, "", "y"]), Some(4095), "the last has no room");
+        assert_eq!(comment([&long, "yy", ""]), Some(4094), "none after the first without room");
+    }
+
+    #[test]
+    fn a_block_after_one_with_too_many_comments_has_its_own() {
+        let mut parser = Parser::new();
+        feed(&mut parser, format!(":{0}\n:{0}\n\n", "x".repeat(4000)));
+        assert_eq!(only_event(feed(&mut parser, ":y\ndata\n\n")).comment(), Some("y"));
+    }
+
+    #[test]
     fn comments_past_4_kib_of_a_block_are_not_kept() {
         let line = "x".repeat(1023);
         let event = only_event(feed(&mut Parser::new(), format!("{}:y\ndata\n\n", format!(":{line}\n").repeat(5))));

@@ -35,6 +35,20 @@ mod limits {
     }
 
     #[test]
+    fn heartbeats_in_parts_make_no_block_a_runaway() {
+        let mut parser = small(20);
+        for byte in format!("data:a\n{}", ":beat\n".repeat(1000)).bytes() {
+            assert!(feed(&mut parser, [byte]).iter().all(Result::is_ok));
+        }
+        assert_eq!(only_event(feed(&mut parser, "\n")).data(), "a");
+    }
+
+    #[test]
+    fn many_blocks_are_no_runaway() {
+        assert_eq!(said(10, format!("{}data:a\n\n", "foo:bar\n\n".repeat(1000))), ["a"]);
+    }
+
+    #[test]
     fn the_default_limit_is_one_mib() {
         let fits = format!("data:{}\n\n", "x".repeat(MIB - 5));
         assert_eq!(only_event(feed(&mut Parser::new(), fits)).data().len(), MIB - 5);
@@ -187,8 +201,8 @@ mod raw {
 
     #[test]
     fn the_raw_text_starts_anew_with_every_block() {
-        let mut parser = Parser::new().keep_raw();
-        feed(&mut parser, "foo\n\n");
+        let mut parser = small(20).keep_raw();
+        feed(&mut parser, format!("foo\n\n:{}\n\n", "x".repeat(60)));
         assert_eq!(only_event(feed(&mut parser, "data:a\n\n")).raw(), Some("data:a"));
     }
 
@@ -240,12 +254,20 @@ mod memory {
 
     #[test]
     fn a_skipped_block_is_held_in_constant_memory() {
-        let mut parser = small(1000);
-        feed(&mut parser, format!("data:{}\n", "x".repeat(2000)));
+        let mut parser = small(1000).keep_raw();
+        feed(&mut parser, format!("event:{0}\n:{0}\ndata:{0}{0}\n", "x".repeat(500)));
         for _ in 0..30 {
-            feed(&mut parser, format!("data:{}\nevent:{0}\n", "y".repeat(200)));
+            feed(&mut parser, format!("data:{0}\nevent:{0}\n:{0}\n", "y".repeat(200)));
             assert!(parser.held_bytes() <= 16, "{}", parser.held_bytes());
         }
+    }
+
+    #[test]
+    fn nothing_is_held_of_a_runaway() {
+        let mut parser = small(1000).keep_raw();
+        feed(&mut parser, format!("event:{0}\ndata:{0}\n:{0}\n", "x".repeat(400)));
+        assert!(feed(&mut parser, "x".repeat(16_000))[0].is_err());
+        assert_eq!(parser.held_bytes(), 0);
     }
 
     #[test]

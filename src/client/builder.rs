@@ -104,6 +104,13 @@ impl ClientBuilder {
         self.root_certificates_pem(pem)
     }
 
+    /// Shows this certificate chain to servers that ask for one (mutual TLS). Both PEM; the key PKCS#8, PKCS#1 or SEC1.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate_pem(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        self.trust.identity = Some((chain.as_ref().to_vec(), key.as_ref().to_vec()));
+        self
+    }
+
     /// Accepts every certificate: whoever is on the way can read and change everything. For tests only.
     #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_certs(mut self) -> Self {

@@ -146,7 +146,6 @@ impl Parser {
                 let is_first = self.partial.bytes - part.len() == b"data:".len();
                 self.block.append_data(if is_first { without_space(part) } else { part });
             }
-            Kind::Field(Field::Event) if self.block.is_skipped() => {}
             Kind::Field(_) => text.extend_from_slice(part),
             Kind::Comment => {
                 let room = COMMENT_RAW_BYTES - text.len();

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::{Callbacks, Request};
 use crate::error::Error;
 use crate::http::{self, HeaderMap, HeaderName, HeaderValue, Limits, Method, Uri};
+use crate::outlet::Overflow;
 use crate::parser::Parser;
 use crate::retry::RetryPolicy;
 
 /// Above this a capacity is a mistake: the channel reserves its room at the start.
-const MOST_CAPACITY: usize = 1 << 20;
+pub(crate) const MOST_CAPACITY: usize = 1 << 20;
 
 pub(crate) struct Plan {
     pub(crate) method: Method,
@@ -49,6 +50,9 @@ impl Request {
         }
         if self.capacity > MOST_CAPACITY {
             return Err(format!("capacity {} is more than {MOST_CAPACITY}", self.capacity));
+        }
+        if self.capacity == 0 && self.overflow != Overflow::Block {
+            return Err(format!("overflow {:?} with a capacity of 0 would drop every event", self.overflow));
         }
         Ok(())
     }
@@ -96,7 +100,10 @@ impl Request {
             redirects: self.max_redirects,
             any_content_type: self.any_content_type,
         };
-        let parser = Parser::new().with_last_event_id(&self.last_event_id).max_event_size(self.max_event_size);
+        let mut parser = Parser::new().with_last_event_id(&self.last_event_id).max_event_size(self.max_event_size);
+        if self.keeps_raw {
+            parser = parser.keep_raw();
+        }
         Ok(Plan { method, url, headers, body: self.body, limits, policy, parser, callbacks: self.callbacks })
     }
 }

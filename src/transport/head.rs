@@ -26,6 +26,8 @@ pub(crate) struct HeadConnector {
 pub(crate) struct HeadTransport<T> {
     inner: T,
     link: Arc<Link>,
+    /// Whether the response comes over this one, and not over a tunnel within it.
+    is_target: bool,
     /// How many bytes of the response were received before its head was complete.
     received: usize,
 }
@@ -35,12 +37,11 @@ impl<In: Transport> Connector<In> for HeadConnector {
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
         let Some(inner) = chained else { return Ok(None) };
-        if *details.uri == self.target
-            && let Phase::Connect { response, .. } = self.link.limits().phase
-        {
+        let is_target = *details.uri == self.target;
+        if is_target && let Phase::Connect { response, .. } = self.link.limits().phase {
             self.link.set_phase(Phase::Response { until: deadline(Instant::now(), response) });
         }
-        Ok(Some(HeadTransport { inner, link: Arc::clone(&self.link), received: 0 }))
+        Ok(Some(HeadTransport { inner, link: Arc::clone(&self.link), is_target, received: 0 }))
     }
 }
 
@@ -78,7 +79,7 @@ impl<T: Transport> Transport for HeadTransport<T> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         match self.link.limits().phase {
-            Phase::Response { .. } => self.await_head(timeout),
+            Phase::Response { .. } if self.is_target => self.await_head(timeout),
             _ => self.inner.await_input(timeout),
         }
     }

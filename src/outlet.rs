@@ -1,0 +1,272 @@
+//! Where a connection's events go: one channel for each receiver, or the user's own.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::handle::Shared;
+use crate::stop::lock;
+
+/// What to do with an event for which a receiver's channel has no room.
+///
+/// # Example: a sensor of which only the newest readings matter
+///
+/// ```
+/// use http_sse::{Overflow, Request};
+///
+/// let request = Request::get("https://example.com/temperature").capacity(8).overflow(Overflow::DropOldest);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Waits for room: nothing is read meanwhile, and by TCP the server waits too. Nothing is lost.
+    #[default]
+    Block,
+    /// Drops the event that has waited longest.
+    DropOldest,
+    /// Drops the event that has just come.
+    DropNewest,
+}
+
+pub(crate) type Item = Result<Event, Error>;
+pub(crate) type Tagged = (Arc<str>, Item);
+
+/// Where the connection's thread delivers to.
+pub(crate) enum Outlets {
+    /// Channels of this crate, which come and go.
+    Hub(Arc<Hub>),
+    /// One channel of several connections.
+    Tagged(Sender<Tagged>),
+}
+
+/// The receivers of one connection.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    capacity: usize,
+    overflow: Overflow,
+    /// A connection ends with the last of its own receivers; one that is listened to does not.
+    ends_with_last: bool,
+    receivers: Mutex<Receivers>,
+    /// Counts changes: the thread looks at the list only when there was one.
+    version: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Receivers {
+    list: Vec<Arc<Outlet>>,
+    next_number: usize,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Outlet {
+    number: usize,
+    sender: Sender<Item>,
+    /// Under `DropOldest`: the other end, to make room.
+    oldest: Option<Receiver<Item>>,
+    /// Disconnects when the receiver is dropped: its channel may live on in a bare clone.
+    gone: Receiver<Infallible>,
+}
+
+/// A receiver's place in the hub, given up when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    hub: Arc<Hub>,
+    number: usize,
+    _alive: Sender<Infallible>,
+}
+
+impl Hub {
+    pub(crate) fn new(capacity: usize, overflow: Overflow, ends_with_last: bool) -> Arc<Self> {
+        let receivers = Mutex::default();
+        Arc::new(Self { capacity, overflow, ends_with_last, receivers, version: AtomicUsize::new(0) })
+    }
+
+    /// Adds the first receiver, before the connection's thread starts.
+    pub(crate) fn open(self: &Arc<Self>) -> (Receiver<Item>, Seat) {
+        self.seat(&mut lock(&self.receivers))
+    }
+
+    /// Adds a receiver that gets every event from now on; `None` once the connection is ending.
+    pub(crate) fn add(self: &Arc<Self>) -> Option<(Receiver<Item>, Seat)> {
+        let mut receivers = lock(&self.receivers);
+        if receivers.is_closed { None } else { Some(self.seat(&mut receivers)) }
+    }
+
+    fn seat(self: &Arc<Self>, receivers: &mut Receivers) -> (Receiver<Item>, Seat) {
+        let (sender, receiver) = bounded(self.capacity);
+        let (alive, gone) = bounded(0);
+        let oldest = (self.overflow == Overflow::DropOldest).then(|| receiver.clone());
+        let number = receivers.next_number;
+        receivers.next_number += 1;
+        receivers.list.push(Arc::new(Outlet { number, sender, oldest, gone }));
+        self.version.fetch_add(1, Ordering::Release);
+        (receiver, Seat { hub: Arc::clone(self), number, _alive: alive })
+    }
+
+    /// Takes no more receivers; the last item is on its way.
+    fn close(&self) -> Vec<Arc<Outlet>> {
+        let mut receivers = lock(&self.receivers);
+        receivers.is_closed = true;
+        receivers.list.clone()
+    }
+
+    /// Ends all channels.
+    fn end(&self) {
+        let mut receivers = lock(&self.receivers);
+        receivers.is_closed = true;
+        receivers.list.clear();
+        self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Seat {
+    /// Gives the place up, and tells whether the connection has nobody left.
+    pub(crate) fn leave(&self) -> bool {
+        let mut receivers = lock(&self.hub.receivers);
+        receivers.list.retain(|outlet| outlet.number != self.number);
+        self.hub.version.fetch_add(1, Ordering::Release);
+        self.hub.ends_with_last && receivers.list.is_empty()
+    }
+}
+
+/// The thread's side: delivers, and knows which receivers there are.
+pub(crate) struct Delivery {
+    outlets: Outlets,
+    shared: Arc<Shared>,
+    current: Vec<Arc<Outlet>>,
+    version: usize,
+}
+
+impl Delivery {
+    pub(crate) fn new(outlets: Outlets, shared: Arc<Shared>) -> Self {
+        Self { outlets, shared, current: Vec::new(), version: 0 }
+    }
+
+    /// Hands an event to every receiver; waits for room until the connection is stopped.
+    pub(crate) fn event(&mut self, event: Event) {
+        let hub = match &self.outlets {
+            Outlets::Tagged(sender) => {
+                return send_tagged(sender, (Arc::clone(&self.shared.id), Ok(event)), &self.shared);
+            }
+            Outlets::Hub(hub) => hub,
+        };
+        let version = hub.version.load(Ordering::Acquire);
+        if version != self.version {
+            self.version = version;
+            self.current = lock(&hub.receivers).list.clone();
+        }
+        let Some((last, others)) = self.current.split_last() else { return };
+        for outlet in others {
+            outlet.send(event.clone(), hub.overflow, &self.shared);
+        }
+        last.send(event, hub.overflow, &self.shared);
+    }
+
+    /// Hands the terminal failure to every receiver; false when a stop came before it was handed over.
+    pub(crate) fn last(&mut self, error: Error) -> bool {
+        let hub = match &self.outlets {
+            Outlets::Tagged(sender) => {
+                let id = Arc::clone(&self.shared.id);
+                send_tagged(sender, (id, Err(error)), &self.shared);
+                return !self.shared.stop.is_stopped();
+            }
+            Outlets::Hub(hub) => hub,
+        };
+        let mut waiting = hub.close();
+        if self.shared.stop.is_stopped() {
+            return waiting.is_empty();
+        }
+        // Those with room first: a slow receiver must not keep the others from their end.
+        waiting.retain(|outlet| !outlet.try_last(&error, &self.shared));
+        waiting.iter().all(|outlet| outlet.wait_last(error.clone(), &self.shared))
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Outlets::Hub(hub) = &self.outlets {
+            hub.end();
+        }
+    }
+}
+
+impl Outlet {
+    fn send(&self, event: Event, overflow: Overflow, shared: &Shared) {
+        let mut item = match self.sender.try_send(Ok(event)) {
+            Err(TrySendError::Full(item)) => item,
+            // A receiver that has gone takes itself off the list.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+        };
+        match (overflow, &self.oldest) {
+            (Overflow::DropNewest, _) => count_dropped(shared),
+            (Overflow::DropOldest, Some(oldest)) => loop {
+                if oldest.try_recv().is_ok() {
+                    count_dropped(shared);
+                }
+                match self.sender.try_send(item) {
+                    Err(TrySendError::Full(full)) => item = full,
+                    Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                }
+            },
+            _ => self.wait(item, shared),
+        }
+    }
+
+    /// Waits for room, until the connection is stopped or the receiver has gone.
+    fn wait(&self, item: Item, shared: &Shared) {
+        select! {
+            send(self.sender, item) -> _ => {}
+            recv(self.gone) -> _ => {}
+            recv(shared.stop.stopped()) -> _ => {}
+        }
+    }
+
+    /// Delivers the terminal failure if there is room, or room can be made.
+    fn try_last(&self, error: &Error, shared: &Shared) -> bool {
+        loop {
+            match (self.sender.try_send(Err(error.clone())), &self.oldest) {
+                (Err(TrySendError::Full(_)), Some(oldest)) => {
+                    if oldest.try_recv().is_ok() {
+                        count_dropped(shared);
+                    }
+                }
+                (Err(TrySendError::Full(_)), None) => return false,
+                (Ok(()) | Err(TrySendError::Disconnected(_)), _) => return true,
+            }
+        }
+    }
+
+    fn wait_last(&self, error: Error, shared: &Shared) -> bool {
+        select! {
+            send(self.sender, Err(error)) -> _ => true,
+            recv(self.gone) -> _ => true,
+            recv(shared.stop.stopped()) -> _ => false,
+        }
+    }
+}
+
+/// Stops the connection at the first send after the receivers have gone.
+fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared) {
+    if shared.stop.is_stopped() {
+        return;
+    }
+    let item = match sender.try_send(item) {
+        Ok(()) => return,
+        Err(TrySendError::Full(item)) => item,
+        Err(TrySendError::Disconnected(_)) => return shared.stop(),
+    };
+    select! {
+        send(sender, item) -> sent => if sent.is_err() { shared.stop() },
+        recv(shared.stop.stopped()) -> _ => {}
+    }
+}
+
+fn count_dropped(shared: &Shared) {
+    let mut progress = shared.progress();
+    progress.dropped = progress.dropped.saturating_add(1);
+}

@@ -1,0 +1,56 @@
+//! The one error of the parser.
+
+use std::error::Error;
+use std::fmt;
+
+/// A line or block of this many times the largest event is a runaway.
+pub(super) const RUNAWAY_FACTOR: usize = 16;
+
+/// An event was larger than [`Parser::max_event_size`](super::Parser::max_event_size), or a block or line had no end.
+///
+/// The former is told once for each such event, and parsing goes on after it. The latter, a
+/// [runaway](Self::is_runaway), is final for the stream.
+///
+/// # Example: go on after an event that is too large
+///
+/// ```
+/// use http_sse::parser::{Frame, Parser};
+///
+/// let mut parser = Parser::new().max_event_size(8);
+/// let mut input: &[u8] = b"data: far too large\n\ndata: 1\n\n";
+/// let error = parser.next_frame(&mut input).unwrap_err();
+/// assert_eq!((error.limit(), error.is_runaway()), (8, false));
+/// let Some(Frame::Event(event)) = parser.next_frame(&mut input)? else { panic!("no event") };
+/// assert_eq!(event.data(), "1");
+/// # Ok::<(), http_sse::parser::EventTooLarge>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTooLarge {
+    pub(super) limit: usize,
+    pub(super) is_runaway: bool,
+}
+
+impl EventTooLarge {
+    /// Returns the largest event size in bytes that was set.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Returns true when a block or line ran past 16 times the limit: the parser reads nothing more until
+    /// [`Parser::reset`](super::Parser::reset).
+    pub fn is_runaway(&self) -> bool {
+        self.is_runaway
+    }
+}
+
+impl fmt::Display for EventTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = self.limit;
+        match self.is_runaway {
+            true => write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes"),
+            false => write!(f, "an event was larger than the limit of {limit} bytes and is skipped"),
+        }
+    }
+}
+
+impl Error for EventTooLarge {}

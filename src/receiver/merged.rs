@@ -1,0 +1,94 @@
+//! Several connections in one channel.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::handle::{Handle, Shared};
+
+/// The events of several connections, each with the id of its own.
+///
+/// An iterator of `(id, Result<Event, Error>)`, and by dereference a crossbeam [`Receiver`]. An `Err` is the last
+/// item of its id; the others go on. It ends when all have. Dropping it stops all, without waiting.
+///
+/// # Example: every sensor of a house
+///
+/// ```no_run
+/// use http_sse::{Client, Request, RetryPolicy};
+///
+/// let rooms = ["attic", "cellar"];
+/// let requests = rooms.map(|room| {
+///     let url = format!("https://example.com/rooms/{room}");
+///     (room, Request::get(url).retry(RetryPolicy::forever()))
+/// });
+/// for (room, event) in Client::new().connect_all(requests)? {
+///     match event {
+///         Ok(event) => println!("{room}: {}", event.data()),
+///         Err(error) => eprintln!("{room} is lost: {error}"),
+///     }
+/// }
+/// # Ok::<(), http_sse::Error>(())
+/// ```
+#[must_use = "dropping it stops the connections"]
+pub struct Merged {
+    receiver: Receiver<(Arc<str>, Result<Event, Error>)>,
+    connections: Vec<Arc<Shared>>,
+}
+
+impl Merged {
+    pub(crate) fn new(receiver: Receiver<(Arc<str>, Result<Event, Error>)>, connections: Vec<Arc<Shared>>) -> Self {
+        Self { receiver, connections }
+    }
+
+    /// Returns a handle to each connection, in the order in which they were asked for.
+    pub fn handles(&self) -> impl Iterator<Item = Handle> + '_ {
+        self.connections.iter().map(|shared| Handle { shared: Arc::clone(shared) })
+    }
+}
+
+impl Drop for Merged {
+    fn drop(&mut self) {
+        for shared in &self.connections {
+            shared.stop();
+        }
+    }
+}
+
+impl Deref for Merged {
+    type Target = Receiver<(Arc<str>, Result<Event, Error>)>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.receiver
+    }
+}
+
+impl Iterator for Merged {
+    type Item = (Arc<str>, Result<Event, Error>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl FusedIterator for Merged {}
+
+impl<'a> IntoIterator for &'a Merged {
+    type Item = (Arc<str>, Result<Event, Error>);
+    type IntoIter = crossbeam_channel::Iter<'a, (Arc<str>, Result<Event, Error>)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.receiver.iter()
+    }
+}
+
+impl fmt::Debug for Merged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<_> = self.connections.iter().map(|shared| &shared.id).collect();
+        f.debug_struct("Merged").field("ids", &ids).field("waiting", &self.receiver.len()).finish()
+    }
+}
