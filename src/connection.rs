@@ -411,14 +411,9 @@ impl Connection {
         self.stage = Stage::Over;
         self.shared.release();
         let end = self.shared.end().unwrap_or(End::Stopped);
-        self.shared.update(|life| {
-            life.ended(end.clone());
-            life.state = State::Closed;
-        });
-        let on_close = self.plan.callbacks.on_close.take();
-        if let Some(on_close) = on_close
-            && catch_unwind(AssertUnwindSafe(|| on_close(&end))).is_err()
-        {
+        self.shared.update(|life| life.ended(end.clone()));
+        let Some(on_close) = self.plan.callbacks.on_close.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| on_close(&end))).is_err() {
             warn!("sse {}: on_close panicked", self.shared.id);
         }
     }

@@ -401,6 +401,7 @@ impl Life {
     /// Sets the end; a stop that wins over a waiting failure sets it again.
     pub(crate) fn ended(&mut self, end: End) {
         self.end = Some(end);
+        self.state = State::Closed;
         self.retry_at = None;
     }
 }

@@ -253,11 +253,9 @@ impl Response {
 fn error_body(body: Body, link: &Link) -> Result<Option<String>, Failure> {
     link.set_phase(Phase::ErrorBody { until: deadline(Instant::now(), ERROR_BODY_TIME) });
     let mut text = Vec::new();
-    let read = body.into_reader().take(ERROR_BODY).read_to_end(&mut text);
-    if let Err(error) = read
-        && Interrupt::of(&error) == Some(Interrupt::Cut)
-    {
-        return Err(Failure::Cut);
+    match body.into_reader().take(ERROR_BODY).read_to_end(&mut text) {
+        Err(error) if Interrupt::of(&error) == Some(Interrupt::Cut) => return Err(Failure::Cut),
+        _ => {}
     }
     Ok((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()))
 }

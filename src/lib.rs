@@ -19,6 +19,7 @@ pub mod parser;
 
 mod event;
 
+mod checkpoint;
 mod receiver;
 
 mod error;
@@ -29,6 +30,7 @@ mod stop;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, JsonError, Status, Timeout};
 pub use event::Event;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 
 use crate::error::Error;
 use crate::event::Event;
@@ -219,10 +219,11 @@ impl Outlet {
 
     /// Waits for room, until the connection is stopped or the receiver has gone.
     fn wait(&self, item: Item, shared: &Shared) {
-        select! {
-            send(self.sender, item) -> _ => {}
-            recv(self.gone) -> _ => {}
+        // The stop first: whoever stops and then makes room must not get more than was buffered.
+        select_biased! {
             recv(shared.stop.stopped()) -> _ => {}
+            recv(self.gone) -> _ => {}
+            send(self.sender, item) -> _ => {}
         }
     }
 
@@ -242,10 +243,10 @@ impl Outlet {
     }
 
     fn wait_last(&self, error: Error, shared: &Shared) -> bool {
-        select! {
-            send(self.sender, Err(error)) -> _ => true,
-            recv(self.gone) -> _ => true,
+        select_biased! {
             recv(shared.stop.stopped()) -> _ => false,
+            recv(self.gone) -> _ => true,
+            send(self.sender, Err(error)) -> _ => true,
         }
     }
 }
@@ -260,9 +261,9 @@ fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared) {
         Err(TrySendError::Full(item)) => item,
         Err(TrySendError::Disconnected(_)) => return shared.stop(),
     };
-    select! {
-        send(sender, item) -> sent => if sent.is_err() { shared.stop() },
+    select_biased! {
         recv(shared.stop.stopped()) -> _ => {}
+        send(sender, item) -> sent => if sent.is_err() { shared.stop() },
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use crate::checkpoint::{Checkpoint, Checkpointed};
 use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
@@ -83,6 +84,11 @@ impl Events {
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
         JsonEvents::new(self)
+    }
+
+    /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
+    pub fn checkpoint(self, checkpoint: Checkpoint) -> Checkpointed<Self> {
+        Checkpointed::new(self, checkpoint)
     }
 }
 
@@ -180,6 +186,11 @@ impl EventReader {
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
         JsonEvents::new(self)
+    }
+
+    /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
+    pub fn checkpoint(self, checkpoint: Checkpoint) -> Checkpointed<Self> {
+        Checkpointed::new(self, checkpoint)
     }
 
     fn advance(&mut self, tick: Option<Instant>) -> Item {

@@ -26,9 +26,11 @@ pub(crate) fn start(
         let _leaving = Leaving(Arc::clone(&own));
         own.enter();
         let mut delivery = Delivery::new(outlets, Arc::clone(&own));
-        if let End::Failed(error) = pump(&mut connection, &own, &mut delivery)
-            && !delivery.last(error)
-        {
+        let handed_over = match pump(&mut connection, &own, &mut delivery) {
+            End::Failed(error) => delivery.last(error),
+            _ => true,
+        };
+        if !handed_over {
             // The stop came while the failure waited for room: it ended the connection.
             own.update(|life| life.ended(End::Stopped));
         }

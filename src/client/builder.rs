@@ -178,10 +178,8 @@ impl ClientBuilder {
         if let ProxyChoice::Url(url) = &self.proxy {
             http::parse_proxy(url, "ClientBuilder::proxy")?;
         }
-        if let Some(Keepalive { idle, interval, probes }) = self.keepalive
-            && (idle < Duration::from_secs(1) || interval < Duration::from_secs(1) || probes == 0)
-        {
-            return Err(format!("tcp_keepalive({idle:?}, {interval:?}, {probes}) has a part below 1 s or 1 probe"));
+        if let Some(keepalive) = self.keepalive {
+            keepalive.check()?;
         }
         if self.stack_size < LEAST_STACK {
             return Err(format!("stack_size {} is less than {LEAST_STACK} bytes", self.stack_size));

@@ -61,11 +61,11 @@ pub(super) fn method(status: u16, method: &Method) -> Method {
     }
 }
 
-/// Drops what another origin must not learn.
+/// Drops what another origin must not learn; what describes a body goes with it.
 pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
     let last_event_id = HeaderName::from_static("last-event-id");
     let kept = [ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, USER_AGENT, last_event_id];
-    retain(headers, |name| kept.contains(name));
+    retain(headers, |name| kept.contains(name) || name.as_str().starts_with("content-"));
 }
 
 /// Drops what describes a body that is not sent any more, and the name of the host that was left.

@@ -38,8 +38,11 @@ impl<In: Transport> Connector<In> for HeadConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
         let Some(inner) = chained else { return Ok(None) };
         let is_target = *details.uri == self.target;
-        if is_target && let Phase::Connect { response, .. } = self.link.limits().phase {
-            self.link.set_phase(Phase::Response { until: deadline(Instant::now(), response) });
+        match self.link.limits().phase {
+            Phase::Connect { response, .. } if is_target => {
+                self.link.set_phase(Phase::Response { until: deadline(Instant::now(), response) });
+            }
+            _ => {}
         }
         Ok(Some(HeadTransport { inner, link: Arc::clone(&self.link), is_target, received: 0 }))
     }

@@ -48,6 +48,18 @@ pub(crate) struct TcpTransport {
 #[derive(Debug)]
 struct Line(TcpStream);
 
+impl Keepalive {
+    /// The system counts in whole seconds.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { idle, interval, probes } = *self;
+        let second = Duration::from_secs(1);
+        if idle < second || interval < second || probes == 0 {
+            return Err(format!("tcp_keepalive({idle:?}, {interval:?}, {probes}) has a part below 1 s or 1 probe"));
+        }
+        Ok(())
+    }
+}
+
 impl HangUp for Line {
     fn hang_up(&self) {
         // Fails when the peer was faster: closed either way.

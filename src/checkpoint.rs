@@ -1,0 +1,336 @@
+//! Where a stream was left off, kept in a file over restarts and power cuts.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::iter::FusedIterator;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use log::warn;
+
+use crate::error::Error;
+use crate::event::Event;
+
+const FIRST_LINE: &str = "http-sse checkpoint 1";
+const LAST_LINE: &str = "end";
+
+/// The id of the last event that was handled, in a file.
+///
+/// The file is written to a temporary name, flushed to the disk and renamed: a power cut leaves the old id or the
+/// new one. Writes are throttled so that flash is not worn out; what is not written yet when the power fails is
+/// delivered again. One process at a time may use a file.
+///
+/// # Example: at least once, over restarts
+///
+/// ```no_run
+/// use http_sse::{Checkpoint, Client, Request, RetryPolicy};
+///
+/// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+/// let request = Request::get("https://example.com/events")
+///     .last_event_id(checkpoint.last_event_id())
+///     .retry(RetryPolicy::forever());
+/// for event in Client::new().connect("meter", request)?.checkpoint(checkpoint) {
+///     println!("{}", event?.data()); // counts as handled when the loop comes round
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    last_event_id: String,
+    saved: String,
+    interval: Duration,
+    events: u32,
+    /// Since the last write.
+    unsaved_events: u32,
+    saved_at: Instant,
+    damaged: Option<PathBuf>,
+}
+
+impl Checkpoint {
+    /// Reads the file; one that is missing is an empty checkpoint.
+    ///
+    /// A file that is torn or not a checkpoint is kept beside it as `<name>.damaged`, reported by `log::warn!` and
+    /// [`damaged`](Self::damaged), and started over.
+    ///
+    /// # Errors
+    ///
+    /// The file can neither be read nor set aside.
+    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        let (last_event_id, damaged) = match fs::read(&path) {
+            Ok(bytes) => match parse(&bytes) {
+                Some(id) => (id.to_owned(), None),
+                None => (String::new(), Some(set_aside(&path, "it is torn, or not a checkpoint")?)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), None),
+            Err(error) => (String::new(), Some(set_aside(&path, &error.to_string())?)),
+        };
+        Ok(Self {
+            path,
+            saved: last_event_id.clone(),
+            last_event_id,
+            interval: Duration::from_secs(5),
+            events: 100,
+            unsaved_events: 0,
+            saved_at: Instant::now(),
+            damaged,
+        })
+    }
+
+    /// Writes at most this often, unless [`every_events`](Self::every_events) comes first. Default: 5 s.
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Writes after so many events at the latest. Default: 100; `u32::MAX` leaves it to the time alone.
+    pub fn every_events(mut self, events: u32) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Returns the id of the last event handled; empty when there is none.
+    pub fn last_event_id(&self) -> &str {
+        &self.last_event_id
+    }
+
+    /// Returns where a damaged file was set aside by [`open`](Self::open).
+    pub fn damaged(&self) -> Option<&Path> {
+        self.damaged.as_deref()
+    }
+
+    /// Marks an event as handled; writes when it is time to.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written. The id is kept, and the next call tries again.
+    pub fn commit(&mut self, last_event_id: &str) -> io::Result<()> {
+        if self.last_event_id != last_event_id {
+            self.last_event_id.clear();
+            self.last_event_id.push_str(last_event_id);
+        }
+        self.unsaved_events = self.unsaved_events.saturating_add(1);
+        if self.unsaved_events < self.events && self.saved_at.elapsed() < self.interval {
+            return Ok(());
+        }
+        self.save()
+    }
+
+    /// Writes now, if there is anything new.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn save(&mut self) -> io::Result<()> {
+        // Also after a failure: a full disk is not asked again at every event.
+        self.unsaved_events = 0;
+        self.saved_at = Instant::now();
+        if self.saved == self.last_event_id {
+            return Ok(());
+        }
+        let temporary = beside(&self.path, ".tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(text(&self.last_event_id).as_bytes())?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, &self.path)?;
+        sync_folder(&self.path)?;
+        self.saved.clone_from(&self.last_event_id);
+        Ok(())
+    }
+}
+
+impl Drop for Checkpoint {
+    fn drop(&mut self) {
+        if let Err(error) = self.save() {
+            warn!("the checkpoint {} cannot be written: {error}", self.path.display());
+        }
+    }
+}
+
+/// Events whose ids are committed to a [`Checkpoint`] as they are handled.
+///
+/// An event counts as handled when the *next* one is asked for: what a crash, or a `break`, interrupts comes again.
+/// A checkpoint that cannot be written is reported by `log::warn!`; the events go on.
+#[derive(Debug)]
+#[must_use = "dropping it stops the connection"]
+pub struct Checkpointed<I> {
+    // Before the checkpoint: the connection stops, then the last id is written.
+    events: I,
+    checkpoint: Checkpoint,
+    /// The id of the event that is being handled.
+    handling: Option<String>,
+}
+
+impl<I> Checkpointed<I> {
+    pub(crate) fn new(events: I, checkpoint: Checkpoint) -> Self {
+        Self { events, checkpoint, handling: None }
+    }
+
+    /// Returns the checkpoint.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Returns the events themselves, for their handle or channel.
+    pub fn get_ref(&self) -> &I {
+        &self.events
+    }
+
+    fn commit(&mut self) {
+        let Some(id) = self.handling.take() else { return };
+        if let Err(error) = self.checkpoint.commit(&id) {
+            warn!("the checkpoint {} cannot be written: {error}", self.checkpoint.path.display());
+        }
+    }
+}
+
+impl<I: Iterator<Item = Result<Event, Error>>> Iterator for Checkpointed<I> {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.commit();
+        let item = self.events.next();
+        if let Some(Ok(event)) = &item {
+            self.handling = Some(event.id().unwrap_or_default().to_owned());
+        }
+        item
+    }
+}
+
+impl<I: FusedIterator<Item = Result<Event, Error>>> FusedIterator for Checkpointed<I> {}
+
+fn text(id: &str) -> String {
+    format!("{FIRST_LINE}\n{}\n{id}\n{LAST_LINE}\n", id.len())
+}
+
+/// Returns the id of a whole checkpoint.
+fn parse(bytes: &[u8]) -> Option<&str> {
+    let rest = std::str::from_utf8(bytes).ok()?.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?;
+    let (length, rest) = rest.split_once('\n')?;
+    let id = rest.get(..length.parse().ok()?)?;
+    // No id holds them: a disk that lost its power may have left zeros.
+    (rest[id.len()..] == *format!("\n{LAST_LINE}\n") && !id.contains(['\r', '\n', '\0'])).then_some(id)
+}
+
+fn set_aside(path: &Path, why: &str) -> io::Result<PathBuf> {
+    let aside = beside(path, ".damaged");
+    fs::rename(path, &aside)?;
+    warn!("the checkpoint {} is set aside as {}: {why}", path.display(), aside.display());
+    Ok(aside)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+/// Makes the rename itself last; elsewhere than on Unix folders cannot be flushed.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("http-sse-checkpoint-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("id")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn event(id: &str) -> Result<Event, Error> {
+        Ok(Event::new("message", "x").with_id(id))
+    }
+
+    #[test]
+    fn an_id_survives_a_restart() {
+        let folder = Folder::new("restart");
+        let mut checkpoint = Checkpoint::open(folder.file()).unwrap();
+        assert_eq!(checkpoint.last_event_id(), "");
+        checkpoint.commit("ü7").unwrap();
+        drop(checkpoint);
+        assert_eq!(Checkpoint::open(folder.file()).unwrap().last_event_id(), "ü7");
+    }
+
+    #[test]
+    fn every_torn_or_foreign_file_is_set_aside_and_started_over() {
+        let folder = Folder::new("torn");
+        let whole = text("1234");
+        let torn = (0..whole.len()).map(|cut| whole.as_bytes()[..cut].to_vec());
+        let zeros = [whole.replace("1234", "12\0\0").into_bytes(), b"\xff\xfe".to_vec(), b"1234".to_vec()];
+        for bytes in torn.chain(zeros) {
+            fs::write(folder.file(), &bytes).unwrap();
+            let checkpoint = Checkpoint::open(folder.file()).unwrap();
+            assert_eq!(checkpoint.last_event_id(), "", "{bytes:?}");
+            assert_eq!(fs::read(checkpoint.damaged().unwrap()).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn an_unreadable_path_is_set_aside_too() {
+        let folder = Folder::new("folder");
+        fs::create_dir(folder.file()).unwrap();
+        let checkpoint = Checkpoint::open(folder.file()).unwrap();
+        assert!(checkpoint.damaged().unwrap().is_dir());
+    }
+
+    #[test]
+    fn writes_are_throttled_by_events_and_by_time() {
+        let folder = Folder::new("throttle");
+        let saved = || Checkpoint::open(folder.file()).unwrap().last_event_id().to_owned();
+        let mut checkpoint = Checkpoint::open(folder.file()).unwrap().every(Duration::MAX).every_events(3);
+        for id in ["1", "2"] {
+            checkpoint.commit(id).unwrap();
+        }
+        assert_eq!(saved(), "");
+        checkpoint.commit("3").unwrap();
+        assert_eq!(saved(), "3");
+        let mut checkpoint = checkpoint.every(Duration::ZERO);
+        checkpoint.commit("4").unwrap();
+        assert_eq!(saved(), "4");
+    }
+
+    #[test]
+    fn an_event_is_committed_when_the_next_one_is_asked_for() {
+        let folder = Folder::new("commit");
+        let checkpoint = Checkpoint::open(folder.file()).unwrap();
+        let mut events = Checkpointed::new([event("1"), event("2")].into_iter(), checkpoint);
+        events.next();
+        assert_eq!(events.checkpoint().last_event_id(), "");
+        events.next();
+        assert_eq!(events.checkpoint().last_event_id(), "1");
+        drop(events);
+        assert_eq!(Checkpoint::open(folder.file()).unwrap().last_event_id(), "1");
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_an_error_and_not_a_panic() {
+        let folder = Folder::new("gone");
+        let mut checkpoint = Checkpoint::open(folder.0.join("sub").join("id")).unwrap().every_events(1);
+        assert_eq!(checkpoint.commit("1").unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(checkpoint.last_event_id(), "1");
+    }
+}
