@@ -3,6 +3,8 @@
 //! With `transport` the only place that names ureq, rustls and socket2.
 
 mod failure;
+#[cfg(feature = "multipart")]
+mod form;
 mod input;
 mod judge;
 mod redirect;
@@ -26,6 +28,8 @@ use crate::transport::tls::TlsConnector;
 use crate::transport::{HEAD_LIMIT, HeadConnector, Interrupt, Link, Phase};
 
 pub(crate) use failure::Failure;
+#[cfg(feature = "multipart")]
+pub(crate) use form::encode as encode_form;
 use input::redacted;
 pub(crate) use input::{basic, content_type, environment_proxy, parse_header, parse_proxy, parse_url, redacted_text};
 pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};

@@ -39,5 +39,7 @@ pub use outlet::Overflow;
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};
 pub use receiver::{EventReader, Events, Merged};
+#[cfg(feature = "multipart")]
+pub use request::Multipart;
 pub use request::{Attempt, Opened, Request};
 pub use retry::RetryPolicy;

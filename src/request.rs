@@ -1,6 +1,8 @@
 //! What to ask for, and how to treat the answer.
 
 mod attempt;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod plan;
 
 use std::fmt;
@@ -14,6 +16,10 @@ use crate::outlet::Overflow;
 use crate::retry::RetryPolicy;
 
 pub use attempt::{Attempt, Opened};
+#[cfg(feature = "multipart")]
+pub use multipart::Multipart;
+#[cfg(feature = "multipart")]
+pub(crate) use multipart::Part;
 pub(crate) use plan::{MOST_CAPACITY, Plan, check_last_event_id, insert_header};
 
 /// What to ask for, and how to treat the answer.

@@ -1,9 +1,12 @@
 //! Checks what the user passed in, and shows it without its secrets.
 
+use std::net::Ipv6Addr;
+
 use ureq::Proxy;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
+use super::judge::is_token;
 use super::redirect;
 
 /// Parses and checks a URL of the user's; the error names it without its secrets.
@@ -24,7 +27,7 @@ pub(crate) fn parse_url(text: &str) -> Result<(Uri, Option<HeaderValue>), String
         _ => return Err(bad("is neither http:// nor https://")),
     }
     let host = uri.host().unwrap_or_default();
-    if host.is_empty() || host.contains('%') {
+    if !is_host(host) {
         return Err(bad("has no host, or one that is not ASCII (write it as punycode)"));
     }
     if !redirect::port_is_valid(&uri) {
@@ -54,7 +57,7 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
 
 /// Checks a header of the user's; the error names it, never its value.
 pub(crate) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let header: HeaderName = name.parse().map_err(|_| format!("{name:?} is not a header name"))?;
+    let header: HeaderName = name.parse().map_err(|_| format!("{:?} is not a header name", up_to_illegal(name)))?;
     match header.as_str() {
         "content-length" | "transfer-encoding" | "connection" | "keep-alive" | "te" | "trailer" | "upgrade"
         | "expect" => {
@@ -80,7 +83,12 @@ pub(crate) fn content_type(value: &str) -> Result<(HeaderName, HeaderValue), Str
 /// Checks a proxy's URL; the error shows it without user name and password.
 pub(crate) fn parse_proxy(url: &str, from: &str) -> Result<Proxy, String> {
     let shown = redacted_text(url);
-    let proxy = Proxy::new(url).map_err(|_| format!("the proxy {shown:?} of {from} is not a URL"))?;
+    let not_a_url = || format!("the proxy {shown:?} of {from} is not a URL");
+    let proxy = Proxy::new(url).map_err(|_| not_a_url())?;
+    // ureq takes a port that is none for the default.
+    if !is_host(proxy.host()) || !redirect::port_is_valid(proxy.uri()) {
+        return Err(not_a_url());
+    }
     match proxy.protocol() {
         ureq::ProxyProtocol::Http => Ok(proxy),
         ureq::ProxyProtocol::Https if cfg!(feature = "tls") => Ok(proxy),
@@ -109,10 +117,38 @@ pub(super) fn redacted(url: &Uri) -> String {
     format!("{}://{}{}", url.scheme_str().unwrap_or_default(), host.unwrap_or_default(), url.path())
 }
 
-/// The same for a text that need not be a URL.
+/// The same for a text that need not be a URL: secrets may stand in front of any `@`, and behind `?` and `#`.
 pub(crate) fn redacted_text(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = text.split_once("//").map_or(("", text), |(scheme, rest)| (&text[..scheme.len() + 2], rest));
-    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    format!("{scheme}{}{path}", authority.rsplit('@').next().unwrap_or_default())
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.:".contains(&byte));
+    let (scheme, rest) = match text.find("//") {
+        Some(slashes) if is_scheme(&text[..slashes]) => text.split_at(slashes + 2),
+        _ => ("", text),
+    };
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let authority = path.split('/').next().unwrap_or_default();
+    let port = authority.rsplit(']').next().unwrap_or_default().rsplit_once(':').map(|(_, port)| port);
+    let is_sound = port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    let shown = match path.rfind('@') {
+        None if is_sound || !rest.contains('@') => path,
+        // A password with a raw `?` or `#`, or a bad port and a query with an `@`: nothing can be shown.
+        None => "…",
+        Some(_) if is_sound && !authority.contains('@') => path,
+        // A password with a raw `/` ends the authority too early.
+        Some(at) => &path[at + 1..],
+    };
+    format!("{scheme}{shown}")
+}
+
+/// Whether a connection can be made to it, as far as its spelling tells.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains('%'),
+    }
+}
+
+/// Returns the start of a header's name: a whole header line must not show its value.
+fn up_to_illegal(name: &str) -> &str {
+    let illegal = name.char_indices().find(|(_, character)| !u8::try_from(*character).is_ok_and(is_token));
+    illegal.map_or(name, |(at, character)| &name[..at + character.len_utf8()])
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, at, bounded, never, select};
 use ureq::Error;
@@ -30,8 +31,10 @@ pub(crate) struct Pending(Mutex<Vec<LookUp>>);
 #[derive(Debug)]
 struct LookUp {
     name: String,
-    answer: Receiver<io::Result<Vec<SocketAddr>>>,
+    answer: Receiver<Answer>,
 }
+
+type Answer = io::Result<Vec<SocketAddr>>;
 
 #[derive(Debug)]
 pub(crate) struct Dns {
@@ -45,7 +48,7 @@ impl Resolver for Dns {
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let addresses = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => self.look_up(format!("{host}:{port}"))?,
+            Err(_) => self.look_up(format!("{host}:{port}"), ask_system)?,
         };
         if addresses.is_empty() {
             return Err(Error::HostNotFound);
@@ -59,12 +62,16 @@ impl Resolver for Dns {
 }
 
 impl Dns {
-    fn look_up(&self, name: String) -> io::Result<Vec<SocketAddr>> {
+    /// Asks on a helper thread, unless one that still asks for this name was left behind.
+    fn look_up(&self, name: String, ask: impl FnOnce(&str) -> Answer + Send + 'static) -> Answer {
         let look_up = match self.pending.take(&name) {
             Some(look_up) => look_up,
-            None => start(name)?,
+            None if self.pending.is_full() => {
+                return Err(io::Error::other(format!("{MOST_PENDING} look-ups of this connection still hang")));
+            }
+            None => start(name, ask)?,
         };
-        let until = self.link.limits().until(std::time::Instant::now()).0.map_or_else(never, at);
+        let until = self.link.limits().until(Instant::now()).0.map_or_else(never, at);
         select! {
             recv(look_up.answer) -> answer => {
                 answer.unwrap_or_else(|_| Err(io::Error::other("the look-up thread ended without an answer")))
@@ -101,20 +108,184 @@ impl Pending {
     }
 
     fn put(&self, look_up: LookUp) {
+        lock(&self.0).push(look_up);
+    }
+
+    /// Forgets those that are answered, and tells whether as many as may be still run.
+    fn is_full(&self) -> bool {
         let mut pending = lock(&self.0);
         pending.retain(|old| old.answer.is_empty());
-        if pending.len() < MOST_PENDING {
-            pending.push(look_up);
-        }
+        pending.len() >= MOST_PENDING
     }
 }
 
-fn start(name: String) -> io::Result<LookUp> {
+fn ask_system(name: &str) -> Answer {
+    Ok(name.to_socket_addrs()?.collect())
+}
+
+fn start(name: String, ask: impl FnOnce(&str) -> Answer + Send + 'static) -> io::Result<LookUp> {
     let (sender, answer) = bounded(1);
-    let host = name.clone();
+    let asked = name.clone();
     thread::Builder::new().name("sse-dns".into()).stack_size(STACK).spawn(move || {
         // Nobody listens any more when the connection is gone: nothing to do about it.
-        let _ = sender.send(host.to_socket_addrs().map(Iterator::collect));
+        let _ = sender.send(ask(&asked));
     })?;
     Ok(LookUp { name, answer })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use crossbeam_channel::Sender;
+
+    use super::*;
+    use crate::stop::StopToken;
+
+    const SECONDS: Duration = Duration::from_secs(10);
+    const MOMENT: Duration = Duration::from_millis(20);
+
+    /// A resolver that answers when it is told to.
+    struct Stage {
+        token: Arc<StopToken>,
+        pending: Arc<Pending>,
+        asked: Arc<AtomicUsize>,
+        answers: Sender<Answer>,
+        orders: Receiver<Answer>,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let (answers, orders) = bounded(0);
+            Self { token: Arc::new(StopToken::new()), pending: Arc::default(), asked: Arc::default(), answers, orders }
+        }
+
+        fn look_up(&self, name: &str, timeout: Duration) -> Result<Vec<SocketAddr>, Option<Interrupt>> {
+            let lap = self.token.current_lap();
+            let link = Arc::new(Link::new(lap, Instant::now(), timeout, SECONDS));
+            let dns = Dns { link, pending: Arc::clone(&self.pending) };
+            let (asked, orders) = (Arc::clone(&self.asked), self.orders.clone());
+            let ask = move |_: &str| {
+                asked.fetch_add(1, Ordering::SeqCst);
+                orders.recv().unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
+            };
+            dns.look_up(name.to_owned(), ask).map_err(|error| Interrupt::of(&error))
+        }
+
+        #[track_caller]
+        fn answer(&self, answer: Answer) {
+            self.answers.send_timeout(answer, SECONDS).unwrap();
+            // The helper thread hands it on.
+            let until = Instant::now() + SECONDS;
+            while lock(&self.pending.0).iter().any(|look_up| look_up.answer.is_empty()) {
+                assert!(Instant::now() < until);
+                thread::yield_now();
+            }
+        }
+
+        #[track_caller]
+        fn assert_asked(&self, times: usize) {
+            let until = Instant::now() + SECONDS;
+            while self.asked.load(Ordering::SeqCst) < times {
+                assert!(Instant::now() < until);
+                thread::yield_now();
+            }
+            assert_eq!(self.asked.load(Ordering::SeqCst), times);
+        }
+    }
+
+    fn home() -> Vec<SocketAddr> {
+        vec![SocketAddr::from(([127, 0, 0, 1], 80))]
+    }
+
+    const LATE: Result<Vec<SocketAddr>, Option<Interrupt>> = Err(Some(Interrupt::Timeout(Timeout::Resolve)));
+    const CUT: Result<Vec<SocketAddr>, Option<Interrupt>> = Err(Some(Interrupt::Cut));
+
+    #[test]
+    fn a_stop_ends_a_look_up_that_hangs() {
+        let stage = Stage::new();
+        let token = Arc::clone(&stage.token);
+        let asked = Arc::clone(&stage.asked);
+        let stopper = thread::spawn(move || {
+            while asked.load(Ordering::SeqCst) == 0 {
+                thread::yield_now();
+            }
+            token.stop();
+        });
+        assert_eq!(stage.look_up("slow:80", Duration::MAX), CUT);
+        stopper.join().unwrap();
+    }
+
+    #[test]
+    fn a_reconnect_waits_for_the_look_up_that_it_interrupted() {
+        let stage = Stage::new();
+        stage.token.reconnect();
+        assert_eq!(stage.look_up("slow:80", Duration::MAX), CUT);
+        assert!(stage.token.next_lap().is_ok());
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+        stage.answer(Ok(home()));
+        assert_eq!(stage.look_up("slow:80", SECONDS), Ok(home()));
+        stage.assert_asked(1);
+    }
+
+    #[test]
+    fn a_look_up_that_hangs_ends_with_the_connect_timeout() {
+        let stage = Stage::new();
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+    }
+
+    #[test]
+    fn a_retry_waits_for_the_look_up_that_was_left_behind() {
+        let stage = Stage::new();
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+        let answers = stage.answers.clone();
+        let answerer = thread::spawn(move || answers.send_timeout(Ok(home()), SECONDS).unwrap());
+        assert_eq!(stage.look_up("slow:80", SECONDS), Ok(home()));
+        answerer.join().unwrap();
+        stage.assert_asked(1);
+    }
+
+    #[test]
+    fn a_failure_that_came_too_late_is_asked_again() {
+        let stage = Stage::new();
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+        stage.answer(Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+        stage.assert_asked(2);
+    }
+
+    #[test]
+    fn another_name_does_not_wait_for_the_first() {
+        let stage = Stage::new();
+        assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
+        assert_eq!(stage.look_up("slow:81", MOMENT), LATE);
+        stage.assert_asked(2);
+    }
+
+    #[test]
+    fn no_more_look_ups_hang_at_once_than_may() {
+        let stage = Stage::new();
+        for number in 0..MOST_PENDING {
+            assert_eq!(stage.look_up(&format!("{number}:80"), MOMENT), LATE);
+        }
+        assert_eq!(stage.look_up("another:80", SECONDS), Err(None));
+        assert_eq!(stage.look_up("0:80", MOMENT), LATE);
+        stage.assert_asked(MOST_PENDING);
+    }
+
+    #[test]
+    fn an_address_needs_no_look_up() {
+        let link = Arc::new(Link::new(StopToken::new().current_lap(), Instant::now(), SECONDS, SECONDS));
+        let dns = Dns { link, pending: Arc::default() };
+        for (url, address) in [
+            ("http://127.0.0.1/", "127.0.0.1:80"),
+            ("https://127.0.0.1/", "127.0.0.1:443"),
+            ("http://[::1]:8080/", "[::1]:8080"),
+        ] {
+            let resolved = dns.resolve(&url.parse().unwrap(), &Config::default(), NextTimeout::default()).unwrap();
+            assert_eq!(resolved[..], [address.parse().unwrap()], "{url}");
+        }
+    }
 }

@@ -1,0 +1,77 @@
+//! `multipart/form-data` bodies (RFC 7578), written by ureq's encoder.
+
+use std::fmt;
+
+use super::Request;
+
+/// A form with files, held in memory so that it can be sent again.
+///
+/// # Example: a question about a picture
+///
+/// ```no_run
+/// use http_sse::{Multipart, Request};
+///
+/// let form = Multipart::new()
+///     .text("question", "What is this?")
+///     .bytes("picture", "crab.png", "image/png", std::fs::read("crab.png")?);
+/// let request = Request::post("https://example.com/ask").multipart(form);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Multipart {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    /// File name and content type.
+    pub(crate) file: Option<(String, String)>,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Multipart {
+    /// Creates an empty form.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field of text.
+    pub fn text(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parts.push(Part { name: name.into(), file: None, data: value.into().into_bytes() });
+        self
+    }
+
+    /// Adds a file. A content type that is not one is [`Error::InvalidRequest`](crate::Error::InvalidRequest) later.
+    pub fn bytes(
+        mut self,
+        name: impl Into<String>,
+        filename: impl Into<String>,
+        content_type: impl Into<String>,
+        data: impl Into<Vec<u8>>,
+    ) -> Self {
+        let file = Some((filename.into(), content_type.into()));
+        self.parts.push(Part { name: name.into(), file, data: data.into() });
+        self
+    }
+}
+
+impl Request {
+    /// Sends the form as `multipart/form-data`.
+    pub fn multipart(mut self, form: Multipart) -> Self {
+        match crate::http::encode_form(&form.parts) {
+            Ok((body, content_type)) => self.body(body, content_type),
+            Err(unusable) => {
+                self.unusable = Some(unusable);
+                self
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Multipart {
+    /// Shows names and sizes, never contents.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.parts.iter().map(|part| (&part.name, part.data.len()))).finish()
+    }
+}
