@@ -58,8 +58,15 @@ struct Registry(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    live: BTreeMap<Arc<str>, Arc<Shared>>,
+    live: BTreeMap<Arc<str>, Live>,
     winding_down: Vec<Weak<Shared>>,
+}
+
+#[derive(Clone)]
+struct Live {
+    shared: Arc<Shared>,
+    /// The receivers, where there can be more than one.
+    hub: Option<Arc<Hub>>,
 }
 
 impl Client {
@@ -205,14 +212,14 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn subscribe(&self, id: &str) -> Option<Events> {
-        let shared = self.handle(id)?.shared;
-        let (receiver, seat) = shared.hub.as_ref()?.add()?;
+        let Live { shared, hub } = self.inner.registry.get(id)?;
+        let (receiver, seat) = hub?.add()?;
         Some(Events::new(receiver, seat, shared))
     }
 
     /// Returns a handle to the live connection with this id.
     pub fn handle(&self, id: &str) -> Option<Handle> {
-        let shared = lock(&self.inner.registry.0).live.get(id).cloned()?;
+        let Live { shared, .. } = self.inner.registry.get(id)?;
         Some(Handle { shared })
     }
 
@@ -231,7 +238,7 @@ impl Client {
     /// Stops all live connections.
     pub fn close_all(&self) {
         let live: Vec<_> = lock(&self.inner.registry.0).live.values().cloned().collect();
-        for shared in live {
+        for Live { shared, .. } in live {
             shared.stop();
         }
     }
@@ -269,14 +276,14 @@ impl Client {
         let settings = &self.inner.settings;
         let plan = request.plan(&settings.headers)?;
         let network = settings.network().map_err(Error::InvalidRequest)?;
-        let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default(), hub));
-        self.inner.registry.insert(&shared)?;
+        let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
+        self.inner.registry.insert(&shared, hub)?;
         Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))
     }
 }
 
 impl Registry {
-    fn insert(self: &Arc<Self>, shared: &Arc<Shared>) -> Result<(), Error> {
+    fn insert(self: &Arc<Self>, shared: &Arc<Shared>, hub: Option<Arc<Hub>>) -> Result<(), Error> {
         let mut entries = lock(&self.0);
         if entries.live.contains_key(&shared.id) {
             return Err(Error::DuplicateId(shared.id.to_string()));
@@ -287,14 +294,18 @@ impl Registry {
                 registry.release(&own);
             }
         });
-        entries.live.insert(Arc::clone(&shared.id), Arc::clone(shared));
+        entries.live.insert(Arc::clone(&shared.id), Live { shared: Arc::clone(shared), hub });
         Ok(())
+    }
+
+    fn get(&self, id: &str) -> Option<Live> {
+        lock(&self.0).live.get(id).cloned()
     }
 
     /// Frees the id, unless a successor already has it.
     fn release(&self, shared: &Arc<Shared>) {
         let mut entries = lock(&self.0);
-        if !entries.live.get(&shared.id).is_some_and(|live| Arc::ptr_eq(live, shared)) {
+        if !entries.live.get(&shared.id).is_some_and(|live| Arc::ptr_eq(&live.shared, shared)) {
             return;
         }
         entries.live.remove(&shared.id);

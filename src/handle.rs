@@ -6,7 +6,6 @@ use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::outlet::Hub;
 use crate::stop::{StopToken, deadline, lock};
 
 /// A connection, from any thread. Dropping it changes nothing.
@@ -94,8 +93,6 @@ pub struct Stats {
 pub(crate) struct Shared {
     pub(crate) id: Arc<str>,
     pub(crate) stop: StopToken,
-    /// The receivers, where there can be more than one.
-    pub(crate) hub: Option<Arc<Hub>>,
     /// Frees the id; set by the client, called by whoever ends the connection first.
     release: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Written by the connection's thread once an event.
@@ -216,10 +213,9 @@ impl Handle {
 }
 
 impl Shared {
-    pub(crate) fn new(id: Arc<str>, last_event_id: &str, hub: Option<Arc<Hub>>) -> Self {
+    pub(crate) fn new(id: Arc<str>, last_event_id: &str) -> Self {
         Self {
             id,
-            hub,
             stop: StopToken::new(),
             release: OnceLock::new(),
             progress: Mutex::new(Progress { last_event_id: last_event_id.to_owned(), ..Progress::default() }),
@@ -327,11 +323,14 @@ impl Shared {
         let mut life = self.life();
         let opened = life.opened;
         loop {
-            if life.state == State::Closed || self.stop.is_stopped() {
+            if self.stop.is_stopped() {
                 return false;
             }
             if life.state == State::Open || life.opened != opened {
                 return true;
+            }
+            if life.state == State::Closed {
+                return false;
             }
             match self.wait(life, until) {
                 Ok(woken) => life = woken,
