@@ -123,7 +123,7 @@ impl Connection {
         debug!("sse {}: reconnecting, as asked", self.shared.id);
         self.backoff.reset();
         self.last_error = None;
-        self.stage = Stage::Idle;
+        self.close_stream();
         self.open_lap()
     }
 
@@ -223,6 +223,7 @@ impl Connection {
                 return Ok(());
             }
         }
+        self.note_id();
         let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
         let chunk = stream.response.read(&mut stream.buffer, tick);
         match chunk {
@@ -391,9 +392,14 @@ impl Connection {
         self.give_up(Error::Panicked)
     }
 
-    /// Closes the socket, and keeps the id of a last block without data.
+    /// Closes the socket.
     fn close_stream(&mut self) {
         self.stage = Stage::Idle;
+        self.note_id();
+    }
+
+    /// Shows the id of a block without data, which comes with no event.
+    fn note_id(&self) {
         remember(&mut self.shared.progress().last_event_id, self.parser.last_event_id());
     }
 

@@ -1,4 +1,155 @@
-//! A blocking Server-Sent Events client.
+//! A blocking Server-Sent Events client: no async runtime, bounded memory, and a stop that stops at once.
+//!
+//! ```no_run
+//! use http_sse::{Client, Request, RetryPolicy};
+//!
+//! let request = Request::get("https://example.com/events").retry(RetryPolicy::forever());
+//! for event in Client::new().connect("news", request)? {
+//!     let event = event?;
+//!     println!("{}: {}", event.event_type(), event.data());
+//! }
+//! # Ok::<(), http_sse::Error>(())
+//! ```
+//!
+//! # Tour
+//!
+//! A [`Client`] opens connections, each with an id of its own. A [`Request`] says what to ask for and how to treat the
+//! answer; it is sent again for every reconnect. What comes out are [`Event`]s, as `Result<Event, Error>`.
+//!
+//! | how to consume | the connection runs | take it for |
+//! |---|---|---|
+//! | [`Client::connect`] gives [`Events`] | on a thread of its own | a loop, `select!`, timeouts, several consumers |
+//! | [`Client::read`] gives an [`EventReader`] | inside your `next()` | one stream, the least memory and power |
+//! | [`Client::listen`] gives a [`Handle`] | on a thread of its own | callbacks alone |
+//! | [`Client::connect_all`] gives [`Merged`] | on a thread each | many streams in one loop |
+//! | [`Client::connect_to`] fills your channel | on a thread of its own | streams that come and go |
+//!
+//! **Beside other channels.** [`Events`] derefs to a crossbeam `Receiver`, which `select!` takes. A connection that is
+//! over becomes `None`, and `never()` stands in for it:
+//!
+//! ```no_run
+//! use http_sse::crossbeam_channel::{never, select, tick};
+//! use http_sse::{Client, Request};
+//! use std::time::Duration;
+//!
+//! let mut meter = Some(Client::new().connect("meter", Request::get("https://example.com/meter"))?);
+//! let ticker = tick(Duration::from_secs(1));
+//! while meter.is_some() {
+//!     select! {
+//!         recv(meter.as_deref().unwrap_or(&never())) -> item => match item {
+//!             Ok(event) => println!("{}", event?.data()),
+//!             Err(_) => meter = None,
+//!         },
+//!         recv(ticker) -> _ => println!("still here"),
+//!     }
+//! }
+//! # Ok::<(), http_sse::Error>(())
+//! ```
+//!
+//! **Typed events.** `json` decodes each event's data. One bad document is an `Err` that does not end the stream; with
+//! [`Request::until`] a stream ends where its protocol says, and a cut answer is an error:
+//!
+#![cfg_attr(feature = "json", doc = "```no_run")]
+#![cfg_attr(not(feature = "json"), doc = "```ignore")]
+//! use http_sse::{Client, Request};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Token { text: String }
+//!
+//! let request = Request::post("https://example.com/generate")
+//!     .body(r#"{"prompt": "crab"}"#, "application/json")
+//!     .until(|event| event.data() == "[DONE]");
+//! for token in Client::new().read("answer", request)?.json::<Token>() {
+//!     match token {
+//!         Ok(token) => print!("{}", token.value.text),
+//!         Err(error) if error.is_json() => eprintln!("skipped: {error}"),
+//!         Err(error) => return Err(error),
+//!     }
+//! }
+//! # Ok::<(), http_sse::Error>(())
+//! ```
+//!
+//! **From elsewhere.** A [`Handle`] stops the connection, makes it reconnect, waits for it and tells its [`State`],
+//! [`Stats`] and [`End`], from any thread:
+//!
+//! ```no_run
+//! use http_sse::{Client, Request};
+//! use std::time::Duration;
+//!
+//! let client = Client::new();
+//! let handle = client.listen("door", Request::get("https://example.com/door").on_event(|event| println!("{event}")))?;
+//! if handle.wait_open(Duration::from_secs(10)) {
+//!     println!("{} bytes so far", handle.stats().bytes);
+//! }
+//! handle.stop();
+//! handle.join();
+//! # Ok::<(), http_sse::Error>(())
+//! ```
+//!
+//! **Over restarts.** A [`Checkpoint`] keeps the id of the last event handled in a file, and
+//! [`Request::last_event_id`] takes it up again.
+//!
+//! **In tests.** What consumes events can be written for any `IntoIterator<Item = Result<Event, Error>>`, and then takes
+//! a plain array in a test, of [`Event::new`] and any [`Error`].
+#![cfg_attr(feature = "testing", doc = "For what happens on the wire there is a scripted server: [`testing`].")]
+#![cfg_attr(
+    not(feature = "testing"),
+    doc = "For what happens on the wire there is a scripted server: feature `testing`."
+)]
+//!
+//! **Only the parser.** [`parser`] turns bytes into frames, and opens no socket.
+//!
+//! # Guarantees
+//!
+//! - **An `Err` is terminal and last.** A failure that is tried again never reaches the consumer: it goes to
+//!   [`Request::on_error`], the log, [`Handle::state`] and [`Handle::stats`]. (`JsonEvents` adds errors for which
+//!   [`Error::is_json`] is true; these do not end anything.)
+//! - **A loop that ends without an `Err` ended on purpose**, and [`Handle::end`] says how.
+//! - **Starting needs no network.** [`Client::connect`] checks the request, takes the id, starts the thread. A device
+//!   that boots before its network is not an error.
+//! - **A stop never blocks and is immediate**, also in the middle of a look-up, connect, TLS handshake or full channel.
+//!   Dropping the last [`Events`] of a connection is a stop. An idle connection does not wake up to poll for it.
+//! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response
+//!   head (20 KiB) and what is kept of an error's body (4 KiB).
+//! - **The last event id survives** any number of reconnects, until the server changes it.
+//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response
+//!   that ends without any event counts as a failure. See [`RetryPolicy`].
+//! - **Secrets stay where they belong**: a redirect to another origin takes along no header of yours, and neither the
+//!   log nor `Debug` shows header values, query strings, user names or event data.
+//! - **Timers never use the wall clock**: the first time synchronisation of a device fires and freezes nothing.
+//!
+//! # Log levels
+//!
+//! Through the [`log`] facade. The levels are part of the interface:
+//!
+//! | level | what |
+//! |---|---|
+//! | `error!` | never |
+//! | `warn!` | a failure with the wait before the next attempt, or giving up; an event skipped as too large |
+//! | `debug!` | attempts, responses and their status, redirects, ends |
+//! | `trace!` | sizes of what is read and delivered, never contents |
+//!
+//! # Features
+//!
+//! - `tls` (default): https, by [rustls](https://docs.rs/rustls) with the ring provider and the Mozilla roots. Without it
+//!   only http URLs are accepted.
+//! - `json` (default): `Request::json`, `Event::json` and typed iteration.
+//! - `multipart`: `Request::multipart`, for forms with files.
+//! - `testing`: a scripted server of event streams for the tests of programs that use this crate.
+//!
+//! # Threads and platforms
+//!
+//! Each connection of `connect` and `listen` has one thread, named `sse-<id>`, with a stack of 256 KiB by default
+//! ([`ClientBuilder::stack_size`]). A look-up of a host name runs on a helper thread; one that the system does not give
+//! up may outlive a stop. Linux is the target. On Windows a blocked read notices a stop within 100 ms.
+//!
+//! # What this crate does not do
+//!
+//! - No async API, no HTTP/2, no compression, no cookies, no SOCKS proxies, no certificate store of the system.
+//! - It does not remember a permanent redirect: every reconnect goes to the original URL.
+//! - It does not make a stream complete that the server does not repeat: events without ids that are sent while the
+//!   client is away are gone.
+//! - It delivers at least once, not exactly once, over restarts of the program.
 
 pub use crossbeam_channel;
 #[cfg(feature = "tls")]
@@ -43,3 +194,8 @@ pub use receiver::{EventReader, Events, Merged};
 pub use request::Multipart;
 pub use request::{Attempt, Opened, Request};
 pub use retry::RetryPolicy;
+
+/// The programs in the README compile.
+#[cfg(all(doctest, feature = "tls", feature = "json"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,357 @@
+//! What a connection leaves behind: no thread, no socket, no closure; and how much memory a hostile server can take.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
+#![allow(clippy::print_stdout, reason = "figures, for whoever asks with --nocapture")]
+
+mod support;
+
+#[path = "support/phase.rs"]
+mod phase;
+
+use std::fs;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http_sse::crossbeam_channel::unbounded;
+use http_sse::testing::{Framing, Peer, Server};
+use http_sse::{Client, Error, Request, RetryPolicy, State};
+
+use phase::{Phase, Scene};
+use support::black_hole::BlackHole;
+use support::{deadline, wait_until};
+
+const ROUNDS: usize = 1000;
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Threads, descriptors and memory are the whole process's: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Those of the test before, which it did not wait for.
+    wait_until(|| threads().is_empty());
+    turn
+}
+
+fn client() -> Client {
+    Client::builder().no_proxy().build().unwrap()
+}
+
+/// The names of the library's threads; those of the test runner come and go.
+fn threads() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("sse-") && !name.starts_with("sse-test")).collect()
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Returns a figure of `/proc/self/status`, in bytes.
+fn status(name: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse::<usize>().unwrap() * KIB
+}
+
+mod rounds {
+    use super::*;
+
+    /// Runs the rounds, and checks that all is as it was before. The servers stand already, and nobody has called them.
+    #[track_caller]
+    fn leave_nothing(what: &str, round: impl FnMut(usize)) {
+        let before = descriptors();
+        (0..ROUNDS).for_each(round);
+        let right_after = (threads().len(), descriptors());
+        // A look-up or an attempt of `next_timeout` may still be winding down, and so may the servers.
+        wait_until(|| threads().is_empty() && descriptors() == before);
+        println!("{what}: 0 threads, {before} descriptors before and after; right after the last stop {right_after:?}");
+    }
+
+    #[test]
+    fn a_thousand_stops_in_all_phases_leave_no_thread_and_no_descriptor() {
+        let _alone = alone();
+        let scenes: Vec<_> = Phase::PULLED.iter().chain(Phase::SENDING).map(|phase| Scene::new(*phase)).collect();
+        leave_nothing("stops in all phases", |number| {
+            let scene = &scenes[number % scenes.len()];
+            let rx = scene.client.connect(&scene.id, scene.request()).unwrap();
+            let handle = rx.handle();
+            let witness = scene.enter(&handle);
+            match number % 3 {
+                0 => handle.stop(),
+                1 => scene.client.close_all(),
+                _ => drop(rx),
+            }
+            assert!(handle.join_timeout(deadline()));
+            witness.closed_at();
+        });
+    }
+
+    #[test]
+    fn a_thousand_stops_right_after_the_start_leave_no_thread_and_no_descriptor() {
+        let _alone = alone();
+        let hole = BlackHole::open();
+        let server = Server::serve(|_, mut peer| {
+            peer.stream();
+            peer.send("data: 1\n\ndata: 2\n\n");
+            peer.is_closed_within(deadline());
+        })
+        .unwrap();
+        let port = server.addr().port();
+        let urls =
+            [server.url("/"), format!("http://localhost:{port}/"), hole.url("/"), format!("https://127.0.0.1:{port}/")];
+        let client = client();
+        leave_nothing("stops right after the start", |number| {
+            let url = &urls[number % if cfg!(feature = "tls") { 4 } else { 3 }];
+            let rx = client.connect("it", Request::get(url)).unwrap();
+            let handle = rx.handle();
+            // None to a few hundred microseconds.
+            (0..number % 10 * 1000).for_each(|_| std::hint::spin_loop());
+            drop(rx);
+            assert!(handle.join_timeout(deadline()));
+        });
+    }
+
+    #[test]
+    fn a_thousand_readers_with_a_deadline_leave_no_thread_and_no_descriptor() {
+        let _alone = alone();
+        let hole = BlackHole::open();
+        let server = Server::serve(|_, mut peer| {
+            peer.stream();
+            peer.send("data: 1\n\n");
+            peer.is_closed_within(deadline());
+        })
+        .unwrap();
+        let urls = [server.url("/"), hole.url("/"), format!("http://localhost:{}/", server.addr().port())];
+        let client = client();
+        leave_nothing("readers with a deadline", |number| {
+            let mut reader = client.read("it", Request::get(&urls[number % urls.len()])).unwrap();
+            let _ = reader.next_timeout(Duration::from_micros(number as u64 % 10 * 100));
+            if number % 2 == 0 {
+                reader.handle().reconnect();
+                let _ = reader.next_timeout(Duration::from_micros(100));
+            }
+        });
+    }
+}
+
+mod memory {
+    use super::*;
+
+    /// More than the parser may hold, and than the allocator keeps for later.
+    const BOUND: usize = 8 * MIB;
+
+    /// Measures the peak while `send` fills one connection after another.
+    #[track_caller]
+    fn stays_bounded(what: &str, request: impl FnOnce(Request) -> Request, send: fn(&mut Peer), bytes: u64) {
+        let _alone = alone();
+        let server = Server::serve(move |_, mut peer| send(&mut peer)).unwrap();
+        let policy = RetryPolicy::constant(Duration::from_millis(1)).max_retries(u32::MAX);
+        let request = request(Request::get(server.url("/events")).retry(policy));
+        // Resets the peak.
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = status("VmRSS:");
+        let rx = client().connect("it", request).unwrap();
+        let handle = rx.handle();
+        wait_until(|| handle.stats().bytes >= bytes && (bytes > 0 || handle.stats().attempts > 20));
+        let growth = status("VmHWM:").saturating_sub(before);
+        let stats = handle.stats();
+        println!(
+            "{what}: {} MiB in {} attempts, {} events, {} comments, {} oversized; peak RSS + {} KiB",
+            stats.bytes >> 20,
+            stats.attempts,
+            stats.events,
+            stats.comments,
+            stats.oversized,
+            growth / KIB,
+        );
+        assert!(growth < BOUND, "{} KiB", growth / KIB);
+        drop(rx);
+        assert!(handle.join_timeout(deadline()));
+    }
+
+    /// Sends the text over and over, until the client leaves.
+    fn stream(peer: &mut Peer, text: &str) {
+        peer.stream();
+        stream_on(peer, text);
+    }
+
+    fn stream_on(peer: &mut Peer, text: &str) {
+        let block = text.repeat(64 * KIB / text.len());
+        while peer.try_send(&block).is_ok() {}
+    }
+
+    #[test]
+    fn an_endless_line_takes_bounded_memory() {
+        stays_bounded("endless line", |request| request, |peer| stream(peer, "x"), 40 << 20);
+    }
+
+    #[test]
+    fn an_endless_data_line_takes_bounded_memory() {
+        let send = |peer: &mut Peer| {
+            peer.stream();
+            peer.send("data: ");
+            stream_on(peer, "x");
+        };
+        stays_bounded("endless data line", |request| request, send, 40 << 20);
+    }
+
+    #[test]
+    fn an_endless_event_of_short_lines_takes_bounded_memory() {
+        stays_bounded("endless event", |request| request, |peer| stream(peer, "data: x\n"), 20 << 20);
+    }
+
+    #[test]
+    fn endless_fields_without_data_take_bounded_memory() {
+        stays_bounded("endless fields", |request| request, |peer| stream(peer, "event: x\nid: y\nz\n"), 20 << 20);
+    }
+
+    #[test]
+    fn endless_comments_take_bounded_memory() {
+        stays_bounded("endless comments", |request| request, |peer| stream(peer, ": comment\n"), 20 << 20);
+    }
+
+    #[test]
+    fn an_endless_comment_takes_bounded_memory() {
+        let send = |peer: &mut Peer| {
+            peer.stream();
+            peer.send(":");
+            stream_on(peer, "x");
+        };
+        stays_bounded(
+            "endless comment",
+            |request| request.on_comment(|text| assert!(text.len() <= 4 * KIB)),
+            send,
+            40 << 20,
+        );
+    }
+
+    #[test]
+    fn events_that_nobody_takes_are_left_with_the_server() {
+        let _alone = alone();
+        let scene = Scene::new(Phase::BlockedSend);
+        let server =
+            Server::serve(|_, mut peer| stream(&mut peer, "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n\n")).unwrap();
+        let rx = scene.client.connect(&scene.id, Request::get(server.url("/events"))).unwrap();
+        wait_until(|| rx.is_full() && phase::is_asleep(&rx.handle()));
+        let stats = rx.handle().stats();
+        assert_eq!(stats.events, 64 + 1);
+        assert!(stats.bytes <= 8 * KIB as u64, "{}", stats.bytes);
+    }
+
+    #[test]
+    fn an_endless_head_takes_bounded_memory() {
+        let send = |peer: &mut Peer| {
+            peer.request();
+            peer.raw("HTTP/1.1 200 OK\r\n");
+            loop {
+                peer.raw("x: y\r\n".repeat(1000));
+            }
+        };
+        stays_bounded("endless head", |request| request, send, 0);
+    }
+
+    #[test]
+    fn an_endless_error_takes_bounded_memory() {
+        let send = |peer: &mut Peer| {
+            peer.begin(503, &[], Framing::Chunked);
+            stream_on(peer, "x");
+        };
+        stays_bounded("endless error", |request| request, send, 0);
+    }
+}
+
+mod drops {
+    use super::*;
+
+    fn streaming(server: &Server) -> Peer {
+        let mut peer = server.accept();
+        peer.stream();
+        peer
+    }
+
+    #[test]
+    fn dropping_the_client_stops_nothing() {
+        let _alone = alone();
+        let server = Server::start().unwrap();
+        let client = client();
+        let clone = client.clone();
+        let rx = client.connect("it", Request::get(server.url("/events"))).unwrap();
+        drop(client);
+        drop(clone);
+        let mut peer = streaming(&server);
+        peer.send("data: 1\n\n");
+        assert_eq!(rx.recv_timeout(deadline()).unwrap().unwrap().data(), "1");
+        assert_eq!(rx.handle().state(), State::Open);
+        let handle = rx.handle();
+        drop(rx);
+        assert!(handle.join_timeout(deadline()));
+        peer.hold();
+    }
+
+    #[test]
+    fn dropping_handles_stops_nothing() {
+        let _alone = alone();
+        let server = Server::start().unwrap();
+        let client = client();
+        drop(client.listen("it", Request::get(server.url("/events"))).unwrap());
+        drop(client.handle("it"));
+        let peer = streaming(&server);
+        assert!(client.handle("it").unwrap().wait_open(deadline()));
+        drop(client.clone());
+        assert_eq!(client.ids(), ["it"]);
+        assert!(client.shutdown(deadline()));
+        peer.hold();
+    }
+
+    #[test]
+    fn a_listener_outlives_its_client() {
+        let _alone = alone();
+        let server = Server::start().unwrap();
+        let (sender, events) = unbounded();
+        let request =
+            Request::get(server.url("/events")).on_event(move |event| _ = sender.send(event.data().to_owned()));
+        let handle = client().listen("it", request).unwrap();
+        let mut peer = streaming(&server);
+        peer.send("data: 1\n\n");
+        assert_eq!(events.recv_timeout(deadline()).unwrap(), "1");
+        handle.stop();
+        assert!(handle.join_timeout(deadline()));
+        peer.hold();
+    }
+
+    #[test]
+    fn a_handle_keeps_meaning_its_own_connection() {
+        let _alone = alone();
+        let server = Server::start().unwrap();
+        let client = client();
+        let first = client.connect("it", Request::get(server.url("/events"))).unwrap().handle();
+        let second = client.connect("it", Request::get(server.url("/events"))).unwrap();
+        first.stop();
+        first.reconnect();
+        assert!(first.join_timeout(deadline()));
+        assert!(first.is_closed() && !second.handle().is_closed());
+        assert_eq!(client.ids(), ["it"]);
+        assert!(matches!(
+            client.connect("it", Request::get(server.url("/events"))),
+            Err(Error::DuplicateId(id)) if id == "it"
+        ));
+    }
+
+    #[test]
+    fn the_closures_of_a_request_are_gone_when_its_thread_is() {
+        let _alone = alone();
+        let server = Server::serve(|_, mut peer| peer.respond(204, &[], "")).unwrap();
+        let held = Arc::new(());
+        let [event, close, error, open] = [(); 4].map(|()| Arc::clone(&held));
+        let request = Request::get(server.url("/events"))
+            .on_event(move |_| drop(Arc::clone(&event)))
+            .on_close(move |_| drop(close))
+            .on_error(move |_| drop(Arc::clone(&error)))
+            .on_open(move |_| drop(Arc::clone(&open)));
+        let rx = client().connect("it", request).unwrap();
+        assert!(rx.handle().join_timeout(deadline()));
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+}
