@@ -2,7 +2,7 @@
 //!
 //! A POST with a JSON body, never repeated by itself, and chunks decoded into a type of one's own. The URL is that of an
 //! OpenAI-compatible server (`https://…/v1/chat/completions`), its key comes from `API_KEY`; without a URL a server inside
-//! this program answers. Such a stream ends with the data `[DONE]`: an answer that stops before it is not complete.
+//! this program answers. Such a stream ends with the data `[DONE]`: with `until`, an answer that is cut is an error.
 
 #![allow(clippy::print_stdout, reason = "printing is what an example does")]
 
@@ -34,20 +34,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = std::env::args().nth(2).unwrap_or_else(|| "any".into());
     let messages = [serde_json::json!({"role": "user", "content": "What is a crab?"})];
     let body = serde_json::json!({"model": model, "stream": true, "messages": messages});
-    let mut request = Request::post(url).json(&body);
+    let mut request = Request::post(url).json(&body).until(|event| event.data() == "[DONE]");
     if let Ok(key) = std::env::var("API_KEY") {
         request = request.bearer_auth(key);
     }
-    for event in client.read("chat", request)? {
-        let event = event?;
-        if event.data() == "[DONE]" {
-            return Ok(println!());
+    for chunk in client.read("chat", request)?.json::<Chunk>() {
+        for choice in chunk?.value.choices {
+            print!("{}", choice.delta.content.unwrap_or_default());
         }
-        let chunk: Chunk = event.json()?;
-        print!("{}", chunk.choices.into_iter().filter_map(|choice| choice.delta.content).collect::<String>());
         io::stdout().flush()?;
     }
-    Err("the answer was cut short".into())
+    println!();
+    Ok(())
 }
 
 fn answer(_: &str, connection: &mut TcpStream) -> io::Result<()> {

@@ -315,7 +315,7 @@ impl Connection {
             Err(Panicked) => return self.panicked(),
         };
         let Some(delay) = delay else { return self.give_up(error) };
-        warn!("sse {}: {error}; next attempt in {delay:?}", self.shared.id);
+        warn!("sse {}: {}; next attempt in {delay:?}", self.shared.id, error.log_text());
         if call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).is_err() {
             return self.give_up_silently(Error::Panicked);
         }
@@ -372,7 +372,7 @@ impl Connection {
     }
 
     fn give_up(&mut self, error: Error) -> Step {
-        warn!("sse {}: {error}; giving up", self.shared.id);
+        warn!("sse {}: {}; giving up", self.shared.id, error.log_text());
         match call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)) {
             Ok(()) => self.give_up_silently(error),
             Err(Panicked) => self.give_up_silently(Error::Panicked),

@@ -175,6 +175,15 @@ impl Error {
         }
     }
 
+    /// Returns the text for the log, which never shows the value of a header.
+    pub(crate) fn log_text(&self) -> String {
+        match self {
+            Self::ContentType(value) if !value.is_empty() => "the response is not text/event-stream".into(),
+            Self::ContentEncoding(_) => "the response is encoded, which was not asked for".into(),
+            other => other.to_string(),
+        }
+    }
+
     #[cfg(feature = "json")]
     pub(crate) fn json(event: Event, source: serde_json::Error) -> Self {
         Self::Json(Arc::new(JsonError { event, source: Box::new(source) }))

@@ -384,7 +384,7 @@ impl End {
             Self::NoContent => "the server asked not to come back (204)".into(),
             Self::Until => "the last event has come".into(),
             Self::Complete => "the response is complete".into(),
-            Self::Failed(error) => error.to_string(),
+            Self::Failed(error) => error.log_text(),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded, select_biased};
+use crossbeam_utils::Backoff;
 
 use crate::error::Error;
 use crate::event::Event;
@@ -130,7 +131,10 @@ impl Seat {
         let mut receivers = lock(&self.hub.receivers);
         receivers.list.retain(|outlet| outlet.number != self.number);
         self.hub.version.fetch_add(1, Ordering::Release);
-        self.hub.ends_with_last && receivers.list.is_empty()
+        // Under the lock: whoever subscribes meanwhile is refused, or keeps the connection.
+        let is_last = self.hub.ends_with_last && receivers.list.is_empty();
+        receivers.is_closed |= is_last;
+        is_last
     }
 }
 
@@ -178,12 +182,23 @@ impl Delivery {
             Outlets::Hub(hub) => hub,
         };
         let mut waiting = hub.close();
-        if self.shared.stop.is_stopped() {
-            return waiting.is_empty();
+        loop {
+            if self.shared.stop.is_stopped() {
+                return waiting.is_empty();
+            }
+            // Whoever has room, in whatever order: a slow receiver must not keep the others from their end.
+            waiting.retain(|outlet| !outlet.is_gone() && !outlet.try_last(&error, &self.shared));
+            if waiting.is_empty() {
+                return true;
+            }
+            let mut change = Select::new();
+            change.recv(self.shared.stop.stopped());
+            for outlet in &waiting {
+                change.recv(&outlet.gone);
+                change.send(&outlet.sender);
+            }
+            change.ready();
         }
-        // Those with room first: a slow receiver must not keep the others from their end.
-        waiting.retain(|outlet| !outlet.try_last(&error, &self.shared));
-        waiting.iter().all(|outlet| outlet.wait_last(error.clone(), &self.shared))
     }
 }
 
@@ -219,6 +234,7 @@ impl Outlet {
 
     /// Waits for room, until the connection is stopped or the receiver has gone.
     fn wait(&self, item: Item, shared: &Shared) {
+        let Some(item) = insist(&self.sender, item, shared) else { return };
         // The stop first: whoever stops and then makes room must not get more than was buffered.
         select_biased! {
             recv(shared.stop.stopped()) -> _ => {}
@@ -242,12 +258,8 @@ impl Outlet {
         }
     }
 
-    fn wait_last(&self, error: Error, shared: &Shared) -> bool {
-        select_biased! {
-            recv(shared.stop.stopped()) -> _ => false,
-            recv(self.gone) -> _ => true,
-            send(self.sender, Err(error)) -> _ => true,
-        }
+    fn is_gone(&self) -> bool {
+        matches!(self.gone.try_recv(), Err(TryRecvError::Disconnected))
     }
 }
 
@@ -261,10 +273,26 @@ fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared) {
         Err(TrySendError::Full(item)) => item,
         Err(TrySendError::Disconnected(_)) => return shared.stop(),
     };
+    let Some(item) = insist(sender, item, shared) else { return };
     select_biased! {
         recv(shared.stop.stopped()) -> _ => {}
         send(sender, item) -> sent => if sent.is_err() { shared.stop() },
     }
+}
+
+/// Tries for some microseconds before the thread goes to sleep: a consumer at work makes room at once, and to be
+/// woken for each single event costs both sides ten times the event. Returns the item where that was not enough.
+fn insist<T>(sender: &Sender<T>, mut item: T, shared: &Shared) -> Option<T> {
+    let backoff = Backoff::new();
+    while !backoff.is_completed() && !shared.stop.is_stopped() {
+        backoff.snooze();
+        match sender.try_send(item) {
+            Err(TrySendError::Full(full)) => item = full,
+            Err(TrySendError::Disconnected(item)) => return Some(item),
+            Ok(()) => return None,
+        }
+    }
+    Some(item)
 }
 
 fn count_dropped(shared: &Shared) {

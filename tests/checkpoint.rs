@@ -27,7 +27,7 @@ const PORTION: u64 = 400;
 #[test]
 fn consumer() {
     let (Ok(url), Ok(folder)) = (env::var("CHECKPOINT_URL"), env::var("CHECKPOINT_FOLDER")) else { return };
-    let checkpoint = Checkpoint::open(format!("{folder}/id")).unwrap().every_events(20);
+    let checkpoint = Checkpoint::open(format!("{folder}/id")).unwrap().every_events(100);
     assert_eq!(checkpoint.damaged(), None);
     let mut handled = OpenOptions::new().create(true).append(true).open(format!("{folder}/handled")).unwrap();
     let request = Request::get(url)
@@ -60,7 +60,8 @@ fn every_event_is_handled_at_least_once_over_a_hundred_kills() {
         }
         peer.hold();
     })
-    .unwrap();
+    .unwrap()
+    .wait_limit(Duration::from_secs(120));
     let folder = env::temp_dir().join(format!("http-sse-kill-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let consumer = || {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
@@ -39,12 +39,12 @@ impl Trust {
         let config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
-                let chain = certificates(chain, "the client certificate")?;
+                let chain = certificates(chain, "client_certificate_pem: the chain")?;
                 let key = PrivateKeyDer::from_pem_slice(key)
-                    .map_err(|error| format!("the client key is not a PEM private key: {error}"))?;
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| format!("the client certificate and its key cannot be used: {error}"))?
+                    .map_err(|error| format!("client_certificate_pem: the key is unusable: {}", fault(&error)))?;
+                builder.with_client_auth_cert(chain, key).map_err(|error| {
+                    format!("client_certificate_pem: the certificate and the key cannot be used: {error}")
+                })?
             }
         };
         Ok(Arc::new(config))
@@ -56,8 +56,10 @@ impl Trust {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         for pem in &self.roots {
-            for certificate in certificates(pem, "the root certificates")? {
-                store.add(certificate).map_err(|error| format!("a root certificate cannot be used: {error}"))?;
+            for certificate in certificates(pem, "root_certificates_pem: a root certificate")? {
+                store
+                    .add(certificate)
+                    .map_err(|error| format!("root_certificates_pem: a root certificate cannot be used: {error}"))?;
             }
         }
         Ok(store)
@@ -67,11 +69,22 @@ impl Trust {
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
-        .map_err(|error| format!("{what} are not PEM: {error}"))?;
+        .map_err(|error| format!("{what} is unusable: {}", fault(&error)))?;
     if certificates.is_empty() {
-        return Err(format!("{what}: there is no certificate in the PEM text"));
+        return Err(format!("{what} is missing: the text holds no PEM certificate"));
     }
     Ok(certificates)
+}
+
+/// Says what is wrong with a PEM text. Its own error quotes lines, and a line may be a whole key.
+fn fault(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "the text holds none in PEM",
+        pem::Error::MissingSectionEnd { .. } => "its PEM section has no end",
+        pem::Error::IllegalSectionStart { .. } => "its PEM section does not begin with a line of its own",
+        pem::Error::Base64Decode(_) => "its base64 is malformed",
+        _ => "it is not PEM",
+    }
 }
 
 /// Accepts every certificate, but still checks that the peer holds its key.

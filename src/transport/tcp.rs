@@ -43,6 +43,8 @@ pub(crate) struct TcpTransport {
     /// What the socket's timers are set to: a system call only when that changes.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
+    /// Why a write failed. A peer that refuses says so before it closes, in a response or an alert: that is read first.
+    unsent: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
             waiting_since: None,
             read_timeout: None,
             write_timeout: None,
+            unsent: None,
         })))
     }
 }
@@ -159,6 +162,10 @@ impl TcpTransport {
             let result = (&self.line.0).read(self.buffers.input_append_buf());
             // Before anything else: a busy stream never waits, and a shutdown looks like the end of a body.
             self.link.check()?;
+            let result = match result {
+                Ok(1..) => result,
+                over => self.unsent.take().map_or(over, Err),
+            };
             match result {
                 Ok(amount) => {
                     self.waiting_since = None;
@@ -176,6 +183,9 @@ impl TcpTransport {
     }
 
     fn write(&mut self, amount: usize) -> io::Result<()> {
+        if self.unsent.is_some() {
+            return Ok(());
+        }
         let started = Instant::now();
         let mut rest = self.buffers.written(amount);
         while !rest.is_empty() {
@@ -193,6 +203,10 @@ impl TcpTransport {
                 Ok(sent) => rest = &rest[sent..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(interrupt.into()),
+                Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                    self.unsent = Some(error);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
