@@ -125,6 +125,8 @@ pub(crate) struct Life {
     end: Option<End>,
     /// How many streams were opened: `wait_open` must not miss a short one.
     opened: u64,
+    /// How many threads wait for a change: to wake nobody is a system call too.
+    waiting: u32,
     /// A thread is inside the connection, or about to be.
     running: bool,
     runner: Option<ThreadId>,
@@ -227,6 +229,7 @@ impl Shared {
                 retry_at: None,
                 end: None,
                 opened: 0,
+                waiting: 0,
                 running: false,
                 runner: None,
             }),
@@ -251,8 +254,7 @@ impl Shared {
         self.release();
         self.stop.stop();
         // Whoever waits for an open stream waits in vain.
-        let _life = self.life();
-        self.changed.notify_all();
+        self.update(|_| {});
     }
 
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -261,8 +263,11 @@ impl Shared {
 
     /// Changes what the connection's life is at, and wakes who waits for it.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Life)) {
-        change(&mut self.life());
-        self.changed.notify_all();
+        let mut life = self.life();
+        change(&mut life);
+        if life.waiting > 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// Marks that a thread is about to enter the connection.
@@ -274,7 +279,7 @@ impl Shared {
     pub(crate) fn enter(&self) {
         let mut life = self.life();
         life.running = true;
-        life.runner = Some(thread::current().id());
+        life.runner = Some(OWN_ID.with(|id| *id));
     }
 
     /// Marks that no thread is inside any more.
@@ -294,7 +299,7 @@ impl Shared {
     }
 
     pub(crate) fn is_own_thread(&self) -> bool {
-        self.life().runner == Some(thread::current().id())
+        self.life().runner == Some(OWN_ID.with(|id| *id))
     }
 
     pub(crate) fn end(&self) -> Option<End> {
@@ -339,15 +344,21 @@ impl Shared {
         }
     }
 
-    fn wait<'a>(&self, life: MutexGuard<'a, Life>, until: Option<Instant>) -> Result<MutexGuard<'a, Life>, TimedOut> {
-        let Some(until) = until else {
-            return Ok(self.changed.wait(life).unwrap_or_else(PoisonError::into_inner));
-        };
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+    fn wait<'a>(
+        &self,
+        mut life: MutexGuard<'a, Life>,
+        until: Option<Instant>,
+    ) -> Result<MutexGuard<'a, Life>, TimedOut> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
             return Err(TimedOut);
         }
-        let (life, _) = self.changed.wait_timeout(life, left).unwrap_or_else(PoisonError::into_inner);
+        life.waiting += 1;
+        let mut life = match left {
+            None => self.changed.wait(life).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => self.changed.wait_timeout(life, left).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        life.waiting -= 1;
         Ok(life)
     }
 
@@ -390,6 +401,11 @@ impl End {
 }
 
 struct TimedOut;
+
+thread_local! {
+    /// A reader enters and leaves with every event: asking for the id each time costs two atomic operations more.
+    static OWN_ID: ThreadId = thread::current().id();
+}
 
 impl Life {
     pub(crate) fn open(&mut self) {

@@ -24,6 +24,9 @@ mod merged;
 pub use json::{Decoded, JsonEvents};
 pub use merged::Merged;
 
+/// The shortest wait for a socket: with less, what has arrived would never be looked at.
+const POLL: Duration = Duration::from_millis(1);
+
 /// The events of a connection that has a thread of its own.
 ///
 /// An iterator of `Result<Event, Error>`, and by dereference a crossbeam [`Receiver`] for `select!`, timeouts
@@ -161,7 +164,7 @@ impl EventReader {
         Self { connection: Box::new(connection), shared, over: false }
     }
 
-    /// Waits at most this long for the next event.
+    /// Waits at most this long for the next event; zero looks at what has arrived, for up to 1 ms.
     ///
     /// An attempt that is under way goes on meanwhile; the next call takes it up.
     ///
@@ -169,7 +172,7 @@ impl EventReader {
     ///
     /// `Timeout`: nothing yet, call again. `Disconnected`: the connection is over.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, RecvTimeoutError> {
-        match self.advance(deadline(Instant::now(), timeout)) {
+        match self.advance(deadline(Instant::now(), timeout.max(POLL))) {
             Item::Event(event) => Ok(Ok(event)),
             Item::End(End::Failed(error)) => Ok(Err(error)),
             Item::End(_) => Err(RecvTimeoutError::Disconnected),
