@@ -23,9 +23,9 @@ use crate::error::{Error, Status};
 use crate::stop::{Lap, deadline};
 use crate::transport::dns::{Dns, Pending};
 use crate::transport::tcp::{Keepalive, TcpConnector};
-#[cfg(feature = "tls")]
-use crate::transport::tls::TlsConnector;
 use crate::transport::{HEAD_LIMIT, HeadConnector, Interrupt, Link, Phase};
+#[cfg(feature = "tls")]
+use crate::transport::{roots::Tls, tls::TlsConnector};
 
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
@@ -44,7 +44,7 @@ const OUTPUT: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     #[cfg(feature = "tls")]
-    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) tls: Arc<Tls>,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) keepalive: Option<Keepalive>,
 }
@@ -176,7 +176,7 @@ impl Outgoing {
                 output_size,
             });
         #[cfg(feature = "tls")]
-        let chain = chain.chain(TlsConnector { config: Arc::clone(&self.network.tls), output_size });
+        let chain = chain.chain(TlsConnector { tls: Arc::clone(&self.network.tls), output_size });
         let chain = chain.chain(HeadConnector { link: Arc::clone(&link), target: self.url.clone() });
         Agent::with_parts(config.build(), chain, Dns { link, pending: Arc::clone(&self.pending) })
     }

@@ -115,8 +115,6 @@ impl RetryPolicy {
 pub(crate) struct Backoff {
     policy: RetryPolicy,
     base: Duration,
-    /// The reconnection time that the server asked for: no wait is shorter.
-    floor: Duration,
     failures: u32,
     first_failure: Option<Instant>,
     opened: Option<Instant>,
@@ -126,7 +124,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
         let base = policy.base;
-        Self { policy, base, floor: Duration::ZERO, failures: 0, first_failure: None, opened: None, delivered: false }
+        Self { policy, base, failures: 0, first_failure: None, opened: None, delivered: false }
     }
 
     pub(crate) fn is_never(&self) -> bool {
@@ -141,7 +139,6 @@ impl Backoff {
     pub(crate) fn server_asks(&mut self, delay: Duration) {
         let (least, most) = (*self.policy.server_delay.start(), *self.policy.server_delay.end());
         self.base = delay.min(most).max(least);
-        self.floor = self.base;
     }
 
     pub(crate) fn opened(&mut self, now: Instant) {
@@ -201,7 +198,7 @@ impl Backoff {
     }
 
     fn spread(&self, delay: Duration, random: f64) -> Duration {
-        delay.saturating_add(scale(delay, self.policy.jitter * random)).max(self.floor)
+        delay.saturating_add(scale(delay, self.policy.jitter * random))
     }
 }
 

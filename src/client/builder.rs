@@ -2,7 +2,7 @@
 
 use std::fmt;
 #[cfg(feature = "tls")]
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Client;
@@ -10,7 +10,10 @@ use crate::error::Error;
 use crate::http::{self, HeaderMap, HeaderValue, Network};
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
-use crate::{rustls, transport::roots::Trust};
+use crate::{
+    rustls,
+    transport::roots::{Tls, Trust},
+};
 
 const USER_AGENT: &str = concat!("http-sse/", env!("CARGO_PKG_VERSION"));
 /// Less overflows in debug builds during a TLS handshake.
@@ -50,10 +53,7 @@ pub(crate) struct Settings {
     proxy: ProxyChoice,
     keepalive: Option<Keepalive>,
     #[cfg(feature = "tls")]
-    trust: Trust,
-    /// Built once, at the first connection: a program that only speaks plain http never pays for it.
-    #[cfg(feature = "tls")]
-    tls: OnceLock<Arc<rustls::ClientConfig>>,
+    tls: Arc<Tls>,
 }
 
 #[derive(Clone)]
@@ -184,25 +184,19 @@ impl ClientBuilder {
         if self.stack_size < LEAST_STACK {
             return Err(format!("stack_size {} is less than {LEAST_STACK} bytes", self.stack_size));
         }
-        let settings = Settings {
+        Ok(Settings {
             headers,
             stack_size: self.stack_size,
             proxy: self.proxy,
             keepalive: self.keepalive,
             #[cfg(feature = "tls")]
-            trust: self.trust,
-            #[cfg(feature = "tls")]
-            tls: OnceLock::new(),
-        };
-        #[cfg(feature = "tls")]
-        match (self.tls, settings.trust.is_default()) {
-            (Some(config), true) => drop(settings.tls.set(config)),
-            (Some(_), false) => return Err("tls_config leaves no room for certificate setters".into()),
-            (None, true) => {}
-            // Now, so that a bad PEM text is reported here.
-            (None, false) => drop(settings.tls()?),
-        }
-        Ok(settings)
+            tls: match (self.tls, self.trust.is_default()) {
+                (Some(config), true) => Arc::new(Tls::given(config)),
+                (Some(_), false) => return Err("tls_config leaves no room for certificate setters".into()),
+                (None, true) => Arc::default(),
+                (None, false) => Arc::new(Tls::checked(self.trust)?),
+            },
+        })
     }
 }
 
@@ -217,9 +211,7 @@ impl Default for Settings {
             proxy: builder.proxy,
             keepalive: builder.keepalive,
             #[cfg(feature = "tls")]
-            trust: builder.trust,
-            #[cfg(feature = "tls")]
-            tls: OnceLock::new(),
+            tls: Arc::default(),
         }
     }
 }
@@ -234,20 +226,10 @@ impl Settings {
         };
         Ok(Network {
             #[cfg(feature = "tls")]
-            tls: self.tls()?,
+            tls: Arc::clone(&self.tls),
             proxy,
             keepalive: self.keepalive,
         })
-    }
-
-    #[cfg(feature = "tls")]
-    fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
-        if let Some(config) = self.tls.get() {
-            return Ok(Arc::clone(config));
-        }
-        let config = self.trust.config()?;
-        // Two threads may get here together: the first one's is shared.
-        Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 }
 

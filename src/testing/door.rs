@@ -6,13 +6,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 const BACKLOG: i32 = 128;
 /// Of a connect to this process itself, which takes microseconds.
 const WAKE_UP_LIMIT: Duration = Duration::from_secs(10);
+/// Of the moment in which a process that is being started still holds the listener that this one has closed.
+const INHERITED_LIMIT: Duration = Duration::from_secs(10);
 
 type OnConnection = Arc<dyn Fn(TcpStream) + Send + Sync>;
 
@@ -46,14 +48,14 @@ impl Door {
             return Ok(());
         }
         self.close();
-        self.state = State::Shut(reserve(self.addr)?);
+        self.state = State::Shut(reserve_again(self.addr)?);
         Ok(())
     }
 
     pub(super) fn resume(&mut self) -> io::Result<()> {
         let socket = match mem::replace(&mut self.state, State::Gone) {
             State::Shut(socket) => socket,
-            State::Gone => reserve(self.addr)?,
+            State::Gone => reserve_again(self.addr)?,
             open @ State::Open { .. } => {
                 self.state = open;
                 return Ok(());
@@ -88,6 +90,19 @@ fn reserve(addr: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Binds to a port whose listener has just been closed.
+fn reserve_again(addr: SocketAddr) -> io::Result<Socket> {
+    let start = Instant::now();
+    loop {
+        match reserve(addr) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && start.elapsed() < INHERITED_LIMIT => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 fn listen(socket: Socket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -108,4 +123,33 @@ fn accept_in_background(listener: TcpListener, then: &OnConnection) -> io::Resul
     };
     let thread = thread::Builder::new().name("sse-test-accept".to_owned()).spawn(accept_all)?;
     Ok(State::Open { thread, shut })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_shut_also_while_processes_are_started_that_inherit_it_for_a_moment() {
+        let started = Arc::new(AtomicU32::new(0));
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let (count, flag) = (Arc::clone(&started), Arc::clone(&goes_on));
+        let starter = thread::spawn(move || {
+            while flag.load(Ordering::Acquire) {
+                Command::new("true").status().unwrap();
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        let mut door = Door::open(Arc::new(drop)).unwrap();
+        while started.load(Ordering::Acquire) < 100 {
+            door.refuse().unwrap();
+            assert!(TcpStream::connect(door.addr()).is_err());
+            door.resume().unwrap();
+        }
+        goes_on.store(false, Ordering::Release);
+        starter.join().unwrap();
+    }
 }

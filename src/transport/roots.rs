@@ -1,6 +1,7 @@
 //! Builds the rustls configuration of a client from what the user trusts.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -20,13 +21,49 @@ pub(crate) struct Trust {
     pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
+/// The configuration that all connections of a client share.
+///
+/// Built when the first of them needs it: a program that only speaks plain http does not pay for the roots.
+#[derive(Default)]
+pub(crate) struct Tls {
+    trust: Trust,
+    config: OnceLock<Arc<ClientConfig>>,
+}
+
+impl Tls {
+    /// Takes the user's own configuration.
+    pub(crate) fn given(config: Arc<ClientConfig>) -> Self {
+        Self { trust: Trust::default(), config: OnceLock::from(config) }
+    }
+
+    /// Builds the configuration now, so that an unusable PEM text is found at once.
+    pub(crate) fn checked(trust: Trust) -> Result<Self, String> {
+        Ok(Self { config: OnceLock::from(trust.config()?), trust })
+    }
+
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = self.trust.config()?;
+        // Two threads may get here together: the first one's is shared.
+        Ok(Arc::clone(self.config.get_or_init(|| config)))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
 impl Trust {
     pub(crate) fn is_default(&self) -> bool {
         self.roots.is_empty() && !self.only && !self.anybody && self.identity.is_none()
     }
 
     /// Builds the configuration; the error says which PEM is unusable, never what is in it.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    fn config(&self) -> Result<Arc<ClientConfig>, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

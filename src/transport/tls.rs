@@ -4,15 +4,16 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
 
 use super::buffers::IoBuffers;
+use super::roots::Tls;
 
 #[derive(Debug)]
 pub(crate) struct TlsConnector {
-    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) tls: Arc<Tls>,
     pub(crate) output_size: usize,
 }
 
@@ -38,8 +39,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name =
             ServerName::try_from(host).map_err(|_| Error::Tls("the host is not a name a certificate can have"))?;
-        let mut session = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|error| Error::Io(io::Error::other(error)))?;
+        let config = self.tls.config().map_err(|why| Error::Other(why.into()))?;
+        let mut session = ClientConnection::new(config, name).map_err(|error| Error::Io(io::Error::other(error)))?;
         let mut wire = Wire(Box::new(inner));
         while session.is_handshaking() {
             session.complete_io(&mut wire)?;
