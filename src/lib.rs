@@ -151,6 +151,8 @@
 //!   client is away are gone.
 //! - It delivers at least once, not exactly once, over restarts of the program.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use crossbeam_channel;
 #[cfg(feature = "tls")]
 pub use rustls;

@@ -248,7 +248,8 @@ fn a_dropping_overflow_is_refused_and_named_and_takes_no_id() {
         assert!(text.contains("invalid request") && text.contains(&format!("overflow {overflow:?}")), "{text}");
         assert_eq!(client.ids(), Vec::<String>::new());
         let handle = client.connect_to("it", endless(&server), sender).unwrap();
-        assert_eq!(open(&server).number(), 0);
+        let peer = open(&server);
+        assert_eq!(peer.number(), 0);
         handle.stop();
         assert_ended(&receiver);
     }
