@@ -1,10 +1,10 @@
 //! The start of everything: gives out connections, and finds them again by id.
 
 mod builder;
+mod registry;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
@@ -16,11 +16,12 @@ use crate::handle::{Handle, Shared};
 use crate::outlet::{Hub, Outlets, Overflow};
 use crate::receiver::{EventReader, Events, Merged};
 use crate::request::{MOST_CAPACITY, Request};
-use crate::stop::{deadline, lock};
+use crate::stop::deadline;
 use crate::worker;
 
 pub use builder::ClientBuilder;
 pub(crate) use builder::Settings;
+use registry::{Live, Registry};
 
 /// The longest id, in bytes.
 const MOST_ID: usize = 256;
@@ -50,23 +51,6 @@ pub struct Client {
 struct Inner {
     settings: Settings,
     registry: Arc<Registry>,
-}
-
-/// Which ids are taken, and which connections are still winding down.
-#[derive(Default)]
-struct Registry(Mutex<Entries>);
-
-#[derive(Default)]
-struct Entries {
-    live: BTreeMap<Arc<str>, Live>,
-    winding_down: Vec<Weak<Shared>>,
-}
-
-#[derive(Clone)]
-struct Live {
-    shared: Arc<Shared>,
-    /// The receivers, where there can be more than one.
-    hub: Option<Arc<Hub>>,
 }
 
 impl Client {
@@ -225,7 +209,7 @@ impl Client {
 
     /// Returns the ids of the live connections, sorted.
     pub fn ids(&self) -> Vec<String> {
-        lock(&self.inner.registry.0).live.keys().map(|id| id.to_string()).collect()
+        self.inner.registry.live().into_iter().map(|live| live.shared.id.to_string()).collect()
     }
 
     /// Stops the live connection with this id, and tells whether there was one. The id is free at once.
@@ -237,8 +221,7 @@ impl Client {
 
     /// Stops all live connections.
     pub fn close_all(&self) {
-        let live: Vec<_> = lock(&self.inner.registry.0).live.values().cloned().collect();
-        for Live { shared, .. } in live {
+        for Live { shared, .. } in self.inner.registry.live() {
             shared.stop();
         }
     }
@@ -279,42 +262,6 @@ impl Client {
         let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
         self.inner.registry.insert(&shared, hub)?;
         Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))
-    }
-}
-
-impl Registry {
-    fn insert(self: &Arc<Self>, shared: &Arc<Shared>, hub: Option<Arc<Hub>>) -> Result<(), Error> {
-        let mut entries = lock(&self.0);
-        if entries.live.contains_key(&shared.id) {
-            return Err(Error::DuplicateId(shared.id.to_string()));
-        }
-        let (registry, own) = (Arc::downgrade(self), Arc::downgrade(shared));
-        shared.on_release(move || {
-            if let (Some(registry), Some(own)) = (registry.upgrade(), own.upgrade()) {
-                registry.release(&own);
-            }
-        });
-        entries.live.insert(Arc::clone(&shared.id), Live { shared: Arc::clone(shared), hub });
-        Ok(())
-    }
-
-    fn get(&self, id: &str) -> Option<Live> {
-        lock(&self.0).live.get(id).cloned()
-    }
-
-    /// Frees the id, unless a successor already has it.
-    fn release(&self, shared: &Arc<Shared>) {
-        let mut entries = lock(&self.0);
-        if !entries.live.get(&shared.id).is_some_and(|live| Arc::ptr_eq(&live.shared, shared)) {
-            return;
-        }
-        entries.live.remove(&shared.id);
-        entries.winding_down.retain(|old| old.upgrade().is_some_and(|old| old.is_running()));
-        entries.winding_down.push(Arc::downgrade(shared));
-    }
-
-    fn winding_down(&self) -> Vec<Arc<Shared>> {
-        lock(&self.0).winding_down.iter().filter_map(Weak::upgrade).collect()
     }
 }
 

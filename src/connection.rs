@@ -3,10 +3,10 @@
 //! It does whatever is needed until there is an item: on a thread of its own (`worker`), or on the caller's
 //! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
 
+mod contain;
 mod prepare;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
 use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
+use contain::{Panicked, call, call_last};
 
 /// What one read of the body asks for.
 const BUFFER: usize = 8 * 1024;
@@ -241,9 +242,7 @@ impl Connection {
 
     fn received(&mut self, amount: usize) {
         trace!("sse {}: {amount} bytes", self.shared.id);
-        let mut progress = self.shared.progress();
-        progress.bytes = progress.bytes.saturating_add(amount as u64);
-        progress.last_byte = Some(Instant::now());
+        self.shared.progress().received(amount, Instant::now());
     }
 
     fn event(&mut self, event: Event) -> Step {
@@ -295,13 +294,16 @@ impl Connection {
                 Some(_) => self.give_up(Error::Disconnected),
             };
         }
-        match self.backoff.ended(Instant::now(), random()) {
-            Some(delay) => {
-                debug!("sse {}: the stream ended, next attempt in {delay:?}", self.shared.id);
-                self.wait_for(delay)
-            }
-            None => self.give_up(Error::Disconnected),
+        let has_delivered = self.backoff.has_delivered();
+        let Some(delay) = self.backoff.ended(Instant::now(), random()) else {
+            return self.give_up(Error::Disconnected);
+        };
+        if has_delivered {
+            debug!("sse {}: the stream ended; next attempt in {delay:?}", self.shared.id);
+        } else {
+            warn!("sse {}: the stream ended without an event; next attempt in {delay:?}", self.shared.id);
         }
+        self.wait_for(delay)
     }
 
     fn failed(&mut self, error: Error) -> Step {
@@ -312,7 +314,13 @@ impl Connection {
         let delay = match self.is_worth_retrying(&error) {
             Ok(true) => self.backoff.failed(Instant::now(), error.retry_after(), random()),
             Ok(false) => None,
-            Err(Panicked) => return self.panicked(),
+            // The failure itself is reported all the same, before what became of it.
+            Err(Panicked) => {
+                return match call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)) {
+                    Ok(()) => self.panicked(),
+                    Err(Panicked) => self.give_up_silently(Error::Panicked),
+                };
+            }
         };
         let Some(delay) = delay else { return self.give_up(error) };
         warn!("sse {}: {}; next attempt in {delay:?}", self.shared.id, error.log_text());
@@ -412,26 +420,17 @@ impl Connection {
         Err(Item::End(end))
     }
 
-    /// Runs `on_close`, once the last item is on its way.
+    /// Runs `on_close`, once the last item is on its way, and drops all closures of the user's.
     pub(crate) fn close(&mut self) {
         self.stage = Stage::Over;
         self.shared.release();
         let end = self.shared.end().unwrap_or(End::Stopped);
         self.shared.update(|life| life.ended(end.clone()));
-        let Some(on_close) = self.plan.callbacks.on_close.take() else { return };
-        if catch_unwind(AssertUnwindSafe(|| on_close(&end))).is_err() {
+        let Some(on_close) = std::mem::take(&mut self.plan.callbacks).on_close else { return };
+        if call_last(on_close, &end).is_err() {
             warn!("sse {}: on_close panicked", self.shared.id);
         }
     }
-}
-
-/// A callback of the user's panicked.
-struct Panicked;
-
-/// Calls a callback, if there is one, and contains its panic.
-fn call<F: ?Sized>(callback: &mut Option<Box<F>>, run: impl FnOnce(&mut F)) -> Result<(), Panicked> {
-    let Some(callback) = callback else { return Ok(()) };
-    catch_unwind(AssertUnwindSafe(|| run(callback))).map_err(|_| Panicked)
 }
 
 /// Keeps the memory of the id before: most have the same length.

@@ -1,5 +1,7 @@
 //! What can go wrong, and how it is treated.
 
+mod status;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::parser::EventTooLarge;
+
+pub use status::Status;
 
 /// A failure of a connection, or of a call that starts one.
 ///
@@ -82,25 +86,6 @@ pub enum Timeout {
     Idle,
 }
 
-/// A response whose status is not 200.
-///
-/// # Example: what code under test may be given
-///
-/// ```
-/// use http_sse::{Error, Status};
-///
-/// let error = Error::from(Status::new(503));
-/// assert_eq!(error.status(), Some(503));
-/// assert!(error.is_transient());
-/// assert!(!Error::from(Status::new(404)).is_transient());
-/// ```
-#[derive(Clone, Debug)]
-pub struct Status {
-    code: u16,
-    retry_after: Option<Duration>,
-    body: Option<Box<str>>,
-}
-
 /// A JSON document that did not parse, with the event that held it.
 pub struct JsonError {
     event: Event,
@@ -146,7 +131,7 @@ impl Error {
     /// Returns the HTTP status of a [`Error::Status`].
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Status(status) => Some(status.code),
+            Self::Status(status) => Some(status.code()),
             _ => None,
         }
     }
@@ -154,7 +139,7 @@ impl Error {
     /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Status(status) => status.retry_after,
+            Self::Status(status) => status.retry_after(),
             _ => None,
         }
     }
@@ -194,42 +179,6 @@ impl Error {
     }
 }
 
-impl Status {
-    /// Creates a status without body and `Retry-After`.
-    pub fn new(code: u16) -> Self {
-        Self { code, retry_after: None, body: None }
-    }
-
-    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
-        self
-    }
-
-    pub(crate) fn with_body(mut self, body: Option<String>) -> Self {
-        self.body = body.map(String::into_boxed_str);
-        self
-    }
-
-    /// Returns the status code.
-    pub fn code(&self) -> u16 {
-        self.code
-    }
-
-    /// Returns how long the server asked to wait.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// Returns the first 4 KiB of the response's body, invalid UTF-8 replaced.
-    pub fn body(&self) -> Option<&str> {
-        self.body.as_deref()
-    }
-
-    fn is_transient(&self) -> bool {
-        matches!(self.code, 408 | 425 | 429 | 500 | 502..=504 | 520..=527 | 529)
-    }
-}
-
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
         Self::Status(Arc::new(status))
@@ -255,7 +204,7 @@ impl fmt::Display for Error {
             }
             Self::Timeout(timeout) => write!(f, "{timeout}"),
             Self::Disconnected => f.write_str("the stream ended early"),
-            Self::Status(status) => write!(f, "the server answered {}", status.code),
+            Self::Status(status) => write!(f, "the server answered {}", status.code()),
             Self::ContentType(value) if value.is_empty() => {
                 f.write_str("the response has no content type, text/event-stream is required")
             }

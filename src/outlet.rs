@@ -59,13 +59,13 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Receivers {
     list: Vec<Arc<Outlet>>,
-    next_number: usize,
+    next_number: u64,
     is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Outlet {
-    number: usize,
+    number: u64,
     sender: Sender<Item>,
     /// Under `DropOldest`: the other end, to make room.
     oldest: Option<Receiver<Item>>,
@@ -77,7 +77,7 @@ struct Outlet {
 #[derive(Debug)]
 pub(crate) struct Seat {
     hub: Arc<Hub>,
-    number: usize,
+    number: u64,
     _alive: Sender<Infallible>,
 }
 

@@ -26,6 +26,7 @@
 //! ```
 
 mod block;
+mod frame;
 mod line;
 mod partial;
 mod too_large;
@@ -43,6 +44,7 @@ use line::{Field, Line};
 use partial::Partial;
 use too_large::RUNAWAY_FACTOR;
 
+pub use frame::Frame;
 pub use too_large::EventTooLarge;
 
 const CR: u8 = b'\r';
@@ -54,33 +56,6 @@ const DEFAULT_EVENT_BYTES: usize = 1 << 20;
 
 /// Text that is cut here may end inside a character, and is therefore kept by a character longer than needed.
 const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
-
-/// What a stream consists of.
-///
-/// # Example: tell them apart
-///
-/// ```
-/// use http_sse::parser::{Frame, Parser};
-///
-/// let frame = Parser::new().next_frame(&mut &b"retry: 1500\n"[..])?;
-/// match frame {
-///     Some(Frame::Event(event)) => println!("{}", event.data()),
-///     Some(Frame::Comment(_)) => println!("still alive"),
-///     Some(Frame::Retry(delay)) => assert_eq!(delay.as_millis(), 1500),
-///     _ => println!("needs more input"),
-/// }
-/// # Ok::<(), http_sse::parser::EventTooLarge>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Frame {
-    /// A block with data came to its blank line.
-    Event(Event),
-    /// A comment line ended: everything after its colon, unaltered, but cut to 4 KiB.
-    Comment(Box<str>),
-    /// The server asks for this reconnection time.
-    Retry(Duration),
-}
 
 /// An incremental parser of one `text/event-stream` after the other.
 ///

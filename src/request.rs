@@ -1,6 +1,8 @@
 //! What to ask for, and how to treat the answer.
 
 mod attempt;
+mod body;
+mod hooks;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod plan;
@@ -9,13 +11,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::event::Event;
-use crate::handle::End;
 use crate::outlet::Overflow;
 use crate::retry::RetryPolicy;
 
 pub use attempt::{Attempt, Opened};
+pub(crate) use hooks::Callbacks;
 #[cfg(feature = "multipart")]
 pub use multipart::Multipart;
 #[cfg(feature = "multipart")]
@@ -68,27 +68,6 @@ struct Header {
     name: String,
     value: String,
     replaces: bool,
-}
-
-type OnOpen = Box<dyn FnMut(&Opened<'_>) + Send>;
-type OnComment = Box<dyn FnMut(&str) + Send>;
-/// A closure of the user's that sees something of the connection.
-type Hook<T> = Option<Box<dyn FnMut(&T) + Send>>;
-type Prepare = Box<dyn FnMut(&mut Attempt<'_>) + Send>;
-type Decide<T> = Box<dyn FnMut(&T) -> bool + Send>;
-type Closed = Box<dyn FnOnce(&End) + Send>;
-
-/// The user's closures. They run on the connection's thread, or inside `next()` of a reader.
-#[derive(Default)]
-pub(crate) struct Callbacks {
-    pub(crate) retry_when: Option<Decide<Error>>,
-    pub(crate) before_connect: Option<Prepare>,
-    pub(crate) until: Option<Decide<Event>>,
-    pub(crate) on_open: Option<OnOpen>,
-    pub(crate) on_event: Hook<Event>,
-    pub(crate) on_comment: Option<OnComment>,
-    pub(crate) on_error: Hook<Error>,
-    pub(crate) on_close: Option<Closed>,
 }
 
 impl Request {
@@ -158,44 +137,6 @@ impl Request {
         self
     }
 
-    /// Sends the value as `application/json`.
-    #[cfg(feature = "json")]
-    pub fn json(mut self, value: &impl serde::Serialize) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(bytes) => self.body(bytes, "application/json"),
-            Err(error) => {
-                self.unusable = Some(format!("the JSON body cannot be written: {error}"));
-                self
-            }
-        }
-    }
-
-    /// Sends the text as `text/plain; charset=utf-8`.
-    pub fn text(self, text: impl Into<String>) -> Self {
-        self.body(text.into(), "text/plain; charset=utf-8")
-    }
-
-    /// Sends the pairs as `application/x-www-form-urlencoded`.
-    ///
-    /// # Example: a form
-    ///
-    /// ```
-    /// use http_sse::Request;
-    ///
-    /// let request = Request::post("https://example.com/search").form([("q", "crab"), ("lang", "en")]);
-    /// ```
-    pub fn form<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        self.body(text, "application/x-www-form-urlencoded")
-    }
-
-    /// Sends the bytes. Default: no body, and no Content-Type.
-    pub fn body(mut self, bytes: impl Into<Vec<u8>>, content_type: impl Into<String>) -> Self {
-        self.body = Some(Arc::from(bytes.into()));
-        self.content_type = Some(content_type.into());
-        self
-    }
-
     /// Starts in the middle: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another. Default: none.
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = id.into();
@@ -206,43 +147,6 @@ impl Request {
     /// every other method.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.policy = Some(policy);
-        self
-    }
-
-    /// Decides for each failure whether to try again, in place of [`Error::is_transient`].
-    ///
-    /// Asked only where the policy retries at all; its limits stay in force.
-    ///
-    /// # Example: a server that answers 404 until it is ready
-    ///
-    /// ```
-    /// use http_sse::Request;
-    ///
-    /// let request = Request::get("https://example.com/events")
-    ///     .retry_when(|error| error.is_transient() || error.status() == Some(404));
-    /// ```
-    pub fn retry_when(mut self, decide: impl FnMut(&Error) -> bool + Send + 'static) -> Self {
-        self.callbacks.retry_when = Some(Box::new(decide));
-        self
-    }
-
-    /// Runs before each attempt: fresh headers and query, or no attempt at all.
-    ///
-    /// With it set, a 401 is retried once in a row, at once, under every policy: the token can be renewed.
-    ///
-    /// # Example: a token that expires
-    ///
-    /// ```
-    /// use http_sse::Request;
-    /// # fn fresh_token() -> std::io::Result<String> { Ok("t".into()) }
-    ///
-    /// let request = Request::get("https://example.com/events").before_connect(|attempt| match fresh_token() {
-    ///     Ok(token) => attempt.bearer_auth(token),
-    ///     Err(error) => attempt.fail(error),
-    /// });
-    /// ```
-    pub fn before_connect(mut self, prepare: impl FnMut(&mut Attempt) + Send + 'static) -> Self {
-        self.callbacks.before_connect = Some(Box::new(prepare));
         self
     }
 
@@ -296,24 +200,6 @@ impl Request {
         self
     }
 
-    /// Ends the stream cleanly at the first event for which this is true.
-    ///
-    /// That event is neither delivered nor given to [`on_event`](Self::on_event); its id counts. With it set and
-    /// under [`RetryPolicy::never`] a response that ends before is [`Error::Disconnected`]: a cut answer never
-    /// looks complete.
-    ///
-    /// # Example: the last chunk of a language model's answer
-    ///
-    /// ```
-    /// use http_sse::Request;
-    ///
-    /// let request = Request::post("https://example.com/v1/chat/completions").until(|event| event.data() == "[DONE]");
-    /// ```
-    pub fn until(mut self, is_last: impl FnMut(&Event) -> bool + Send + 'static) -> Self {
-        self.callbacks.until = Some(Box::new(is_last));
-        self
-    }
-
     /// Keeps each event's text as received, for [`Event::raw`]. Default: it is not kept.
     pub fn keep_raw(mut self) -> Self {
         self.keeps_raw = true;
@@ -323,37 +209,6 @@ impl Request {
     /// Limits the redirects of one attempt. Default: 10.
     pub fn max_redirects(mut self, redirects: u32) -> Self {
         self.max_redirects = redirects;
-        self
-    }
-
-    /// Runs when a stream is open.
-    pub fn on_open(mut self, callback: impl FnMut(&Opened) + Send + 'static) -> Self {
-        self.callbacks.on_open = Some(Box::new(callback));
-        self
-    }
-
-    /// Runs for each event, before it is delivered.
-    pub fn on_event(mut self, callback: impl FnMut(&Event) + Send + 'static) -> Self {
-        self.callbacks.on_event = Some(Box::new(callback));
-        self
-    }
-
-    /// Runs for each comment line, with everything after its colon; 4 KiB of it at most.
-    pub fn on_comment(mut self, callback: impl FnMut(&str) + Send + 'static) -> Self {
-        self.callbacks.on_comment = Some(Box::new(callback));
-        self
-    }
-
-    /// Runs once for each failure: before the wait for a retry, before a terminal one is delivered,
-    /// and for each event that was skipped as too large.
-    pub fn on_error(mut self, callback: impl FnMut(&Error) + Send + 'static) -> Self {
-        self.callbacks.on_error = Some(Box::new(callback));
-        self
-    }
-
-    /// Runs exactly once and last, before the channel ends.
-    pub fn on_close(mut self, callback: impl FnOnce(&End) + Send + 'static) -> Self {
-        self.callbacks.on_close = Some(Box::new(callback));
         self
     }
 

@@ -43,6 +43,7 @@
 
 mod answer;
 mod asked;
+mod closing;
 mod door;
 mod peer;
 mod script;

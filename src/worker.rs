@@ -34,10 +34,11 @@ pub(crate) fn start(
             // The stop came while the failure waited for room: it ended the connection.
             own.update(|life| life.ended(End::Stopped));
         }
-        connection.close();
         // The user's closures first: what they hold may be part of the channel's other end.
-        drop(connection);
+        connection.close();
         drop(delivery);
+        // Last: to free a large request body takes milliseconds.
+        drop(connection);
     });
     match spawned {
         Ok(thread) => {

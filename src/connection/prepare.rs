@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use log::warn;
 
-use super::{Connection, Panicked, call, remember};
+use super::contain::{Panicked, call};
+use super::{Connection, remember};
 use crate::error::Error;
 use crate::http::{HeaderMap, HeaderValue, Outgoing};
 use crate::request::{Attempt, check_last_event_id, insert_header};

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use socket2::SockRef;
 
-use super::{Asked, Framing, script, server};
+use super::{Asked, Framing, script};
 
 /// One accepted connection, whose methods are the steps of a script.
 ///
@@ -44,24 +43,24 @@ use super::{Asked, Framing, script, server};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Peer {
-    number: usize,
-    socket: Arc<TcpStream>,
+    pub(super) number: usize,
+    pub(super) socket: Arc<TcpStream>,
     /// What speaks over the socket, where that is not the kit itself.
-    upgraded: Option<Box<dyn Duplex>>,
+    pub(super) upgraded: Option<Box<dyn Duplex>>,
     asked: Option<Asked>,
     /// Received, not used up yet.
     inbox: Vec<u8>,
     pub(super) framing: Framing,
     has_left: bool,
-    resets: bool,
-    limit: Duration,
-    closing: Receiver<Infallible>,
+    pub(super) resets: bool,
+    pub(super) limit: Duration,
+    pub(super) closing: Receiver<Infallible>,
 }
 
-trait Duplex: Read + Write + Send {}
+pub(super) trait Duplex: Read + Write + Send {}
 impl<S: Read + Write + Send> Duplex for S {}
 
-enum Received {
+pub(super) enum Received {
     Bytes,
     End(io::Error),
     Nothing,
@@ -180,62 +179,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until the time is over or the client has closed its side, whichever comes first; returns whether it has.
-    pub fn is_closed_within(&mut self, timeout: Duration) -> bool {
-        let deadline = Instant::now().checked_add(timeout);
-        loop {
-            match self.receive(deadline) {
-                Received::Bytes => {}
-                Received::End(_) => return true,
-                Received::Nothing => return false,
-            }
-        }
-    }
-
-    /// Waits until the client has closed its side, then closes too; returns how long that took.
-    ///
-    /// # Panics
-    ///
-    /// When the client is still there after 10 s.
-    #[track_caller]
-    pub fn hold(mut self) -> Duration {
-        let start = Instant::now();
-        let limit = self.limit;
-        if !self.is_closed_within(limit) {
-            panic!("scripted server: the client of connection {} has not left within {limit:?}", self.number);
-        }
-        start.elapsed()
-    }
-
-    /// Ends the answer: the last chunk where the body is chunked, then FIN.
-    #[track_caller]
-    pub fn end(mut self) {
-        let result = match self.framing {
-            Framing::Chunked => self.write(b"0\r\n\r\n"),
-            _ => Ok(()),
-        };
-        self.upgraded = None;
-        script::check_step("end", result);
-    }
-
-    /// Closes the connection (FIN) without the last chunk: a chunked answer is cut short.
-    pub fn cut(self) {
-        drop(self);
-    }
-
-    /// Resets the connection (RST): what the client has not received yet is lost.
-    pub fn reset(mut self) {
-        // On failure the client has gone already, and closing is all that is left.
-        self.resets = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)).is_ok();
-    }
-
-    /// Waits until the time is over: the only step that sleeps. The server's closing cuts it short.
-    pub fn pause(&mut self, time: Duration) {
-        if server::closes_within(&self.closing, time) {
-            script::end_quietly();
-        }
-    }
-
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.upgraded {
             Some(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
@@ -271,7 +214,7 @@ impl Peer {
     }
 
     /// Adds what arrives next to the inbox. `None` waits for ever.
-    fn receive(&mut self, deadline: Option<Instant>) -> Received {
+    pub(super) fn receive(&mut self, deadline: Option<Instant>) -> Received {
         let mut buffer = [0; 16 * 1024];
         loop {
             if self.has_left {

@@ -1,0 +1,67 @@
+//! Which ids are taken.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::error::Error;
+use crate::handle::Shared;
+use crate::outlet::Hub;
+use crate::stop::lock;
+
+/// Which ids are taken, and which connections are still winding down.
+#[derive(Default)]
+pub(super) struct Registry(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    live: BTreeMap<Arc<str>, Live>,
+    winding_down: Vec<Weak<Shared>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) shared: Arc<Shared>,
+    /// The receivers, where there can be more than one.
+    pub(super) hub: Option<Arc<Hub>>,
+}
+
+impl Registry {
+    pub(super) fn insert(self: &Arc<Self>, shared: &Arc<Shared>, hub: Option<Arc<Hub>>) -> Result<(), Error> {
+        let mut entries = lock(&self.0);
+        if entries.live.contains_key(&shared.id) {
+            return Err(Error::DuplicateId(shared.id.to_string()));
+        }
+        let (registry, own) = (Arc::downgrade(self), Arc::downgrade(shared));
+        shared.on_release(move || {
+            if let (Some(registry), Some(own)) = (registry.upgrade(), own.upgrade()) {
+                registry.release(&own);
+            }
+        });
+        entries.live.insert(Arc::clone(&shared.id), Live { shared: Arc::clone(shared), hub });
+        Ok(())
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<Live> {
+        lock(&self.0).live.get(id).cloned()
+    }
+
+    /// Returns the live connections, sorted by id.
+    pub(super) fn live(&self) -> Vec<Live> {
+        lock(&self.0).live.values().cloned().collect()
+    }
+
+    /// Frees the id, unless a successor already has it.
+    fn release(&self, shared: &Arc<Shared>) {
+        let mut entries = lock(&self.0);
+        if !entries.live.get(&shared.id).is_some_and(|live| Arc::ptr_eq(&live.shared, shared)) {
+            return;
+        }
+        entries.live.remove(&shared.id);
+        entries.winding_down.retain(|old| old.upgrade().is_some_and(|old| old.is_running()));
+        entries.winding_down.push(Arc::downgrade(shared));
+    }
+
+    pub(super) fn winding_down(&self) -> Vec<Arc<Shared>> {
+        lock(&self.0).winding_down.iter().filter_map(Weak::upgrade).collect()
+    }
+}

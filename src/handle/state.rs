@@ -1,0 +1,74 @@
+//! What a connection tells of itself: what it does, why it is over, and its figures.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Looking up, connecting, or waiting for the response head.
+    Connecting,
+    /// The stream is open.
+    Open,
+    /// Waiting before the next attempt.
+    Waiting,
+    /// Over, or told to stop.
+    Closed,
+}
+
+/// Why a connection is over.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum End {
+    /// It was stopped, closed or dropped.
+    Stopped,
+    /// The server answered 204: do not come back (HTML §9.2.3).
+    NoContent,
+    /// The event that [`Request::until`](crate::Request::until) waits for has come.
+    Until,
+    /// A one-shot response ended as its framing says.
+    Complete,
+    /// It failed and does not try again.
+    Failed(Error),
+}
+
+/// Figures of a connection at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Events received.
+    pub events: u64,
+    /// Comment lines received.
+    pub comments: u64,
+    /// Bytes of response bodies received.
+    pub bytes: u64,
+    /// Events dropped because the consumer was slow.
+    pub dropped: u64,
+    /// Events skipped because they were too large.
+    pub oversized: u64,
+    /// Attempts made.
+    pub attempts: u64,
+    /// Failures in a row so far.
+    pub consecutive_failures: u32,
+    /// The status of the last response.
+    pub last_status: Option<u16>,
+    /// How long ago the open stream received its last byte; `None` while no stream is open.
+    pub idle_for: Option<Duration>,
+    /// How long until the next attempt; `None` while not waiting for one.
+    pub retry_in: Option<Duration>,
+}
+
+impl End {
+    /// What the log says.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Stopped => "stopped".into(),
+            Self::NoContent => "the server asked not to come back (204)".into(),
+            Self::Until => "the last event has come".into(),
+            Self::Complete => "the response is complete".into(),
+            Self::Failed(error) => error.log_text(),
+        }
+    }
+}

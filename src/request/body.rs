@@ -1,0 +1,45 @@
+//! What a request carries along.
+
+use std::sync::Arc;
+
+use super::Request;
+
+impl Request {
+    /// Sends the value as `application/json`.
+    #[cfg(feature = "json")]
+    pub fn json(mut self, value: &impl serde::Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => self.body(bytes, "application/json"),
+            Err(error) => {
+                self.unusable = Some(format!("the JSON body cannot be written: {error}"));
+                self
+            }
+        }
+    }
+
+    /// Sends the text as `text/plain; charset=utf-8`.
+    pub fn text(self, text: impl Into<String>) -> Self {
+        self.body(text.into(), "text/plain; charset=utf-8")
+    }
+
+    /// Sends the pairs as `application/x-www-form-urlencoded`.
+    ///
+    /// # Example: a form
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::post("https://example.com/search").form([("q", "crab"), ("lang", "en")]);
+    /// ```
+    pub fn form<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.body(text, "application/x-www-form-urlencoded")
+    }
+
+    /// Sends the bytes. Default: no body, and no Content-Type.
+    pub fn body(mut self, bytes: impl Into<Vec<u8>>, content_type: impl Into<String>) -> Self {
+        self.body = Some(Arc::from(bytes.into()));
+        self.content_type = Some(content_type.into());
+        self
+    }
+}
