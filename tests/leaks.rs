@@ -340,7 +340,7 @@ mod drops {
     }
 
     #[test]
-    fn the_closures_of_a_request_are_gone_when_its_thread_is() {
+    fn the_closures_of_a_request_are_gone_when_its_channel_ends() {
         let _alone = alone();
         let server = Server::serve(|_, mut peer| peer.respond(204, &[], "")).unwrap();
         let held = Arc::new(());
@@ -351,7 +351,7 @@ mod drops {
             .on_error(move |_| drop(Arc::clone(&error)))
             .on_open(move |_| drop(Arc::clone(&open)));
         let rx = client().connect("it", request).unwrap();
-        assert!(rx.handle().join_timeout(deadline()));
+        assert!(rx.recv_timeout(deadline()).is_err_and(|error| error.is_disconnected()));
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

@@ -3,12 +3,16 @@
 #![allow(unreachable_pub, reason = "a private module of every test binary")]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::Read;
+use std::mem::replace;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use http_sse::crossbeam_channel::{Sender, bounded};
 use http_sse::testing::{Framing, Peer, Server};
 use http_sse::{Client, Handle, Request, RetryPolicy, State};
 
@@ -20,7 +24,7 @@ use super::support::wait_until;
 /// Longer than any test.
 const HOUR: Duration = Duration::from_secs(3600);
 /// More than the socket buffers of both sides take.
-const LARGE_BODY: usize = 16 << 20;
+const LARGE_BODY: usize = 6 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -91,7 +95,11 @@ enum Peers {
 }
 
 /// The peer of one connection, on a thread of its own: it notices when the client has gone.
-pub struct Witness(Option<JoinHandle<Instant>>);
+pub struct Witness {
+    thread: Option<JoinHandle<Instant>>,
+    /// Dropped when the peer may read on, which would free a blocked request body.
+    hold_back: Option<Sender<Infallible>>,
+}
 
 impl Scene {
     pub fn new(phase: Phase) -> Self {
@@ -146,7 +154,7 @@ impl Scene {
         match &self.peers {
             Peers::Hole(hole, before) => {
                 wait_until(|| handle.stats().attempts > 0 && (before.is_none() || unanswered(hole) > *before));
-                Witness(None)
+                Witness { thread: None, hold_back: None }
             }
             Peers::Plain(server) => self.play(server.accept(), handle),
             #[cfg(feature = "tls")]
@@ -178,7 +186,22 @@ impl Scene {
                 .unwrap(),
             #[cfg(feature = "tls")]
             Phase::TlsHead => _ = peer.request(),
-            Phase::Proxy | Phase::RequestBody | Phase::Head => _ = peer.request_head(),
+            Phase::RequestBody => {
+                peer.request_head();
+                let (Peers::Plain(server), client) = (&self.peers, peer.addr().unwrap()) else { unreachable!() };
+                let mut before = None;
+                wait_until(|| {
+                    let last = replace(&mut before, unsent(client, server.addr()));
+                    before.is_none() || before == last && last != Some(0)
+                });
+                let (hold_back, go_on) = bounded(0);
+                let witness = Witness::of(move || {
+                    let _ = go_on.recv();
+                    peer.hold();
+                });
+                return Witness { hold_back: Some(hold_back), ..witness };
+            }
+            Phase::Proxy | Phase::Head => _ = peer.request_head(),
             Phase::MidHead => {
                 peer.request();
                 peer.raw("HTTP/1.1 200 OK\r\nContent-Ty");
@@ -217,16 +240,18 @@ impl Scene {
 
 impl Witness {
     fn of(watch: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(thread::spawn(move || {
+        let watch = || {
             watch();
             Instant::now()
-        })))
+        };
+        Self { thread: Some(thread::spawn(watch)), hold_back: None }
     }
 
     /// Waits until the client's socket is closed, and returns when it was; `None` where no peer can see it.
     #[track_caller]
     pub fn closed_at(self) -> Option<Instant> {
-        self.0.map(|thread| thread.join().unwrap())
+        drop(self.hold_back);
+        self.thread.map(|thread| thread.join().unwrap())
     }
 }
 
@@ -269,4 +294,13 @@ fn unanswered(hole: &BlackHole) -> Option<usize> {
     let syn_sent = format!(":{:04X} 02 ", hole.addr().port());
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     Some(table.lines().filter(|line| line.contains(&syn_sent)).count())
+}
+
+/// Returns how many bytes this client has sent and the server not taken; `None` where there is no `/proc`.
+fn unsent(client: SocketAddr, server: SocketAddr) -> Option<u64> {
+    let ends = [client, server].map(|address| format!(":{:04X}", address.port()));
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut own = lines.filter(|fields| fields.len() > 4 && (1..3).all(|end| fields[end].ends_with(&ends[end - 1])));
+    u64::from_str_radix(own.next()?[4].split(':').next()?, 16).ok()
 }
