@@ -57,6 +57,17 @@ impl Checkpoint {
     /// # Errors
     ///
     /// The file can neither be read nor set aside.
+    ///
+    /// # Example: the first start
+    ///
+    /// ```
+    /// use http_sse::Checkpoint;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-open-{}", std::process::id()));
+    /// let checkpoint = Checkpoint::open(&path)?; // the file need not exist
+    /// assert_eq!(checkpoint.last_event_id(), "");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let (last_event_id, damaged) = match fs::read(&path) {
@@ -80,23 +91,70 @@ impl Checkpoint {
     }
 
     /// Writes at most this often, unless [`every_events`](Self::every_events) comes first. Default: 5 s.
+    ///
+    /// # Example: spare the SD card
+    ///
+    /// ```
+    /// use http_sse::Checkpoint;
+    /// use std::time::Duration;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-every-{}", std::process::id()));
+    /// let checkpoint = Checkpoint::open(&path)?.every(Duration::from_secs(60)).every_events(u32::MAX);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn every(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
     /// Writes after so many events at the latest. Default: 100; `u32::MAX` leaves it to the time alone.
+    ///
+    /// # Example: write each id at once
+    ///
+    /// ```
+    /// use http_sse::Checkpoint;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-events-{}", std::process::id()));
+    /// let mut checkpoint = Checkpoint::open(&path)?.every_events(1);
+    /// checkpoint.commit("7")?;
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+    /// # std::fs::remove_file(path)
+    /// ```
     pub fn every_events(mut self, events: u32) -> Self {
         self.events = events;
         self
     }
 
     /// Returns the id of the last event handled; empty when there is none.
+    ///
+    /// # Example: an empty id asks for nothing
+    ///
+    /// ```
+    /// use http_sse::{Checkpoint, Request};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-id-{}", std::process::id()));
+    /// let checkpoint = Checkpoint::open(&path)?;
+    /// let request = Request::get("https://example.com/events").last_event_id(checkpoint.last_event_id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
     /// Returns where a damaged file was set aside by [`open`](Self::open).
+    ///
+    /// # Example: a file that is none
+    ///
+    /// ```
+    /// use http_sse::Checkpoint;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-damaged-{}", std::process::id()));
+    /// std::fs::write(&path, "torn in two")?;
+    /// let checkpoint = Checkpoint::open(&path)?;
+    /// let aside = checkpoint.damaged().ok_or(std::io::ErrorKind::NotFound)?;
+    /// assert_eq!(std::fs::read_to_string(aside)?, "torn in two");
+    /// # std::fs::remove_file(aside)
+    /// ```
     pub fn damaged(&self) -> Option<&Path> {
         self.damaged.as_deref()
     }
@@ -106,6 +164,20 @@ impl Checkpoint {
     /// # Errors
     ///
     /// The file cannot be written. The id is kept, and the next call tries again.
+    ///
+    /// # Example: by hand, once the work is stored
+    ///
+    /// ```
+    /// use http_sse::Checkpoint;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-commit-{}", std::process::id()));
+    /// let mut checkpoint = Checkpoint::open(&path)?;
+    /// checkpoint.commit("7")?;
+    /// assert_eq!(checkpoint.last_event_id(), "7");
+    /// drop(checkpoint); // writes what is not written yet
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+    /// # std::fs::remove_file(path)
+    /// ```
     pub fn commit(&mut self, last_event_id: &str) -> io::Result<()> {
         if self.last_event_id != last_event_id {
             self.last_event_id.clear();
@@ -123,6 +195,19 @@ impl Checkpoint {
     /// # Errors
     ///
     /// The file cannot be written.
+    ///
+    /// # Example: before something dangerous
+    ///
+    /// ```
+    /// use http_sse::Checkpoint;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("http-sse-save-{}", std::process::id()));
+    /// let mut checkpoint = Checkpoint::open(&path)?;
+    /// checkpoint.commit("7")?;
+    /// checkpoint.save()?; // the machine may be switched off now
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+    /// # std::fs::remove_file(path)
+    /// ```
     pub fn save(&mut self) -> io::Result<()> {
         // Also after a failure: a full disk is not asked again at every event.
         self.unsaved_events = 0;
@@ -154,6 +239,28 @@ impl Drop for Checkpoint {
 ///
 /// An event counts as handled when the *next* one is asked for: what a crash, or a `break`, interrupts comes again.
 /// A checkpoint that cannot be written is reported by `log::warn!`; the events go on.
+///
+/// # Example: what is interrupted comes again
+///
+/// ```
+/// use http_sse::{Checkpoint, Client, Request};
+///
+/// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+/// #     peer.stream();
+/// #     peer.send("id: 7\ndata: 1\n\nid: 8\ndata: 2\n\n");
+/// #     peer.hold();
+/// # })?;
+/// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+/// # let path = std::env::temp_dir().join(format!("http-sse-checkpointed-{}", std::process::id()));
+/// for event in client.connect("meter", Request::get(url))?.checkpoint(Checkpoint::open(&path)?) {
+///     if event?.id() == Some("8") {
+///         break; // the work on event 8 is not done
+///     }
+/// }
+/// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it stops the connection"]
 pub struct Checkpointed<I> {
@@ -170,11 +277,35 @@ impl<I> Checkpointed<I> {
     }
 
     /// Returns the checkpoint.
+    ///
+    /// # Example: was the file of the last run whole?
+    ///
+    /// ```no_run
+    /// use http_sse::{Checkpoint, Client, Request};
+    ///
+    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+    /// let events = Client::new().connect("meter", Request::get("https://example.com/events"))?.checkpoint(checkpoint);
+    /// if let Some(aside) = events.checkpoint().damaged() {
+    ///     eprintln!("started over, the old file is {}", aside.display());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
 
     /// Returns the events themselves, for their handle or channel.
+    ///
+    /// # Example: a handle to stop it by
+    ///
+    /// ```no_run
+    /// use http_sse::{Checkpoint, Client, Request};
+    ///
+    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+    /// let events = Client::new().connect("meter", Request::get("https://example.com/events"))?.checkpoint(checkpoint);
+    /// let handle = events.get_ref().handle();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get_ref(&self) -> &I {
         &self.events
     }

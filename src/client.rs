@@ -2,20 +2,18 @@
 
 mod builder;
 mod registry;
+mod several;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
-
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::event::Event;
 use crate::handle::{Handle, Shared};
-use crate::outlet::{Hub, Outlets, Overflow};
-use crate::receiver::{EventReader, Events, Merged};
-use crate::request::{MOST_CAPACITY, Request};
+use crate::outlet::{Hub, Outlets};
+use crate::receiver::{EventReader, Events};
+use crate::request::Request;
 use crate::stop::deadline;
 use crate::worker;
 
@@ -55,11 +53,32 @@ struct Inner {
 
 impl Client {
     /// Creates a client with the defaults of [`ClientBuilder`].
+    ///
+    /// # Example: clones share the connections
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let reader = client.clone().read("a", Request::get("https://example.com/a"))?;
+    /// assert_eq!(client.ids(), ["a"]);
+    /// # drop(reader);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Starts to set a client up.
+    ///
+    /// # Example: a name for the server's log
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().user_agent("weather-board/1.0").build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -76,6 +95,24 @@ impl Client {
     ///
     /// [`Error::InvalidRequest`]: what the text names is unusable. [`Error::DuplicateId`]: a live connection has
     /// this id; [`close`](Self::close) it first. [`Error::Spawn`]: the system refused a thread.
+    ///
+    /// # Example: wait for an event, but not for ever
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 21.5\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let rx = client.connect("oven", Request::get(url))?;
+    /// let event = rx.recv_timeout(Duration::from_secs(10))??;
+    /// assert_eq!(event.data(), "21.5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect(&self, id: impl AsRef<str>, request: Request) -> Result<Events, Error> {
         let (capacity, overflow) = request.channel();
         let (connection, shared, hub) = self.register_hub(id.as_ref(), request, Hub::new(capacity, overflow, true))?;
@@ -89,6 +126,23 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] and [`Error::DuplicateId`], as for [`connect`](Self::connect).
+    ///
+    /// # Example: the first event, without a thread
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 21.5\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("oven", Request::get(url))?;
+    /// let event = reader.next().ok_or("the stream is over")??;
+    /// assert_eq!(event.data(), "21.5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(&self, id: impl AsRef<str>, request: Request) -> Result<EventReader, Error> {
         let (connection, shared) = self.register(id.as_ref(), request, None)?;
         Ok(EventReader::new(connection, shared))
@@ -101,6 +155,24 @@ impl Client {
     /// # Errors
     ///
     /// As for [`connect`](Self::connect).
+    ///
+    /// # Example: callbacks in the background
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, State};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let handle = client.listen("door", Request::get(url).on_event(|event| println!("{}", event.data())))?;
+    /// assert!(handle.wait_open(Duration::from_secs(10)));
+    /// handle.stop();
+    /// assert_eq!(handle.state(), State::Closed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listen(&self, id: impl AsRef<str>, request: Request) -> Result<Handle, Error> {
         let (capacity, overflow) = request.channel();
         let (connection, shared, hub) = self.register_hub(id.as_ref(), request, Hub::new(capacity, overflow, false))?;
@@ -108,111 +180,60 @@ impl Client {
         Ok(Handle { shared })
     }
 
-    /// Opens a connection that sends into a channel of the caller's, beside others that come and go.
+    /// Returns a handle to the live connection with this id.
     ///
-    /// It stops at the first send after the receivers have gone: only a send can find that out. An `Err` is the
-    /// last item of its id.
+    /// # Example: figures of a connection that another part of the program opened
     ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Self::connect); a dropping [`Overflow`](crate::Overflow) is [`Error::InvalidRequest`].
-    ///
-    /// # Example: sensors that are plugged in and out
-    ///
-    /// ```no_run
-    /// use http_sse::{Client, Request, crossbeam_channel::bounded};
-    ///
-    /// let client = Client::new();
-    /// let (sender, receiver) = bounded(64);
-    /// client.connect_to("attic", Request::get("https://example.com/attic"), sender.clone())?;
-    /// client.connect_to("cellar", Request::get("https://example.com/cellar"), sender)?;
-    /// for (id, event) in receiver {
-    ///     println!("{id}: {}", event?.data());
-    ///     client.close("attic");
-    /// }
-    /// # Ok::<(), http_sse::Error>(())
     /// ```
-    pub fn connect_to(
-        &self,
-        id: impl AsRef<str>,
-        request: Request,
-        sender: Sender<(Arc<str>, Result<Event, Error>)>,
-    ) -> Result<Handle, Error> {
-        check_blocks(&request)?;
-        let (connection, shared) = self.register(id.as_ref(), request, None)?;
-        self.start(connection, &shared, Outlets::Tagged(sender))?;
-        Ok(Handle { shared })
-    }
-
-    /// Opens several connections into one channel of the sum of their capacities: all of them or, when one cannot
-    /// be opened, none.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect_to`](Self::connect_to). Nothing is sent when one of the requests is bad.
-    pub fn connect_all<I, S>(&self, requests: I) -> Result<Merged, Error>
-    where
-        I: IntoIterator<Item = (S, Request)>,
-        S: AsRef<str>,
-    {
-        let mut capacity = 0_usize;
-        let mut opened: Vec<(Connection, Arc<Shared>)> = Vec::new();
-        for (id, request) in requests {
-            capacity = capacity.saturating_add(request.channel().0).min(MOST_CAPACITY);
-            let registered = check_blocks(&request).and_then(|()| self.register(id.as_ref(), request, None));
-            match registered {
-                Ok(connection) => opened.push(connection),
-                Err(error) => {
-                    opened.iter().for_each(|(_, shared)| shared.stop());
-                    return Err(error);
-                }
-            }
-        }
-        let (sender, receiver) = bounded(capacity);
-        // Dropped on the way out, it stops those that have started.
-        let merged = Merged::new(receiver, opened.iter().map(|(_, shared)| Arc::clone(shared)).collect());
-        for (connection, shared) in opened {
-            self.start(connection, &shared, Outlets::Tagged(sender.clone()))?;
-        }
-        Ok(merged)
-    }
-
-    /// Adds one more receiver to a live connection of `connect` or `listen`: it gets every event from now on,
-    /// through a channel of its own with the request's capacity and overflow.
-    ///
-    /// Under [`Overflow::Block`](crate::Overflow::Block) the slowest receiver holds up all. `None` when there is no
-    /// such connection, or when it is ending.
-    ///
-    /// # Example: a display and a logger
-    ///
-    /// ```no_run
     /// use http_sse::{Client, Request};
     ///
     /// let client = Client::new();
-    /// let display = client.connect("news", Request::get("https://example.com/events"))?;
-    /// let logger = client.subscribe("news").ok_or("the connection has ended")?;
-    /// std::thread::spawn(move || logger.into_iter().for_each(|event| println!("{event:?}")));
-    /// # drop(display);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// let reader = client.read("oven", Request::get("https://example.com/oven"))?;
+    /// assert_eq!(client.handle("oven").map(|handle| handle.stats().attempts), Some(0));
+    /// assert!(client.handle("fridge").is_none());
+    /// # drop(reader);
+    /// # Ok::<(), http_sse::Error>(())
     /// ```
-    pub fn subscribe(&self, id: &str) -> Option<Events> {
-        let Live { shared, hub } = self.inner.registry.get(id)?;
-        let (receiver, seat) = hub?.add()?;
-        Some(Events::new(receiver, seat, shared))
-    }
-
-    /// Returns a handle to the live connection with this id.
     pub fn handle(&self, id: &str) -> Option<Handle> {
         let Live { shared, .. } = self.inner.registry.get(id)?;
         Some(Handle { shared })
     }
 
     /// Returns the ids of the live connections, sorted.
+    ///
+    /// # Example: what is connected
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let oven = client.read("oven", Request::get("https://example.com/oven"))?;
+    /// let door = client.read("door", Request::get("https://example.com/door"))?;
+    /// assert_eq!(client.ids(), ["door", "oven"]);
+    /// drop(door);
+    /// assert_eq!(client.ids(), ["oven"]);
+    /// # drop(oven);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn ids(&self) -> Vec<String> {
         self.inner.registry.live().into_iter().map(|live| live.shared.id.to_string()).collect()
     }
 
     /// Stops the live connection with this id, and tells whether there was one. The id is free at once.
+    ///
+    /// # Example: use an id again
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let old = client.read("oven", Request::get("https://example.com/oven"))?;
+    /// assert!(client.close("oven"));
+    /// let new = client.read("oven", Request::get("https://example.com/oven"))?;
+    /// assert!(!client.close("fridge"));
+    /// # drop((old, new));
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn close(&self, id: &str) -> bool {
         let Some(handle) = self.handle(id) else { return false };
         handle.stop();
@@ -220,6 +241,18 @@ impl Client {
     }
 
     /// Stops all live connections.
+    ///
+    /// # Example: the end of the shift
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let mut reader = client.read("oven", Request::get("https://example.com/oven"))?;
+    /// client.close_all();
+    /// assert!(reader.next().is_none());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn close_all(&self) {
         for Live { shared, .. } in self.inner.registry.live() {
             shared.stop();
@@ -229,6 +262,23 @@ impl Client {
     /// Stops all connections and waits at most this long: true when all their threads have ended.
     ///
     /// New connections can be opened afterwards. On a connection's own thread it stops all, and is false at once.
+    ///
+    /// # Example: before the process ends
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let rx = client.connect("oven", Request::get(url))?;
+    /// assert!(client.shutdown(Duration::from_secs(10)), "a thread is still busy");
+    /// assert_eq!(rx.into_iter().count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let until = deadline(Instant::now(), timeout);
         self.close_all();
@@ -262,14 +312,6 @@ impl Client {
         let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
         self.inner.registry.insert(&shared, hub)?;
         Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))
-    }
-}
-
-/// A channel of several connections cannot drop for one of them.
-fn check_blocks(request: &Request) -> Result<(), Error> {
-    match request.channel().1 {
-        Overflow::Block => Ok(()),
-        other => Err(Error::InvalidRequest(format!("overflow {other:?} in a channel of several connections"))),
     }
 }
 

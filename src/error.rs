@@ -73,6 +73,21 @@ pub enum Error {
 }
 
 /// The phase whose limit was passed.
+///
+/// # Example: a silent stream is not a slow server
+///
+/// ```
+/// use http_sse::{Error, Timeout};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error {
+///         Error::Timeout(Timeout::Idle) => "is the server alive?",
+///         Error::Timeout(_) => "is the network slow?",
+///         _ => "something else",
+///     }
+/// }
+/// assert_eq!(advice(&Error::Timeout(Timeout::Connect)), "is the network slow?");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timeout {
@@ -87,6 +102,16 @@ pub enum Timeout {
 }
 
 /// A JSON document that did not parse, with the event that held it.
+///
+/// # Example: look at what was sent instead
+///
+/// ```
+/// use http_sse::{Error, Event};
+///
+/// let error = Event::new("", "not JSON").json::<u32>().unwrap_err();
+/// assert!(matches!(&error, Error::Json(_)));
+/// assert_eq!(error.event().map(Event::data), Some("not JSON"));
+/// ```
 pub struct JsonError {
     event: Event,
     source: Box<dyn StdError + Send + Sync>,
@@ -97,6 +122,16 @@ impl Error {
     ///
     /// Transient are network, TLS and clock failures, timeouts, disconnects, malformed responses and the
     /// statuses 408, 425, 429, 500, 502, 503, 504, 520 to 527 and 529.
+    ///
+    /// # Example: sort failures by hand
+    ///
+    /// ```
+    /// use http_sse::{Error, Status};
+    ///
+    /// assert!(Error::Disconnected.is_transient());
+    /// assert!(Error::from(Status::new(503)).is_transient());
+    /// assert!(!Error::from(Status::new(403)).is_transient());
+    /// ```
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(_)
@@ -119,16 +154,45 @@ impl Error {
     }
 
     /// Tells whether a phase took longer than its limit.
+    ///
+    /// # Example: every phase counts
+    ///
+    /// ```
+    /// use http_sse::{Error, Timeout};
+    ///
+    /// assert!(Error::Timeout(Timeout::Idle).is_timeout());
+    /// assert!(!Error::Disconnected.is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
 
     /// Tells whether only one event's JSON is bad; the stream itself goes on.
+    ///
+    /// # Example: a document that is not a number
+    ///
+    /// ```
+    /// use http_sse::{Error, Event};
+    ///
+    /// let error = Event::new("", "{}").json::<u32>().unwrap_err();
+    /// assert!(error.is_json());
+    /// assert!(!Error::Disconnected.is_json());
+    /// ```
     pub fn is_json(&self) -> bool {
         matches!(self, Self::Json(_))
     }
 
     /// Returns the HTTP status of a [`Error::Status`].
+    ///
+    /// # Example: a stream that is gone for good
+    ///
+    /// ```
+    /// use http_sse::{Error, Status};
+    ///
+    /// let error = Error::from(Status::new(410));
+    /// assert_eq!(error.status(), Some(410));
+    /// assert_eq!(Error::Disconnected.status(), None);
+    /// ```
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code()),
@@ -137,6 +201,21 @@ impl Error {
     }
 
     /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3).
+    ///
+    /// # Example: a server that is busy
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.respond(429, &[("Retry-After", "20")], "later");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let Some(Err(error)) = client.read("ask", Request::post(url))?.next() else { panic!("no error") };
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(20)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status(status) => status.retry_after(),
@@ -145,6 +224,18 @@ impl Error {
     }
 
     /// Returns the first 4 KiB of the error response's body.
+    ///
+    /// # Example: what the server has to say
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| peer.respond(400, &[], "no such model"))?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let Some(Err(error)) = client.read("ask", Request::post(url))?.next() else { panic!("no error") };
+    /// assert_eq!((error.status(), error.body()), (Some(400), Some("no such model")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn body(&self) -> Option<&str> {
         match self {
             Self::Status(status) => status.body(),
@@ -153,6 +244,15 @@ impl Error {
     }
 
     /// Returns the event whose JSON is bad.
+    ///
+    /// # Example: keep what could not be decoded
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// let error = Event::new("", "not JSON").with_id("7").json::<u32>().unwrap_err();
+    /// assert_eq!(error.event().and_then(Event::id), Some("7"));
+    /// ```
     pub fn event(&self) -> Option<&Event> {
         match self {
             Self::Json(json) => Some(&json.event),

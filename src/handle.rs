@@ -40,6 +40,19 @@ pub struct Handle {
 
 impl Handle {
     /// Returns the connection's id.
+    ///
+    /// # Example: one function for many connections
+    ///
+    /// ```
+    /// use http_sse::{Client, Handle, Request};
+    ///
+    /// fn report(handle: &Handle) -> String {
+    ///     format!("{} is {:?}", handle.id(), handle.state())
+    /// }
+    /// let reader = Client::new().read("oven", Request::get("https://example.com/oven"))?;
+    /// assert_eq!(report(&reader.handle()), "oven is Connecting");
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn id(&self) -> &str {
         &self.shared.id
     }
@@ -50,6 +63,26 @@ impl Handle {
     ///
     /// Never blocks; from any thread, also from a callback. The channel ends within milliseconds, whatever the
     /// connection is doing, and so does its thread.
+    ///
+    /// # Example: from another thread
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let rx = client.connect("oven", Request::get(url))?;
+    /// let handle = rx.handle();
+    /// std::thread::spawn(move || handle.stop());
+    /// for event in rx {
+    ///     println!("{}", event?.data());
+    /// }
+    /// // Here once the other thread has stopped it, without an error.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         self.shared.stop();
     }
@@ -57,6 +90,29 @@ impl Handle {
     /// Drops the stream, or cuts the wait short, and connects at once with a fresh back-off.
     ///
     /// The event in delivery is still delivered. Does nothing on a closed connection.
+    ///
+    /// # Example: the network is up again
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|number, mut peer| match number {
+    /// #     0 => peer.respond(503, &[], "busy"),
+    /// #     _ => peer.respond(200, &[("Content-Type", "text/event-stream")], "data: 1\n\n"),
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// # let (failed, failure) = http_sse::crossbeam_channel::bounded(1);
+    /// let an_hour = RetryPolicy::constant(Duration::from_secs(3600));
+    /// let request = Request::get(url).retry(an_hour);
+    /// # let request = request.on_error(move |_| { let _ = failed.try_send(()); });
+    /// let mut rx = client.connect("oven", request)?;
+    /// # failure.recv()?;
+    /// // … when the system tells that the network is there …
+    /// rx.handle().reconnect();
+    /// assert_eq!(rx.next().ok_or("over")??.data(), "1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reconnect(&self) {
         if !self.shared.stop.is_stopped() {
             self.shared.stop.reconnect();
@@ -64,27 +120,100 @@ impl Handle {
     }
 
     /// Returns what the connection is doing.
+    ///
+    /// # Example: before and after
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, State};
+    ///
+    /// let reader = Client::new().read("oven", Request::get("https://example.com/oven"))?;
+    /// let handle = reader.handle();
+    /// assert_eq!(handle.state(), State::Connecting);
+    /// handle.stop();
+    /// assert_eq!(handle.state(), State::Closed);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn state(&self) -> State {
         if self.shared.stop.is_stopped() { State::Closed } else { self.shared.life().state }
     }
 
     /// Tells whether the connection is over, or told to stop.
+    ///
+    /// # Example: forget what is over
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let oven = client.read("oven", Request::get("https://example.com/oven"))?;
+    /// let door = client.read("door", Request::get("https://example.com/door"))?;
+    /// let mut handles = vec![oven.handle(), door.handle()];
+    /// drop(door);
+    /// handles.retain(|handle| !handle.is_closed());
+    /// assert_eq!(handles.len(), 1);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.state() == State::Closed
     }
 
     /// Returns why the connection is over; set before its consumer can see the end.
+    ///
+    /// # Example: the server asked not to come back
+    ///
+    /// ```
+    /// use http_sse::{Client, End, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| peer.respond(204, &[], ""))?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut rx = client.connect("news", Request::get(url))?;
+    /// assert!(rx.next().is_none());
+    /// assert!(matches!(rx.handle().end(), Some(End::NoContent)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn end(&self) -> Option<End> {
         self.shared.end()
     }
 
     /// Returns the last event id received; `None` while there is none.
+    ///
+    /// # Example: where the stream is
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("id: 42\ndata: 1\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("news", Request::get(url))?;
+    /// let event = reader.next().ok_or("over")??;
+    /// assert_eq!(reader.handle().last_event_id().as_deref(), event.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn last_event_id(&self) -> Option<String> {
         let progress = self.shared.progress();
         if progress.last_event_id.is_empty() { None } else { Some(progress.last_event_id.clone()) }
     }
 
     /// Returns the connection's figures.
+    ///
+    /// # Example: feed a watchdog only while bytes come
+    ///
+    /// ```
+    /// use http_sse::Handle;
+    /// use std::time::Duration;
+    ///
+    /// fn is_healthy(handle: &Handle) -> bool {
+    ///     handle.stats().idle_for.is_some_and(|idle| idle < Duration::from_secs(60))
+    /// }
+    /// # let client = http_sse::Client::new();
+    /// # let reader = client.read("oven", http_sse::Request::get("https://example.com/oven"))?;
+    /// assert!(!is_healthy(&reader.handle()), "nothing is open yet");
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn stats(&self) -> Stats {
         self.shared.stats(Instant::now())
     }
@@ -96,6 +225,22 @@ impl Handle {
     /// # Panics
     ///
     /// On the connection's own thread: it would wait for itself.
+    ///
+    /// # Example: no thread is left behind
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let handle = client.listen("door", Request::get(url).on_event(|event| println!("{}", event.data())))?;
+    /// handle.stop();
+    /// handle.join();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&self) {
         assert!(!self.shared.is_own_thread(), "join() on the connection's own thread would wait for itself");
         self.shared.join_until(None);
@@ -104,6 +249,24 @@ impl Handle {
     /// Waits at most this long, and tells whether the connection's thread has ended. Zero asks without waiting.
     ///
     /// On the connection's own thread `false`, at once.
+    ///
+    /// # Example: a callback may take long
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let handle = client.listen("door", Request::get(url).on_event(|event| println!("{}", event.data())))?;
+    /// assert!(!handle.join_timeout(Duration::ZERO), "it runs until it is stopped");
+    /// handle.stop();
+    /// assert!(handle.join_timeout(Duration::from_secs(10)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         if self.shared.is_own_thread() {
             return false;
@@ -115,6 +278,25 @@ impl Handle {
     }
 
     /// Waits at most this long until a stream is open; `false` when it is closed, or not open in time.
+    ///
+    /// # Example: subscribe first, then ask for the present state
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let rx = client.connect("doors", Request::get(url))?;
+    /// if !rx.handle().wait_open(Duration::from_secs(10)) {
+    ///     return Err("no stream".into());
+    /// }
+    /// // … what is asked for now misses no change …
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_open(&self, timeout: Duration) -> bool {
         self.shared.wait_open(deadline(Instant::now(), timeout))
     }

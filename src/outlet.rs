@@ -284,8 +284,12 @@ fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared) {
 /// woken for each single event costs both sides ten times the event. Returns the item where that was not enough.
 fn insist<T>(sender: &Sender<T>, mut item: T, shared: &Shared) -> Option<T> {
     let backoff = Backoff::new();
-    while !backoff.is_completed() && !shared.stop.is_stopped() {
+    while !backoff.is_completed() {
         backoff.snooze();
+        // After the pause: whoever stops and then makes room must not get more than was buffered.
+        if shared.stop.is_stopped() {
+            break;
+        }
         match sender.try_send(item) {
             Err(TrySendError::Full(full)) => item = full,
             Err(TrySendError::Disconnected(item)) => return Some(item),

@@ -91,6 +91,14 @@ pub struct Parser {
 
 impl Parser {
     /// Creates a parser at the start of a stream.
+    ///
+    /// # Example: nothing is in force at the start
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// assert_eq!(Parser::new().last_event_id(), None);
+    /// ```
     pub fn new() -> Self {
         Self {
             limit: DEFAULT_EVENT_BYTES,
@@ -221,6 +229,18 @@ impl Parser {
 
     /// Prepares for a new response: drops the unfinished line and block, and keeps the id in force (HTML §9.2.6: an
     /// unfinished block at the end of a stream is discarded, its id too).
+    ///
+    /// # Example: half an event is dropped
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new();
+    /// parser.next_frame(&mut &b"data: hal"[..])?;
+    /// parser.reset();
+    /// assert_eq!(parser.next_frame(&mut &b"\n\n"[..])?, None);
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
     pub fn reset(&mut self) {
         *self = Self {
             limit: self.limit,

@@ -60,6 +60,18 @@ impl Events {
     }
 
     /// Returns a handle to the connection.
+    ///
+    /// # Example: which connection it is
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| peer.respond(204, &[], ""))?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let rx = client.connect("oven", Request::get(url))?;
+    /// assert_eq!(rx.handle().id(), "oven");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
     }
@@ -90,6 +102,19 @@ impl Events {
     }
 
     /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
+    ///
+    /// # Example: go on where the last run left off
+    ///
+    /// ```no_run
+    /// use http_sse::{Checkpoint, Client, Request};
+    ///
+    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+    /// let request = Request::get("https://example.com/events").last_event_id(checkpoint.last_event_id());
+    /// for event in Client::new().connect("meter", request)?.checkpoint(checkpoint) {
+    ///     println!("{}", event?.data());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn checkpoint(self, checkpoint: Checkpoint) -> Checkpointed<Self> {
         Checkpointed::new(self, checkpoint)
     }
@@ -171,6 +196,23 @@ impl EventReader {
     /// # Errors
     ///
     /// `Timeout`: nothing yet, call again. `Disconnected`: the connection is over.
+    ///
+    /// # Example: look, but do not wait
+    ///
+    /// ```
+    /// use http_sse::crossbeam_channel::RecvTimeoutError;
+    /// use http_sse::{Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("door", Request::get(url))?;
+    /// assert!(matches!(reader.next_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, RecvTimeoutError> {
         match self.advance(deadline(Instant::now(), timeout.max(POLL))) {
             Item::Event(event) => Ok(Ok(event)),
@@ -181,17 +223,76 @@ impl EventReader {
     }
 
     /// Returns a handle to the connection.
+    ///
+    /// # Example: a limit for the whole answer
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::{thread, time::Duration};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let reader = client.read("answer", Request::get(url))?;
+    /// let handle = reader.handle();
+    /// thread::spawn(move || {
+    ///     thread::sleep(Duration::from_millis(50));
+    ///     handle.stop();
+    /// });
+    /// assert_eq!(reader.count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
     /// Decodes each event's data as JSON.
+    ///
+    /// # Example: numbers
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 21.5\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut readings = client.read("oven", Request::get(url))?.json::<f64>();
+    /// assert_eq!(readings.next().ok_or("over")??.value, 21.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
         JsonEvents::new(self)
     }
 
     /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
+    ///
+    /// # Example: an event counts once the next is asked for
+    ///
+    /// ```
+    /// use http_sse::{Checkpoint, Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("id: 7\ndata: 1\n\nid: 8\ndata: 2\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// # let path = std::env::temp_dir().join(format!("http-sse-reader-{}", std::process::id()));
+    /// let mut events = client.read("meter", Request::get(url))?.checkpoint(Checkpoint::open(&path)?);
+    /// events.next();
+    /// assert_eq!(events.checkpoint().last_event_id(), "");
+    /// events.next();
+    /// assert_eq!(events.checkpoint().last_event_id(), "7");
+    /// # drop(events);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn checkpoint(self, checkpoint: Checkpoint) -> Checkpointed<Self> {
         Checkpointed::new(self, checkpoint)
     }

@@ -3,6 +3,7 @@
 mod attempt;
 mod body;
 mod hooks;
+mod limits;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod plan;
@@ -25,7 +26,8 @@ pub(crate) use plan::{MOST_CAPACITY, Plan, check_last_event_id, insert_header};
 /// What to ask for, and how to treat the answer.
 ///
 /// It is sent again for every reconnect. Setters take anything; what cannot be sent is
-/// [`Error::InvalidRequest`] from [`Client::connect`](crate::Client::connect), before any network I/O.
+/// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`Client::connect`](crate::Client::connect) and the other
+/// calls that open a connection, before any network I/O.
 ///
 /// # Example: a device's stream
 ///
@@ -72,16 +74,44 @@ struct Header {
 
 impl Request {
     /// Creates a GET request.
+    ///
+    /// # Example: one line
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events");
+    /// assert!(format!("{request:?}").contains("GET"));
+    /// ```
     pub fn get(url: impl Into<String>) -> Self {
         Self::new("GET", url)
     }
 
     /// Creates a POST request. It is never repeated by itself, unless [`retry`](Self::retry) says so.
+    ///
+    /// # Example: a question whose answer is a stream
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::post("https://example.com/ask").text("Why is the sky blue?");
+    /// ```
     pub fn post(url: impl Into<String>) -> Self {
         Self::new("POST", url)
     }
 
     /// Creates a request with any method token (RFC 9110 section 9.1), which is case-sensitive.
+    ///
+    /// # Example: a method that has no constructor of its own
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let reader = Client::new().read("a", Request::new("REPORT", "https://example.com/calendar"))?;
+    /// assert!(Client::new().read("a", Request::new("NO TOKEN", "https://example.com/")).is_err());
+    /// # drop(reader);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn new(method: &str, url: impl Into<String>) -> Self {
         Self {
             method: method.to_owned(),
@@ -107,23 +137,85 @@ impl Request {
     }
 
     /// Sets a header, in place of an equal name (case-insensitively) of this request or the client's.
+    ///
+    /// # Example: the last one counts
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     assert_eq!(peer.request().headers("accept-language"), ["de"]);
+    /// #     peer.respond(204, &[], "");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let request = Request::get(url).header("accept-language", "en").header("Accept-Language", "de");
+    /// for event in client.read("news", request)? {
+    ///     println!("in German: {}", event?.data());
+    /// }
+    /// # server.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: value.into(), replaces: true });
         self
     }
 
     /// Adds a header beside those of an equal name.
+    ///
+    /// # Example: two cookies
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     assert_eq!(peer.request().headers("cookie"), ["a=1", "b=2"]);
+    /// #     peer.respond(204, &[], "");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let request = Request::get(url).append_header("cookie", "a=1").append_header("cookie", "b=2");
+    /// for event in client.read("news", request)? {
+    ///     println!("{}", event?.data());
+    /// }
+    /// # server.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn append_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: value.into(), replaces: false });
         self
     }
 
     /// Sets `Authorization: Bearer` (RFC 6750). For a token that expires, see [`before_connect`](Self::before_connect).
+    ///
+    /// # Example: a token that does not show in the log
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").bearer_auth("s3cret");
+    /// assert!(!format!("{request:?}").contains("s3cret"));
+    /// ```
     pub fn bearer_auth(self, token: impl AsRef<str>) -> Self {
         self.header("authorization", format!("Bearer {}", token.as_ref()))
     }
 
     /// Sets `Authorization: Basic` (RFC 7617), as UTF-8.
+    ///
+    /// # Example: user and password
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     assert_eq!(peer.request().header("authorization"), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    /// #     peer.respond(204, &[], "");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// for event in client.read("cave", Request::get(url).basic_auth("Aladdin", "open sesame"))? {
+    ///     println!("{}", event?.data());
+    /// }
+    /// # server.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn basic_auth(self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         let value = crate::http::basic(user.as_ref().as_bytes(), password.as_ref().as_bytes());
         // Base64 is ASCII.
@@ -132,12 +224,40 @@ impl Request {
     }
 
     /// Adds a pair to the URL's query, percent-encoded.
+    ///
+    /// # Example: text that needs encoding
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     assert_eq!(peer.request().path(), "/events?all=1&topic=sea+%26+air");
+    /// #     peer.respond(204, &[], "");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/events?all=1"));
+    /// let request = Request::get(url).query("topic", "sea & air"); // …/events?all=1&topic=sea+%26+air
+    /// for event in client.read("news", request)? {
+    ///     println!("{}", event?.data());
+    /// }
+    /// # server.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((key.into(), value.into()));
         self
     }
 
     /// Starts in the middle: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another. Default: none.
+    ///
+    /// # Example: what came after event 41
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// let reader = Client::new().read("news", Request::get("https://example.com/events").last_event_id("41"))?;
+    /// assert_eq!(reader.handle().last_event_id().as_deref(), Some("41"));
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = id.into();
         self
@@ -145,70 +265,58 @@ impl Request {
 
     /// Sets how the connection comes back. Default: [`RetryPolicy::default`] for GET, [`RetryPolicy::never`] for
     /// every other method.
+    ///
+    /// # Example: nobody is there to start it again
+    ///
+    /// ```
+    /// use http_sse::{Request, RetryPolicy};
+    ///
+    /// let request = Request::get("https://example.com/events").retry(RetryPolicy::forever());
+    /// ```
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// Limits look-up, TCP, proxy and TLS together. Default: 10 s.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Limits sending the request and receiving the complete response head. Default: 30 s.
-    ///
-    /// Bytes that drip do not extend it.
-    pub fn response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout = timeout;
-        self
-    }
-
-    /// Limits the time without a byte, comments included, on an open stream. Default: 5 min; `None` is for ever.
-    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.idle_timeout = timeout.into();
-        self
-    }
-
-    /// Limits what one event may hold, in bytes. Default: 1 MiB.
-    ///
-    /// A larger event is skipped in constant memory and reported to [`on_error`](Self::on_error) and in
-    /// [`Stats::oversized`](crate::Stats::oversized); past 16 times the limit the attempt fails.
-    pub fn max_event_size(mut self, bytes: usize) -> Self {
-        self.max_event_size = bytes;
-        self
-    }
-
-    /// Sets how many events wait for the consumer. Default: 64; 0 hands each one over directly.
-    pub fn capacity(mut self, events: usize) -> Self {
-        self.capacity = events;
-        self
-    }
-
-    /// Sets what happens to an event for which there is no room. Default: [`Overflow::Block`].
-    ///
-    /// Events that are dropped are counted in [`Stats::dropped`](crate::Stats::dropped). Dropping with a capacity
-    /// of 0, for `connect_all` or for `connect_to` is [`Error::InvalidRequest`].
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
-
     /// Accepts every Content-Type. Default: `text/event-stream` is required (HTML §9.2.3).
+    ///
+    /// # Example: a server that calls its stream text/plain
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.respond(200, &[("Content-Type", "text/plain")], "data: 1\n\n");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("plain", Request::get(url).any_content_type())?;
+    /// assert_eq!(reader.next().ok_or("over")??.data(), "1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn any_content_type(mut self) -> Self {
         self.any_content_type = true;
         self
     }
 
-    /// Keeps each event's text as received, for [`Event::raw`]. Default: it is not kept.
+    /// Keeps each event's text as received, for [`Event::raw`](crate::Event::raw). Default: it is not kept.
+    ///
+    /// # Example: a field that the standard does not know
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("ttl: 5\ndata: 1\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("news", Request::get(url).keep_raw())?;
+    /// assert_eq!(reader.next().ok_or("over")??.raw(), Some("ttl: 5\ndata: 1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn keep_raw(mut self) -> Self {
         self.keeps_raw = true;
-        self
-    }
-
-    /// Limits the redirects of one attempt. Default: 10.
-    pub fn max_redirects(mut self, redirects: u32) -> Self {
-        self.max_redirects = redirects;
         self
     }
 

@@ -54,26 +54,69 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// Never tries again: the first failure, or the end of the response, ends the connection.
+    ///
+    /// # Example: one answer, or none
+    ///
+    /// ```
+    /// use http_sse::{Request, RetryPolicy};
+    ///
+    /// let request = Request::get("https://example.com/report").retry(RetryPolicy::never());
+    /// ```
     pub fn never() -> Self {
         Self { enabled: false, ..Self::default() }
     }
 
     /// The default without a limit on the number of retries: for devices with nobody there.
+    ///
+    /// # Example: a device on a roof
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    ///
+    /// assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(u32::MAX));
+    /// ```
     pub fn forever() -> Self {
         Self { max_retries: u32::MAX, ..Self::default() }
     }
 
     /// The same wait every time, without jitter; otherwise the default.
+    ///
+    /// # Example: every 10 s for about an hour
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::constant(Duration::from_secs(10)).max_retries(360);
+    /// ```
     pub fn constant(delay: Duration) -> Self {
         Self { base: delay, max: delay, jitter: 0.0, ..Self::default() }
     }
 
     /// Waits of `base`, doubling up to `max`; otherwise the default.
+    ///
+    /// # Example: the default, written out
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::exponential(Duration::from_secs(1), Duration::from_secs(30));
+    /// assert_eq!(policy, RetryPolicy::default());
+    /// ```
     pub fn exponential(base: Duration, max: Duration) -> Self {
         Self { base, max, ..Self::default() }
     }
 
     /// Sets after how many retries in a row to give up; `u32::MAX` is never. Default: 5.
+    ///
+    /// # Example: tell the user soon
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::default().max_retries(1); // two attempts, then the error
+    /// ```
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
@@ -81,25 +124,61 @@ impl RetryPolicy {
 
     /// Sets the share of each wait that is added at random: 1.0 is up to twice the wait. Default: 1.0.
     ///
-    /// Negative numbers and NaN count as 0.
+    /// Negative numbers, NaN and infinity count as 0.
+    ///
+    /// # Example: waits that can be foretold
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::default().jitter(0.0); // 1 s, 2 s, 4 s, …
+    /// assert_eq!(policy, RetryPolicy::default().jitter(-1.0));
+    /// ```
     pub fn jitter(mut self, ratio: f64) -> Self {
-        self.jitter = if ratio > 0.0 { ratio } else { 0.0 };
+        self.jitter = if ratio > 0.0 && ratio.is_finite() { ratio } else { 0.0 };
         self
     }
 
     /// Sets after how long an open connection counts as good again. Default: 60 s.
+    ///
+    /// # Example: a line that often holds for some minutes
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::default().reset_after(Duration::from_secs(600));
+    /// ```
     pub fn reset_after(mut self, open_for: Duration) -> Self {
         self.reset_after = open_for;
         self
     }
 
     /// Sets how long after the first failure in a row to give up. Default: `Duration::MAX`, never.
+    ///
+    /// # Example: give up after a quarter of an hour
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::forever().max_elapsed(Duration::from_secs(15 * 60));
+    /// ```
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
     /// Sets the range into which the server's `retry:` is clamped. Default: 500 ms ..= 5 min.
+    ///
+    /// # Example: a server that asks for too little
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::default().server_delay(Duration::from_secs(5)..=Duration::from_secs(60));
+    /// ```
     pub fn server_delay(mut self, range: RangeInclusive<Duration>) -> Self {
         self.server_delay = range;
         self

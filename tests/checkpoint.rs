@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a failed unwrap is the test's verdict
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::collections::HashMap;
@@ -10,7 +12,7 @@ use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -65,7 +67,7 @@ fn every_event_is_handled_at_least_once_over_a_hundred_kills() {
     let folder = env::temp_dir().join(format!("http-sse-kill-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let consumer = || {
-        Command::new(env::current_exe().unwrap())
+        program::this_test()
             .args(["--exact", "consumer"])
             .env("CHECKPOINT_URL", server.url("/events"))
             .env("CHECKPOINT_FOLDER", &folder)
@@ -73,8 +75,13 @@ fn every_event_is_handled_at_least_once_over_a_hundred_kills() {
             .spawn()
             .unwrap()
     };
-    for _ in 0..KILLS {
+    for round in 0..KILLS {
+        let connections = server.connections();
         let mut child = consumer();
+        // Every second one has started to read, however long that takes on this machine.
+        if round % 2 == 0 {
+            support::wait_until(|| server.connections() > connections);
+        }
         // The moment is the subject of the test.
         thread::sleep(Duration::from_micros(RandomState::new().build_hasher().finish() % 40_000));
         child.kill().unwrap();

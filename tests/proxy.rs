@@ -4,9 +4,10 @@
 
 #[path = "support/exchange.rs"]
 mod exchange;
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
-use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -231,7 +232,7 @@ const CHILD: &str = "HTTP_SSE_TEST_URL";
 
 /// Runs a test of this binary in a process whose proxy variables are these alone.
 fn in_environment(test: &str, url: &str, variables: &[(&str, String)]) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = program::this_test();
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }

@@ -165,7 +165,7 @@ fn a_subscription_is_refused_or_keeps_the_connection_when_the_last_is_dropped_me
 fn a_subscription_during_the_failure_is_refused_or_gets_it() {
     let server = Server::start().unwrap();
     let client = client();
-    for _ in 0..100 {
+    for _ in 0..50 {
         let rx = client.connect("it", Request::get(server.url("/")).retry(RetryPolicy::never())).unwrap();
         let mut peer = server.accept();
         peer.stream();
@@ -174,7 +174,7 @@ fn a_subscription_during_the_failure_is_refused_or_gets_it() {
             let subscriber = scope.spawn(|| {
                 let mut all = vec![client.subscribe("it").unwrap()];
                 drop(subscribing);
-                all.extend(std::iter::from_fn(|| client.subscribe("it")).take(100_000));
+                all.extend(std::iter::from_fn(|| client.subscribe("it")).take(300));
                 all
             });
             assert_eq!(subscribed.recv(), Err::<(), _>(RecvError));
@@ -204,7 +204,7 @@ fn read_in_a_row(events: &Events, most: u64) -> Result<Option<u64>, RecvTimeoutE
 
 #[test]
 fn subscribers_that_come_and_go_during_a_stream_lose_double_and_hold_up_nothing() {
-    const EVENTS: u64 = 20_000;
+    const EVENTS: u64 = 5_000;
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         for from in (0..EVENTS).step_by(20) {
@@ -231,6 +231,8 @@ fn subscribers_that_come_and_go_during_a_stream_lose_double_and_hold_up_nothing(
                     }
                 });
             }
+            // Dropped when this panics: then the others have an end.
+            let rx = rx;
             let last = read_in_a_row(&rx, u64::MAX).unwrap();
             assert_eq!(last, Some(EVENTS - 1));
         });

@@ -80,17 +80,45 @@ impl Default for ClientBuilder {
 
 impl ClientBuilder {
     /// Sets the User-Agent. Default: `http-sse/` and the version.
+    ///
+    /// # Example: a name for the server's log
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().user_agent("weather-board/1.0").build()?;
+    /// assert!(Client::builder().user_agent("two\nlines").build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn user_agent(self, user_agent: impl Into<String>) -> Self {
         self.header("user-agent", user_agent)
     }
 
     /// Sets a header that every request of this client carries, in place of an equal name.
+    ///
+    /// # Example: a header for every request
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().header("x-device", "7").build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Trusts these certificates in addition to the built-in roots. PEM, any number in one text.
+    ///
+    /// # Example: an authority of one's own, beside the public ones
+    ///
+    /// ```no_run
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().root_certificates_pem(std::fs::read("/etc/ssl/own-ca.pem")?).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.trust.roots.push(pem.as_ref().to_vec());
@@ -98,6 +126,15 @@ impl ClientBuilder {
     }
 
     /// Trusts these certificates, and the built-in roots no more.
+    ///
+    /// # Example: a text without a certificate is told at once
+    ///
+    /// ```
+    /// use http_sse::{Client, Error};
+    ///
+    /// let built = Client::builder().only_root_certificates_pem("not PEM").build();
+    /// assert!(matches!(built, Err(Error::InvalidRequest(_))));
+    /// ```
     #[cfg(feature = "tls")]
     pub fn only_root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.trust.only = true;
@@ -105,6 +142,18 @@ impl ClientBuilder {
     }
 
     /// Shows this certificate chain to servers that ask for one (mutual TLS). Both PEM; the key PKCS#8, PKCS#1 or SEC1.
+    ///
+    /// # Example: a device that proves who it is
+    ///
+    /// ```no_run
+    /// use http_sse::Client;
+    /// use std::fs;
+    ///
+    /// let client = Client::builder()
+    ///     .client_certificate_pem(fs::read("/etc/device/chain.pem")?, fs::read("/etc/device/key.pem")?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     pub fn client_certificate_pem(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         self.trust.identity = Some((chain.as_ref().to_vec(), key.as_ref().to_vec()));
@@ -112,6 +161,19 @@ impl ClientBuilder {
     }
 
     /// Accepts every certificate: whoever is on the way can read and change everything. For tests only.
+    ///
+    /// # Example: only when asked for by name
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let mut builder = Client::builder();
+    /// if std::env::var_os("TEST_BENCH_WITHOUT_CERTIFICATES").is_some() {
+    ///     builder = builder.danger_accept_invalid_certs();
+    /// }
+    /// let client = builder.build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_certs(mut self) -> Self {
         self.trust.anybody = true;
@@ -119,6 +181,21 @@ impl ClientBuilder {
     }
 
     /// Takes complete control of TLS. Together with a certificate setter it is [`Error::InvalidRequest`].
+    ///
+    /// # Example: TLS 1.3 and nothing older
+    ///
+    /// ```
+    /// use http_sse::rustls::{ClientConfig, RootCertStore, crypto::ring, version::TLS13};
+    /// use std::sync::Arc;
+    ///
+    /// # let roots = RootCertStore::empty();
+    /// let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    ///     .with_protocol_versions(&[&TLS13])?
+    ///     .with_root_certificates(roots)
+    ///     .with_no_client_auth();
+    /// let client = http_sse::Client::builder().tls_config(Arc::new(config)).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     pub fn tls_config(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(config);
@@ -129,24 +206,64 @@ impl ClientBuilder {
     ///
     /// The environment is `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, upper or lower case, in this order; the
     /// first that is set counts for every URL that `NO_PROXY` does not name. The proxy is asked to CONNECT.
+    ///
+    /// # Example: the proxy of the company
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().proxy("http://proxy.example.com:3128").build()?;
+    /// assert!(Client::builder().proxy("socks5://proxy.example.com").build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = ProxyChoice::Url(url.into());
         self
     }
 
     /// Goes directly, whatever the environment says.
+    ///
+    /// # Example: a server in the same network
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().no_proxy().build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn no_proxy(mut self) -> Self {
         self.proxy = ProxyChoice::None;
         self
     }
 
     /// Sets the probes that find a dead peer without traffic. Default: after 60 s, every 10 s, 3 times.
+    ///
+    /// # Example: a dead peer is found within a minute
+    ///
+    /// ```
+    /// use http_sse::Client;
+    /// use std::time::Duration;
+    ///
+    /// let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(10));
+    /// let client = Client::builder().tcp_keepalive(idle, interval, 3).build()?;
+    /// assert!(Client::builder().tcp_keepalive(Duration::ZERO, interval, 3).build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn tcp_keepalive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
         self.keepalive = Some(Keepalive { idle, interval, probes });
         self
     }
 
     /// Sends no probes.
+    ///
+    /// # Example: a line that is paid by the byte
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().no_tcp_keepalive().build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn no_tcp_keepalive(mut self) -> Self {
         self.keepalive = None;
         self
@@ -155,6 +272,16 @@ impl ClientBuilder {
     /// Sets the stack of a connection's thread, in bytes. Default: 256 KiB, of which only touched pages count.
     ///
     /// Callbacks run on it: a deep one needs more. At least 64 KiB.
+    ///
+    /// # Example: callbacks that need a deep stack
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().stack_size(1 << 20).build()?;
+    /// assert!(Client::builder().stack_size(1000).build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self
@@ -165,6 +292,15 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] names what is unusable: a header, a PEM text, a proxy, a keepalive of zero.
+    ///
+    /// # Example: what is wrong is named
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let error = Client::builder().header("x device", "7").build().unwrap_err();
+    /// assert!(error.to_string().contains("x device"), "{error}");
+    /// ```
     pub fn build(self) -> Result<Client, Error> {
         self.settings().map(Client::with_settings).map_err(Error::InvalidRequest)
     }

@@ -23,6 +23,14 @@ pub struct Status {
 
 impl Status {
     /// Creates a status without body and `Retry-After`.
+    ///
+    /// # Example: an error for the code under test
+    ///
+    /// ```
+    /// use http_sse::{Error, Status};
+    ///
+    /// assert_eq!(Error::from(Status::new(502)).to_string(), "the server answered 502");
+    /// ```
     pub fn new(code: u16) -> Self {
         Self { code, retry_after: None, body: None }
     }
@@ -38,16 +46,47 @@ impl Status {
     }
 
     /// Returns the status code.
+    ///
+    /// # Example: a whole class of statuses
+    ///
+    /// ```
+    /// use http_sse::{Error, Status};
+    ///
+    /// let error = Error::from(Status::new(404));
+    /// assert!(matches!(error, Error::Status(status) if status.code() / 100 == 4));
+    /// ```
     pub fn code(&self) -> u16 {
         self.code
     }
 
     /// Returns how long the server asked to wait.
+    ///
+    /// # Example: none without the header
+    ///
+    /// ```
+    /// use http_sse::Status;
+    ///
+    /// assert_eq!(Status::new(503).retry_after(), None);
+    /// ```
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
     /// Returns the first 4 KiB of the response's body, invalid UTF-8 replaced.
+    ///
+    /// # Example: show the reason to a person
+    ///
+    /// ```
+    /// use http_sse::Error;
+    ///
+    /// fn explain(error: &Error) -> String {
+    ///     match error {
+    ///         Error::Status(status) => format!("{}: {}", status.code(), status.body().unwrap_or("no reason given")),
+    ///         other => other.to_string(),
+    ///     }
+    /// }
+    /// assert_eq!(explain(&Error::from(http_sse::Status::new(403))), "403: no reason given");
+    /// ```
     pub fn body(&self) -> Option<&str> {
         self.body.as_deref()
     }

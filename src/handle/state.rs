@@ -5,6 +5,21 @@ use std::time::Duration;
 use crate::error::Error;
 
 /// What a connection is doing.
+///
+/// # Example: a light for the connection
+///
+/// ```
+/// use http_sse::State;
+///
+/// fn colour(state: State) -> &'static str {
+///     match state {
+///         State::Open => "green",
+///         State::Connecting | State::Waiting => "yellow",
+///         _ => "red",
+///     }
+/// }
+/// assert_eq!(colour(State::Closed), "red");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
@@ -19,6 +34,22 @@ pub enum State {
 }
 
 /// Why a connection is over.
+///
+/// # Example: is it worth a word to the user?
+///
+/// ```
+/// use http_sse::{Client, End, Request};
+///
+/// let reader = Client::new().read("news", Request::get("https://example.com/events"))?;
+/// let handle = reader.handle();
+/// drop(reader);
+/// match handle.end() {
+///     Some(End::Failed(error)) => eprintln!("lost: {error}"),
+///     Some(End::Stopped) => {}
+///     end => panic!("{end:?}"),
+/// }
+/// # Ok::<(), http_sse::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum End {
@@ -35,6 +66,17 @@ pub enum End {
 }
 
 /// Figures of a connection at one moment.
+///
+/// # Example: one line for the log
+///
+/// ```
+/// use http_sse::Stats;
+///
+/// fn line(stats: &Stats) -> String {
+///     format!("{} events, {} bytes, {} attempts", stats.events, stats.bytes, stats.attempts)
+/// }
+/// assert_eq!(line(&Stats::default()), "0 events, 0 bytes, 0 attempts");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {

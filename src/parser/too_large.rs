@@ -32,12 +32,33 @@ pub struct EventTooLarge {
 
 impl EventTooLarge {
     /// Returns the largest event size in bytes that was set.
+    ///
+    /// # Example: the limit that was set
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new().max_event_size(8);
+    /// let error = parser.next_frame(&mut &b"data: far too large\n\n"[..]).unwrap_err();
+    /// assert_eq!(error.limit(), 8);
+    /// ```
     pub fn limit(&self) -> usize {
         self.limit
     }
 
     /// Returns true when a block or line ran past 16 times the limit: the parser reads nothing more until
     /// [`Parser::reset`](super::Parser::reset).
+    ///
+    /// # Example: a line without an end
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new().max_event_size(8);
+    /// let mut line: &[u8] = &[b'x'; 1000];
+    /// let error = parser.next_frame(&mut line).unwrap_err();
+    /// assert!(error.is_runaway());
+    /// ```
     pub fn is_runaway(&self) -> bool {
         self.is_runaway
     }

@@ -15,12 +15,49 @@ use crate::handle::Handle;
 ///
 /// One bad document is an `Err` for which [`Error::is_json`] is true, and which holds the event; iteration goes
 /// on after it. Every other `Err` is the connection's own: terminal and last.
+///
+/// # Example: one bad document among good ones
+///
+/// ```
+/// use http_sse::{Client, Request};
+///
+/// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+/// #     peer.respond(200, &[("Content-Type", "text/event-stream")], "data: 1\n\ndata: one\n\ndata: 2\n\n");
+/// # })?;
+/// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+/// # let request = Request::get(url).retry(http_sse::RetryPolicy::never());
+/// let numbers = client.read("numbers", request)?.json::<u32>();
+/// let seen: Vec<_> = numbers.map(|number| number.map(|n| n.value).map_err(|error| error.is_json())).collect();
+/// assert_eq!(seen, [Ok(1), Err(true), Ok(2)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct JsonEvents<T, I> {
     events: I,
     decoded: PhantomData<fn() -> T>,
 }
 
 /// A decoded document and the event that held it.
+///
+/// # Example: the value, and where it stood
+///
+/// ```
+/// use http_sse::Decoded;
+///
+/// fn label(reading: &Decoded<f64>) -> String {
+///     format!("{} {}", reading.event.event_type(), reading.value)
+/// }
+/// # use http_sse::{Client, Request};
+/// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+/// #     peer.stream();
+/// #     peer.send("event: celsius\ndata: 21.5\n\n");
+/// #     peer.hold();
+/// # })?;
+/// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+/// # let mut readings = client.read("oven", Request::get(url))?.json();
+/// let reading = readings.next().ok_or("over")??;
+/// assert_eq!(label(&reading), "celsius 21.5");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decoded<T> {
@@ -36,6 +73,24 @@ impl<T, I> JsonEvents<T, I> {
     }
 
     /// Returns the events undecoded.
+    ///
+    /// # Example: a head in JSON, then plain text
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 2\n\ndata: not JSON\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut head = client.read("table", Request::get(url))?.json::<u32>();
+    /// assert_eq!(head.next().ok_or("over")??.value, 2);
+    /// let mut rest = head.into_inner();
+    /// assert_eq!(rest.next().ok_or("over")??.data(), "not JSON");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_inner(self) -> I {
         self.events
     }
@@ -43,6 +98,23 @@ impl<T, I> JsonEvents<T, I> {
 
 impl<T> JsonEvents<T, Events> {
     /// Returns a handle to the connection.
+    ///
+    /// # Example: figures of a typed stream
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 1\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut numbers = client.connect("numbers", Request::get(url))?.json::<u32>();
+    /// assert_eq!(numbers.next().ok_or("over")??.value, 1);
+    /// assert_eq!(numbers.handle().stats().events, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle(&self) -> Handle {
         self.events.handle()
     }
@@ -50,6 +122,24 @@ impl<T> JsonEvents<T, Events> {
 
 impl<T> JsonEvents<T, EventReader> {
     /// Returns a handle to the connection.
+    ///
+    /// # Example: stop after the first value
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 1\n\ndata: 2\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut numbers = client.read("numbers", Request::get(url))?.json::<u32>();
+    /// assert_eq!(numbers.next().ok_or("over")??.value, 1);
+    /// numbers.handle().stop();
+    /// assert!(numbers.next().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle(&self) -> Handle {
         self.events.handle()
     }

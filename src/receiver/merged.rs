@@ -46,6 +46,24 @@ impl Merged {
     }
 
     /// Returns a handle to each connection, in the order in which they were asked for.
+    ///
+    /// # Example: stop one of them
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve_concurrently(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let merged = client.connect_all([("attic", Request::get(&url)), ("cellar", Request::get(&url))])?;
+    /// for handle in merged.handles().filter(|handle| handle.id() == "attic") {
+    ///     handle.stop();
+    /// }
+    /// assert_eq!(client.ids(), ["cellar"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handles(&self) -> impl Iterator<Item = Handle> + '_ {
         self.connections.iter().map(|shared| Handle { shared: Arc::clone(shared) })
     }

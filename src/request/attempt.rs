@@ -7,6 +7,21 @@ use crate::error::Error;
 use crate::http::HeaderMap;
 
 /// An attempt that is about to be made, as [`before_connect`](crate::Request::before_connect) sees it.
+///
+/// # Example: a token that expires, and how often it was tried
+///
+/// ```
+/// use http_sse::Request;
+/// # fn fresh_token() -> std::io::Result<String> { Ok("t".into()) }
+///
+/// let request = Request::get("https://example.com/events").before_connect(|attempt| {
+///     attempt.header("x-attempt", attempt.number().to_string());
+///     match fresh_token() {
+///         Ok(token) => attempt.bearer_auth(token),
+///         Err(error) => attempt.fail(error),
+///     }
+/// });
+/// ```
 pub struct Attempt<'a> {
     number: u32,
     last_error: Option<&'a Error>,
@@ -22,36 +37,120 @@ impl<'a> Attempt<'a> {
     }
 
     /// Returns which attempt of this connection it is, from 1.
+    ///
+    /// # Example: tell the server about reconnects
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").before_connect(|attempt| {
+    ///     attempt.header("x-attempt", attempt.number().to_string());
+    /// });
+    /// ```
     pub fn number(&self) -> u32 {
         self.number
     }
 
     /// Returns why the attempt before failed; `None` for the first, and after a stream that ended cleanly.
+    ///
+    /// # Example: a fresh token only after a 401
+    ///
+    /// ```
+    /// use http_sse::{Error, Request};
+    /// # fn fresh_token() -> String { "t".into() }
+    ///
+    /// let mut token = fresh_token();
+    /// let request = Request::get("https://example.com/events").before_connect(move |attempt| {
+    ///     if attempt.last_error().and_then(Error::status) == Some(401) {
+    ///         token = fresh_token();
+    ///     }
+    ///     attempt.bearer_auth(&token);
+    /// });
+    /// ```
     pub fn last_error(&self) -> Option<&Error> {
         self.last_error
     }
 
     /// Sets a header for this attempt, in place of an equal name.
+    ///
+    /// # Example: a signature over the time
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// # fn sign() -> String { "t=1, v=0".into() }
+    ///
+    /// let request = Request::get("https://example.com/events")
+    ///     .before_connect(|attempt| attempt.header("x-signature", sign()));
+    /// ```
     pub fn header(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.headers.push((name.into(), value.into()));
     }
 
     /// Sets `Authorization: Bearer` for this attempt.
+    ///
+    /// # Example: the token as it is in its file now
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").before_connect(|attempt| {
+    ///     match std::fs::read_to_string("/run/secrets/token") {
+    ///         Ok(token) => attempt.bearer_auth(token.trim()),
+    ///         Err(error) => attempt.fail(error),
+    ///     }
+    /// });
+    /// ```
     pub fn bearer_auth(&mut self, token: impl AsRef<str>) {
         self.header("authorization", format!("Bearer {}", token.as_ref()));
     }
 
     /// Adds a pair to the URL's query for this attempt, percent-encoded.
+    ///
+    /// # Example: a ticket for one use
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// # fn ticket() -> String { "1".into() }
+    ///
+    /// let request = Request::get("https://example.com/events")
+    ///     .before_connect(|attempt| attempt.query("ticket", ticket()));
+    /// ```
     pub fn query(&mut self, key: impl Into<String>, value: impl Into<String>) {
         self.query.push((key.into(), value.into()));
     }
 
     /// Sets the last event id, for this attempt and until the server sets another.
+    ///
+    /// # Example: resume at what a database holds
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// # fn newest_stored() -> Option<String> { Some("41".into()) }
+    ///
+    /// let request = Request::get("https://example.com/events").before_connect(|attempt| {
+    ///     if let Some(id) = newest_stored() {
+    ///         attempt.last_event_id(id);
+    ///     }
+    /// });
+    /// ```
     pub fn last_event_id(&mut self, id: impl Into<String>) {
         self.last_event_id = Some(id.into());
     }
 
     /// Makes this attempt fail without sending anything: a transient [`Error::Io`].
+    ///
+    /// # Example: no attempt without a network
+    ///
+    /// ```
+    /// use http_sse::{Client, Error, Request, RetryPolicy};
+    ///
+    /// let request = Request::get("https://example.com/events")
+    ///     .retry(RetryPolicy::never())
+    ///     .before_connect(|attempt| attempt.fail("the modem is off"));
+    /// let outcome = Client::new().read("news", request)?.next();
+    /// assert!(matches!(outcome, Some(Err(Error::Io(error))) if error.to_string() == "the modem is off"));
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
     pub fn fail(&mut self, error: impl Into<Box<dyn StdError + Send + Sync>>) {
         self.failure = Some(error.into());
     }
@@ -67,6 +166,16 @@ impl fmt::Debug for Attempt<'_> {
 }
 
 /// A stream that has just opened, as [`on_open`](crate::Request::on_open) sees it.
+///
+/// # Example: what the log should say
+///
+/// ```
+/// use http_sse::Request;
+///
+/// let request = Request::get("https://example.com/events").on_open(|opened| {
+///     println!("attempt {}: {} from {}", opened.attempt(), opened.status(), opened.url());
+/// });
+/// ```
 pub struct Opened<'a> {
     pub(crate) status: u16,
     pub(crate) url: &'a str,
@@ -76,21 +185,70 @@ pub struct Opened<'a> {
 
 impl Opened<'_> {
     /// Returns the response's status: 200.
+    ///
+    /// # Example: for a log in common form
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").on_open(|opened| println!("{}", opened.status()));
+    /// ```
     pub fn status(&self) -> u16 {
         self.status
     }
 
     /// Returns the URL that answered, after redirects; it may hold secrets in its query.
+    ///
+    /// # Example: notice a redirect
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| match peer.request().path() {
+    /// #     "/old" => peer.respond(308, &[("Location", "/new")], ""),
+    /// #     _ => peer.respond(200, &[("Content-Type", "text/event-stream")], "data: 1\n\n"),
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/old"));
+    /// # let (note, noted) = http_sse::crossbeam_channel::bounded(1);
+    /// let request = Request::get(url).on_open(move |opened| {
+    ///     println!("the answer is from {}", opened.url()); // …/new
+    ///     # let _ = note.send(opened.url().ends_with("/new"));
+    /// });
+    /// let first = client.read("news", request)?.next();
+    /// # assert!(noted.recv()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn url(&self) -> &str {
         self.url
     }
 
     /// Returns the first value of a response header, when it is visible ASCII.
+    ///
+    /// # Example: which machine of many it is
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events")
+    ///     .on_open(|opened| println!("served by {}", opened.header("x-served-by").unwrap_or("somebody")));
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// Returns which attempt of this connection it is, from 1.
+    ///
+    /// # Example: only reconnects are news
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").on_open(|opened| {
+    ///     if opened.attempt() > 1 {
+    ///         println!("back again");
+    ///     }
+    /// });
+    /// ```
     pub fn attempt(&self) -> u32 {
         self.attempt
     }

@@ -6,6 +6,15 @@ use super::Request;
 
 impl Request {
     /// Sends the value as `application/json`.
+    ///
+    /// # Example: a chat request
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::post("https://example.com/v1/chat/completions")
+    ///     .json(&serde_json::json!({ "stream": true, "messages": [{ "role": "user", "content": "Hello" }] }));
+    /// ```
     #[cfg(feature = "json")]
     pub fn json(mut self, value: &impl serde::Serialize) -> Self {
         match serde_json::to_vec(value) {
@@ -18,6 +27,15 @@ impl Request {
     }
 
     /// Sends the text as `text/plain; charset=utf-8`.
+    ///
+    /// # Example: a question
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::post("https://example.com/ask").text("Wie spät ist es?");
+    /// assert!(format!("{request:?}").contains("body_bytes: Some(17)"));
+    /// ```
     pub fn text(self, text: impl Into<String>) -> Self {
         self.body(text.into(), "text/plain; charset=utf-8")
     }
@@ -37,6 +55,15 @@ impl Request {
     }
 
     /// Sends the bytes. Default: no body, and no Content-Type.
+    ///
+    /// # Example: a format of one's own
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::post("https://example.com/ask").body([0x93, 1, 2, 3], "application/msgpack");
+    /// assert!(format!("{request:?}").contains("body_bytes: Some(4)"));
+    /// ```
     pub fn body(mut self, bytes: impl Into<Vec<u8>>, content_type: impl Into<String>) -> Self {
         self.body = Some(Arc::from(bytes.into()));
         self.content_type = Some(content_type.into());

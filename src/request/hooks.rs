@@ -67,8 +67,8 @@ impl Request {
     /// Ends the stream cleanly at the first event for which this is true.
     ///
     /// That event is neither delivered nor given to [`on_event`](Self::on_event); its id counts. With it set and
-    /// under [`RetryPolicy::never`] a response that ends before is [`Error::Disconnected`]: a cut answer never
-    /// looks complete.
+    /// under [`RetryPolicy::never`](crate::RetryPolicy::never) a response that ends before is [`Error::Disconnected`]:
+    /// a cut answer never looks complete.
     ///
     /// # Example: the last chunk of a language model's answer
     ///
@@ -83,18 +83,66 @@ impl Request {
     }
 
     /// Runs when a stream is open.
+    ///
+    /// # Example: which server answered
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     let headers = [("Content-Type", "text/event-stream"), ("Server", "nchan")];
+    /// #     peer.respond(200, &headers, "data: 1\n\n");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// # let (note, noted) = http_sse::crossbeam_channel::bounded(1);
+    /// let request = Request::get(url).on_open(move |opened| {
+    ///     println!("{} from {:?}", opened.status(), opened.header("server"));
+    ///     # let _ = note.send((opened.status(), opened.header("server").map(str::to_owned)));
+    /// });
+    /// let first = client.read("news", request)?.next();
+    /// # assert_eq!(noted.recv()?, (200, Some("nchan".to_owned())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_open(mut self, callback: impl FnMut(&Opened) + Send + 'static) -> Self {
         self.callbacks.on_open = Some(Box::new(callback));
         self
     }
 
     /// Runs for each event, before it is delivered.
+    ///
+    /// # Example: count beside the loop
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    /// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 1\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let seen = Arc::new(AtomicU32::new(0));
+    /// let counter = Arc::clone(&seen);
+    /// let request = Request::get(url).on_event(move |_| { counter.fetch_add(1, Ordering::Relaxed); });
+    /// let first = client.read("news", request)?.next();
+    /// assert_eq!(seen.load(Ordering::Relaxed), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_event(mut self, callback: impl FnMut(&Event) + Send + 'static) -> Self {
         self.callbacks.on_event = Some(Box::new(callback));
         self
     }
 
     /// Runs for each comment line, with everything after its colon; 4 KiB of it at most.
+    ///
+    /// # Example: the server's sign of life
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").on_comment(|text| eprintln!("alive:{text}"));
+    /// ```
     pub fn on_comment(mut self, callback: impl FnMut(&str) + Send + 'static) -> Self {
         self.callbacks.on_comment = Some(Box::new(callback));
         self
@@ -102,12 +150,56 @@ impl Request {
 
     /// Runs once for each failure: before the wait for a retry, before a terminal one is delivered,
     /// and for each event that was skipped as too large.
+    ///
+    /// # Example: what the loop does not see
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|number, mut peer| match number {
+    /// #     0 => peer.respond(503, &[], "busy"),
+    /// #     _ => peer.respond(200, &[("Content-Type", "text/event-stream")], "data: 1\n\n"),
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// # let (note, noted) = http_sse::crossbeam_channel::bounded(1);
+    /// let request = Request::get(url)
+    ///     .retry(RetryPolicy::constant(Duration::from_millis(10)))
+    ///     .on_error(move |error| {
+    ///         eprintln!("{error}"); // the server answered 503
+    ///         # let _ = note.try_send(error.to_string());
+    ///     });
+    /// let mut reader = client.read("news", request)?;
+    /// assert_eq!(reader.next().ok_or("over")??.data(), "1");
+    /// # assert_eq!(noted.recv()?, "the server answered 503");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_error(mut self, callback: impl FnMut(&Error) + Send + 'static) -> Self {
         self.callbacks.on_error = Some(Box::new(callback));
         self
     }
 
     /// Runs exactly once and last, before the channel ends.
+    ///
+    /// # Example: why it is over
+    ///
+    /// ```
+    /// use http_sse::{Client, End, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| peer.respond(204, &[], ""))?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// # let (note, noted) = http_sse::crossbeam_channel::bounded(1);
+    /// let request = Request::get(url).on_close(move |end| match end {
+    ///     End::Failed(error) => eprintln!("lost: {error}"),
+    ///     end => {
+    ///         println!("over: {end:?}");
+    ///         # let _ = note.send(matches!(end, End::NoContent));
+    ///     }
+    /// });
+    /// assert!(client.connect("news", request)?.next().is_none());
+    /// # assert!(noted.recv()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_close(mut self, callback: impl FnOnce(&End) + Send + 'static) -> Self {
         self.callbacks.on_close = Some(Box::new(callback));
         self

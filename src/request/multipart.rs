@@ -32,17 +32,43 @@ pub(crate) struct Part {
 
 impl Multipart {
     /// Creates an empty form.
+    ///
+    /// # Example: an empty form
+    ///
+    /// ```
+    /// use http_sse::Multipart;
+    ///
+    /// assert_eq!(format!("{:?}", Multipart::new()), "{}");
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a field of text.
+    ///
+    /// # Example: names and sizes show, contents do not
+    ///
+    /// ```
+    /// use http_sse::Multipart;
+    ///
+    /// let form = Multipart::new().text("question", "What is this?");
+    /// assert_eq!(format!("{form:?}"), r#"{"question": 13}"#);
+    /// ```
     pub fn text(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parts.push(Part { name: name.into(), file: None, data: value.into().into_bytes() });
         self
     }
 
     /// Adds a file. A content type that is not one is [`Error::InvalidRequest`](crate::Error::InvalidRequest) later.
+    ///
+    /// # Example: a file out of memory
+    ///
+    /// ```
+    /// use http_sse::Multipart;
+    ///
+    /// let form = Multipart::new().bytes("table", "readings.csv", "text/csv", "celsius\n21.5\n");
+    /// assert_eq!(format!("{form:?}"), r#"{"table": 13}"#);
+    /// ```
     pub fn bytes(
         mut self,
         name: impl Into<String>,
@@ -58,6 +84,15 @@ impl Multipart {
 
 impl Request {
     /// Sends the form as `multipart/form-data`.
+    ///
+    /// # Example: fields and a file
+    ///
+    /// ```
+    /// use http_sse::{Multipart, Request};
+    ///
+    /// let form = Multipart::new().text("lang", "en").bytes("table", "readings.csv", "text/csv", "celsius\n21.5\n");
+    /// let request = Request::post("https://example.com/explain").multipart(form);
+    /// ```
     pub fn multipart(mut self, form: Multipart) -> Self {
         match crate::http::encode_form(&form.parts) {
             Ok((body, content_type)) => self.body(body, content_type),

@@ -6,6 +6,23 @@ use super::{Peer, script};
 use crate::Event;
 
 /// How the body of an answer is delimited.
+///
+/// # Example: a body that is shorter than it claims
+///
+/// ```
+/// use http_sse::testing::{Framing, Server};
+/// use http_sse::{Client, Error, Request, RetryPolicy};
+///
+/// let server = Server::serve(|_, mut peer| {
+///     peer.begin(200, &[("Content-Type", "text/event-stream")], Framing::Length(1000));
+///     peer.send("data: 1\n\n");
+///     peer.cut();
+/// })?;
+/// let request = Request::get(server.url("/")).retry(RetryPolicy::never());
+/// let events: Vec<_> = Client::builder().no_proxy().build()?.read("short", request)?.collect();
+/// assert!(matches!(events[..], [Ok(_), Err(Error::Disconnected)]), "{events:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Framing {
@@ -46,12 +63,43 @@ pub enum Framing {
 /// ```
 impl Peer {
     /// Begins an event stream with a chunked body, as most servers do.
+    ///
+    /// # Example: a stream without an event
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use http_sse::{Client, Request, RetryPolicy};
+    ///
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.end();
+    /// })?;
+    /// let request = Request::get(server.url("/")).retry(RetryPolicy::never());
+    /// assert_eq!(Client::builder().no_proxy().build()?.read("empty", request)?.count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn stream(&mut self) {
         self.begin(200, &[("Content-Type", "text/event-stream")], Framing::Chunked);
     }
 
     /// Begins an event stream that the close of the connection ends.
+    ///
+    /// # Example: a server of the old kind
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use http_sse::{Client, Request, RetryPolicy};
+    ///
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream_until_close();
+    ///     peer.send("data: 1\n\n");
+    ///     peer.cut();
+    /// })?;
+    /// let request = Request::get(server.url("/")).retry(RetryPolicy::never());
+    /// assert_eq!(Client::builder().no_proxy().build()?.read("old", request)?.count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn stream_until_close(&mut self) {
         self.begin(200, &[("Content-Type", "text/event-stream")], Framing::UntilClose);
@@ -81,6 +129,20 @@ impl Peer {
     /// Answers completely, with `Content-Length` unless a header frames the body already; 1xx, 204 and 304 have no body.
     ///
     /// The connection stays open: the client may send another request ([`next_request`](Self::next_request)).
+    ///
+    /// # Example: a server that is busy at first
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use http_sse::{Client, Request};
+    ///
+    /// let server = Server::serve(|_, mut peer| peer.respond(503, &[("Retry-After", "1")], "busy"))?;
+    /// let request = Request::post(server.url("/"));
+    /// let outcome = Client::builder().no_proxy().build()?.read("busy", request)?.next();
+    /// let Some(Err(error)) = outcome else { panic!("no error") };
+    /// assert_eq!((error.status(), error.body()), (Some(503), Some("busy")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn respond(&mut self, status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) {
         let is_framed = headers.iter().any(|(name, _)| {
@@ -97,6 +159,22 @@ impl Peer {
     }
 
     /// Sends bytes as they are: a malformed head, half a chunk, a byte at a time. Reads nothing first.
+    ///
+    /// # Example: what is not HTTP
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use http_sse::{Client, Error, Request, RetryPolicy};
+    ///
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.request();
+    ///     peer.raw("SSH-2.0-test\r\n\r\n");
+    /// })?;
+    /// let request = Request::get(server.url("/")).retry(RetryPolicy::never());
+    /// let outcome = Client::builder().no_proxy().build()?.read("wrong port", request)?.next();
+    /// assert!(matches!(outcome, Some(Err(Error::Protocol(_)))), "{outcome:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn raw(&mut self, bytes: impl AsRef<[u8]>) {
         let result = self.write(bytes.as_ref());
@@ -104,12 +182,48 @@ impl Peer {
     }
 
     /// Sends an event in its wire form, framed as the answer was begun.
+    ///
+    /// # Example: the same event at both ends
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use http_sse::{Client, Event, Request};
+    ///
+    /// let sent = Event::new("price", "101.5").with_id("7");
+    /// let event = sent.clone();
+    /// let server = Server::serve(move |_, mut peer| {
+    ///     peer.stream();
+    ///     peer.event(&event);
+    ///     peer.hold();
+    /// })?;
+    /// let received = Client::builder().no_proxy().build()?.read("prices", Request::get(server.url("/")))?.next();
+    /// assert_eq!(received.ok_or("over")??, sent);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn event(&mut self, event: &Event) {
         self.send(event.to_string());
     }
 
     /// Sends a part of the body, framed as the answer was begun: one chunk where it is chunked.
+    ///
+    /// # Example: an event in three parts
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use http_sse::{Client, Request};
+    ///
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     for part in ["da", "ta: 1\n", "\n"] {
+    ///         peer.send(part);
+    ///     }
+    ///     peer.hold();
+    /// })?;
+    /// let event = Client::builder().no_proxy().build()?.read("parts", Request::get(server.url("/")))?.next();
+    /// assert_eq!(event.ok_or("over")??.data(), "1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn send(&mut self, text: impl AsRef<[u8]>) {
         let result = self.try_send(text);

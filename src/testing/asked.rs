@@ -37,48 +37,145 @@ pub struct Asked {
 
 impl Asked {
     /// Returns the method, as it was spelled.
+    ///
+    /// # Example: it was a POST
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("ask", Request::post(server.url("/ask")).text("Hello"))?;
+    /// assert_eq!(server.accept().request().method(), "POST");
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
     }
 
     /// Returns the request target with its query; for `CONNECT` the authority, from a proxy's client the whole URL.
+    ///
+    /// # Example: the query is there
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/news")).query("lang", "en"))?;
+    /// assert_eq!(server.accept().request().path(), "/news?lang=en");
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
     /// Returns the first header of this name, in any case; `None` also for one that is not UTF-8.
+    ///
+    /// # Example: where the client wants to go on
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/")).last_event_id("41"))?;
+    /// assert_eq!(server.accept().request().header("last-event-id"), Some("41"));
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.header_bytes(name).first().and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Returns all headers of this name that are UTF-8, in the order in which they came.
+    ///
+    /// # Example: one header, not two
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/")).header("accept", "*/*"))?;
+    /// assert_eq!(server.accept().request().headers("Accept"), ["*/*"]);
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn headers(&self, name: &str) -> Vec<&str> {
         self.header_bytes(name).into_iter().filter_map(|value| std::str::from_utf8(value).ok()).collect()
     }
 
     /// Returns all headers of this name as the bytes that came, without the white space around them.
+    ///
+    /// # Example: an id beyond ASCII goes as UTF-8
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/")).last_event_id("é"))?;
+    /// assert_eq!(server.accept().request().header_bytes("last-event-id"), [b"\xc3\xa9"]);
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header_bytes(&self, name: &str) -> Vec<&[u8]> {
         self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &value[..]).collect()
     }
 
     /// Returns the names of all headers, as they were spelled and in the order in which they came.
+    ///
+    /// # Example: nothing is sent that nobody asked for
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/")))?;
+    /// let mut peer = server.accept();
+    /// assert!(!peer.request().header_names().iter().any(|name| name.eq_ignore_ascii_case("cookie")));
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header_names(&self) -> Vec<&str> {
         self.headers.iter().map(|(name, _)| &name[..]).collect()
     }
 
     /// Returns the body without its framing; empty where there is none or it has not been read yet.
+    ///
+    /// # Example: the question came along
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("ask", Request::post(server.url("/ask")).text("Hello"))?;
+    /// assert_eq!(server.accept().request().body(), b"Hello");
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn body(&self) -> &[u8] {
         self.body.as_deref().unwrap_or_default()
     }
 
     /// Returns the head as it came, with the empty line that ends it.
+    ///
+    /// # Example: the request line to the byte
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/news")))?;
+    /// assert!(server.accept().request().head().starts_with(b"GET /news HTTP/1.1\r\n"));
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn head(&self) -> &[u8] {
         &self.head

@@ -9,6 +9,21 @@ use super::{Framing, Peer, script, server};
 
 impl Peer {
     /// Waits until the time is over or the client has closed its side, whichever comes first; returns whether it has.
+    ///
+    /// # Example: a stop closes the socket
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # use std::time::Duration;
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/")))?;
+    /// let mut peer = server.accept();
+    /// peer.stream();
+    /// rx.handle().stop();
+    /// assert!(peer.is_closed_within(Duration::from_secs(10)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_closed_within(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now().checked_add(timeout);
         loop {
@@ -25,6 +40,21 @@ impl Peer {
     /// # Panics
     ///
     /// When the client is still there after 10 s.
+    ///
+    /// # Example: an idle stream, for as long as the client wants it
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.send("data: 1\n\n");
+    ///     peer.hold();
+    /// })?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let first = client.read("news", Request::get(server.url("/")))?.next();
+    /// server.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn hold(mut self) -> Duration {
         let start = Instant::now();
@@ -36,6 +66,21 @@ impl Peer {
     }
 
     /// Ends the answer: the last chunk where the body is chunked, then FIN.
+    ///
+    /// # Example: an answer that is complete
+    ///
+    /// ```
+    /// # use http_sse::{Client, End, Request, RetryPolicy, testing::Server};
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.end();
+    /// })?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let mut reader = client.read("answer", Request::get(server.url("/")).retry(RetryPolicy::never()))?;
+    /// assert!(reader.next().is_none());
+    /// assert!(matches!(reader.handle().end(), Some(End::Complete)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn end(mut self) {
         let result = match self.framing {
@@ -47,17 +92,61 @@ impl Peer {
     }
 
     /// Closes the connection (FIN) without the last chunk: a chunked answer is cut short.
+    ///
+    /// # Example: an answer that is cut
+    ///
+    /// ```
+    /// # use http_sse::{Client, Error, Request, RetryPolicy, testing::Server};
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.cut();
+    /// })?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let mut reader = client.read("answer", Request::get(server.url("/")).retry(RetryPolicy::never()))?;
+    /// assert!(matches!(reader.next(), Some(Err(Error::Disconnected))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cut(self) {
         drop(self);
     }
 
     /// Resets the connection (RST): what the client has not received yet is lost.
+    ///
+    /// # Example: a router that has forgotten the connection
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, RetryPolicy, testing::Server};
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.reset();
+    /// })?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let mut reader = client.read("answer", Request::get(server.url("/")).retry(RetryPolicy::never()))?;
+    /// assert!(reader.next().is_some_and(|item| item.is_err_and(|error| error.is_transient())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reset(mut self) {
         // On failure the client has gone already, and closing is all that is left.
         self.resets = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)).is_ok();
     }
 
     /// Waits until the time is over: the only step that sleeps. The server's closing cuts it short.
+    ///
+    /// # Example: silence for longer than the client bears
+    ///
+    /// ```
+    /// # use http_sse::{Client, Error, Request, RetryPolicy, Timeout, testing::Server};
+    /// # use std::time::Duration;
+    /// let server = Server::serve(|_, mut peer| {
+    ///     peer.stream();
+    ///     peer.pause(Duration::from_secs(60));
+    /// })?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let request = Request::get(server.url("/")).retry(RetryPolicy::never()).idle_timeout(Duration::from_millis(50));
+    /// let outcome = client.read("news", request)?.next();
+    /// assert!(matches!(outcome, Some(Err(Error::Timeout(Timeout::Idle)))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pause(&mut self, time: Duration) {
         if server::closes_within(&self.closing, time) {
             script::end_quietly();

@@ -86,6 +86,19 @@ impl Peer {
     }
 
     /// Returns the number of the connection, from 0 in the order of acceptance.
+    ///
+    /// # Example: the second connection
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// let clients = [TcpStream::connect(server.addr())?, TcpStream::connect(server.addr())?];
+    /// assert_eq!((server.accept().number(), server.accept().number()), (0, 1));
+    /// # drop(clients);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn number(&self) -> usize {
         self.number
@@ -96,6 +109,18 @@ impl Peer {
     /// # Errors
     ///
     /// The system's, when the client has gone.
+    ///
+    /// # Example: who is it?
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// let client = TcpStream::connect(server.addr())?;
+    /// assert_eq!(server.accept().addr()?, client.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn addr(&self) -> io::Result<SocketAddr> {
         self.socket.peer_addr()
     }
@@ -105,6 +130,20 @@ impl Peer {
     /// # Panics
     ///
     /// When it is not complete within 10 s, is not HTTP/1, or the client goes away first (which ends a script quietly).
+    ///
+    /// # Example: where the client wants to go on
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/news")).last_event_id("41"))?;
+    /// let mut peer = server.accept();
+    /// assert_eq!(peer.request().path(), "/news");
+    /// assert_eq!(peer.request().header("last-event-id"), Some("41"));
+    /// # drop(rx);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn request(&mut self) -> &Asked {
         let number = self.number;
@@ -119,6 +158,20 @@ impl Peer {
     /// # Panics
     ///
     /// As [`request`](Self::request) does.
+    ///
+    /// # Example: a body that never comes
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::io::Write;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// let mut client = TcpStream::connect(server.addr())?;
+    /// client.write_all(b"POST /ask HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")?;
+    /// assert_eq!(server.accept().request_head().header("content-length"), Some("1000"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn request_head(&mut self) -> &Asked {
         match self.take_head() {
@@ -132,6 +185,22 @@ impl Peer {
     /// # Panics
     ///
     /// As [`request`](Self::request) does.
+    ///
+    /// # Example: two requests on one connection
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::io::Write;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// let mut client = TcpStream::connect(server.addr())?;
+    /// client.write_all(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")?;
+    /// let mut peer = server.accept();
+    /// assert_eq!(peer.request().path(), "/1");
+    /// assert_eq!(peer.next_request().path(), "/2");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn next_request(&mut self) -> &Asked {
         self.asked = None;
@@ -143,6 +212,18 @@ impl Peer {
     /// # Errors
     ///
     /// `TimedOut` after 10 s, `InvalidData` for what is not HTTP/1, and others when the client has gone.
+    ///
+    /// # Example: a client that leaves without a word
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// drop(TcpStream::connect(server.addr())?);
+    /// assert!(server.accept().try_request().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_request(&mut self) -> io::Result<&Asked> {
         let mut asked = self.take_head()?;
         let deadline = self.deadline();
@@ -165,6 +246,22 @@ impl Peer {
     /// # Errors
     ///
     /// What `wrap` returns; `InvalidData` when bytes have been read already that belong to the other protocol.
+    ///
+    /// # Example: a protocol that changes nothing
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::io::Write;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// let mut client = TcpStream::connect(server.addr())?;
+    /// let mut peer = server.accept();
+    /// peer.upgrade(|socket| Ok(socket))?; // with rustls: StreamOwned::new(ServerConnection::new(config)?, socket)
+    /// client.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+    /// assert_eq!(peer.request().path(), "/");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn upgrade<S, F>(&mut self, wrap: F) -> io::Result<()>
     where
         S: Read + Write + Send + 'static,

@@ -202,6 +202,18 @@ impl Server {
     }
 
     /// Returns the address of the server.
+    ///
+    /// # Example: a client of another kind
+    ///
+    /// ```
+    /// use http_sse::testing::Server;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::start()?;
+    /// assert!(server.addr().ip().is_loopback());
+    /// let client = TcpStream::connect(server.addr())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -225,6 +237,17 @@ impl Server {
     }
 
     /// Returns how many connections have been accepted so far, taken or not.
+    ///
+    /// # Example: a POST was not repeated
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// let server = Server::serve(|_, mut peer| peer.respond(503, &[], "busy"))?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// assert_eq!(client.read("ask", Request::post(server.url("/")))?.count(), 1); // the error
+    /// assert_eq!(server.connections(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.accepted.load(Ordering::Acquire)
@@ -235,6 +258,20 @@ impl Server {
     /// # Panics
     ///
     /// When there is none within 10 s (see [`wait_limit`](Self::wait_limit)), and always where a script takes them.
+    ///
+    /// # Example: step by step with the client
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let mut rx = client.connect("news", Request::get(server.url("/")))?;
+    /// let mut peer = server.accept();
+    /// peer.stream();
+    /// peer.send("data: 1\n\n");
+    /// assert_eq!(rx.next().ok_or("over")??.data(), "1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn accept(&self) -> Peer {
         let limit = *lock(&self.shared.limit);
@@ -294,6 +331,21 @@ impl Server {
     /// # Errors
     ///
     /// The system's, when the port cannot be had again.
+    ///
+    /// # Example: the client comes back by itself
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, RetryPolicy, testing::Server};
+    /// # use std::time::Duration;
+    /// let server = Server::serve(|_, mut peer| peer.respond(204, &[], ""))?;
+    /// server.refuse()?;
+    /// let again = RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX);
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// let rx = client.connect("news", Request::get(server.url("/")).retry(again))?;
+    /// server.resume()?;
+    /// assert_eq!(rx.into_iter().count(), 0); // 204: over, without an error
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resume(&self) -> io::Result<()> {
         lock(&self.door).as_mut().map_or(Ok(()), Door::resume)
     }
@@ -303,6 +355,20 @@ impl Server {
     /// # Panics
     ///
     /// With the panic of a script.
+    ///
+    /// # Example: the script's assertions have held
+    ///
+    /// ```
+    /// # use http_sse::{Client, Request, testing::Server};
+    /// let server = Server::serve(|_, mut peer| {
+    ///     assert_eq!(peer.request().path(), "/news");
+    ///     peer.respond(204, &[], "");
+    /// })?;
+    /// # let client = Client::builder().no_proxy().build()?;
+    /// assert_eq!(client.read("news", Request::get(server.url("/news")))?.count(), 0);
+    /// server.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn finish(mut self) {
         if let Some(panic) = self.close() {
             resume_unwind(panic);

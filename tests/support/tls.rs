@@ -59,6 +59,13 @@ impl Authority {
         Identity { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() }
     }
 
+    /// Issues a certificate for localhost and 127.0.0.1 to a server that reads it from files.
+    pub fn server_identity(&self) -> Identity {
+        let names = ["localhost", "127.0.0.1"];
+        let (certificate, key) = self.issue(&names, Validity::VALID, ExtendedKeyUsagePurpose::ServerAuth);
+        Identity { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() }
+    }
+
     /// Issues a certificate for localhost and 127.0.0.1, and sets up a server with it.
     pub fn server_config(&self, validity: Validity) -> Arc<ServerConfig> {
         self.config_for(&["localhost", "127.0.0.1"], validity, ClientCertificate::NotWanted)

@@ -1,0 +1,64 @@
+//! What the server sends.
+
+/// One kind of stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// One event in a chunk of its own, or a body that ends with the connection.
+    pub chunked: bool,
+    /// How many events a run of the bench consumes.
+    pub events: u64,
+    event: fn() -> String,
+}
+
+pub const ALL: [Scenario; 6] = [
+    Scenario { name: "tiny", title: "32 B events, close-delimited", chunked: false, events: 4_000_000, event: tiny },
+    Scenario { name: "tiny-chunked", title: "32 B events, one a chunk", chunked: true, events: 1_000_000, event: tiny },
+    Scenario {
+        name: "typed",
+        title: "512 B events with id and type, close",
+        chunked: false,
+        events: 1_000_000,
+        event: typed,
+    },
+    Scenario { name: "large", title: "64 KiB events, close", chunked: false, events: 12_000, event: large },
+    Scenario { name: "llm", title: "LLM tokens (180 B JSON), close", chunked: false, events: 2_000_000, event: llm },
+    Scenario { name: "llm-chunked", title: "LLM tokens, one a chunk", chunked: true, events: 1_000_000, event: llm },
+];
+
+impl Scenario {
+    pub fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|scenario| scenario.name == name)
+    }
+
+    /// One event as it stands in the stream.
+    pub fn text(&self) -> String {
+        (self.event)()
+    }
+
+    /// One event with its framing.
+    pub fn framed(&self) -> Vec<u8> {
+        let text = self.text();
+        if self.chunked { format!("{:x}\r\n{text}\r\n", text.len()).into_bytes() } else { text.into_bytes() }
+    }
+}
+
+fn tiny() -> String {
+    format!("data: {}\n\n", "x".repeat(24))
+}
+
+fn typed() -> String {
+    let head = "event: quote\nid: 1234567890\ndata: ";
+    format!("{head}{}\n\n", "x".repeat(512 - head.len() - 2))
+}
+
+fn large() -> String {
+    format!("data: {}\n\n", "x".repeat((64 << 10) - 8))
+}
+
+fn llm() -> String {
+    let head = r#"data: {"id":"chatcmpl-9","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{"content":""#;
+    let tail = "\"},\"finish_reason\":null}]}\n\n";
+    format!("{head}{}{tail}", " token".repeat((180usize.saturating_sub(head.len() + tail.len())) / 6 + 1))
+}

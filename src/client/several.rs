@@ -1,0 +1,129 @@
+//! Several connections in one channel, and several receivers of one connection.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::Client;
+use super::registry::Live;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::event::Event;
+use crate::handle::{Handle, Shared};
+use crate::outlet::{Outlets, Overflow};
+use crate::receiver::{Events, Merged};
+use crate::request::{MOST_CAPACITY, Request};
+
+impl Client {
+    /// Opens a connection that sends into a channel of the caller's, beside others that come and go.
+    ///
+    /// It stops at the first send after the receivers have gone: only a send can find that out. An `Err` is the
+    /// last item of its id.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect); a dropping [`Overflow`](crate::Overflow) is [`Error::InvalidRequest`].
+    ///
+    /// # Example: sensors that are plugged in and out
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request, crossbeam_channel::bounded};
+    ///
+    /// let client = Client::new();
+    /// let (sender, receiver) = bounded(64);
+    /// client.connect_to("attic", Request::get("https://example.com/attic"), sender.clone())?;
+    /// client.connect_to("cellar", Request::get("https://example.com/cellar"), sender)?;
+    /// for (id, event) in receiver {
+    ///     println!("{id}: {}", event?.data());
+    ///     client.close("attic");
+    /// }
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn connect_to(
+        &self,
+        id: impl AsRef<str>,
+        request: Request,
+        sender: Sender<(Arc<str>, Result<Event, Error>)>,
+    ) -> Result<Handle, Error> {
+        check_blocks(&request)?;
+        let (connection, shared) = self.register(id.as_ref(), request, None)?;
+        self.start(connection, &shared, Outlets::Tagged(sender))?;
+        Ok(Handle { shared })
+    }
+
+    /// Opens several connections into one channel of the sum of their capacities: all of them or, when one cannot
+    /// be opened, none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect_to`](Self::connect_to). Nothing is sent when one of the requests is bad.
+    ///
+    /// # Example: one bad request, and nothing is sent
+    ///
+    /// ```
+    /// use http_sse::{Client, Error, Request};
+    ///
+    /// let client = Client::new();
+    /// let requests = [("attic", Request::get("https://example.com/attic")), ("cellar", Request::get("no url"))];
+    /// assert!(matches!(client.connect_all(requests), Err(Error::InvalidRequest(_))));
+    /// assert!(client.ids().is_empty());
+    /// ```
+    pub fn connect_all<I, S>(&self, requests: I) -> Result<Merged, Error>
+    where
+        I: IntoIterator<Item = (S, Request)>,
+        S: AsRef<str>,
+    {
+        let mut capacity = 0_usize;
+        let mut opened: Vec<(Connection, Arc<Shared>)> = Vec::new();
+        for (id, request) in requests {
+            capacity = capacity.saturating_add(request.channel().0).min(MOST_CAPACITY);
+            let registered = check_blocks(&request).and_then(|()| self.register(id.as_ref(), request, None));
+            match registered {
+                Ok(connection) => opened.push(connection),
+                Err(error) => {
+                    opened.iter().for_each(|(_, shared)| shared.stop());
+                    return Err(error);
+                }
+            }
+        }
+        let (sender, receiver) = bounded(capacity);
+        // Dropped on the way out, it stops those that have started.
+        let merged = Merged::new(receiver, opened.iter().map(|(_, shared)| Arc::clone(shared)).collect());
+        for (connection, shared) in opened {
+            self.start(connection, &shared, Outlets::Tagged(sender.clone()))?;
+        }
+        Ok(merged)
+    }
+
+    /// Adds one more receiver to a live connection of `connect` or `listen`: it gets every event from now on,
+    /// through a channel of its own with the request's capacity and overflow.
+    ///
+    /// Under [`Overflow::Block`](crate::Overflow::Block) the slowest receiver holds up all. `None` when there is no
+    /// such connection, or when it is ending.
+    ///
+    /// # Example: a display and a logger
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::new();
+    /// let display = client.connect("news", Request::get("https://example.com/events"))?;
+    /// let logger = client.subscribe("news").ok_or("the connection has ended")?;
+    /// std::thread::spawn(move || logger.into_iter().for_each(|event| println!("{event:?}")));
+    /// # drop(display);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn subscribe(&self, id: &str) -> Option<Events> {
+        let Live { shared, hub } = self.inner.registry.get(id)?;
+        let (receiver, seat) = hub?.add()?;
+        Some(Events::new(receiver, seat, shared))
+    }
+}
+
+/// A channel of several connections cannot drop for one of them.
+fn check_blocks(request: &Request) -> Result<(), Error> {
+    match request.channel().1 {
+        Overflow::Block => Ok(()),
+        other => Err(Error::InvalidRequest(format!("overflow {other:?} in a channel of several connections"))),
+    }
+}

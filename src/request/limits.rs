@@ -1,0 +1,137 @@
+//! How long things may take, how large they may be, and how many may wait.
+
+use std::time::Duration;
+
+use super::Request;
+use crate::outlet::Overflow;
+
+impl Request {
+    /// Limits look-up, TCP, proxy and TLS together. Default: 10 s.
+    ///
+    /// # Example: try the next attempt soon
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// use std::time::Duration;
+    ///
+    /// let request = Request::get("https://example.com/events").connect_timeout(Duration::from_secs(3));
+    /// assert!(format!("{request:?}").contains("connect_timeout: 3s"));
+    /// ```
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Limits sending the request and receiving the complete response head. Default: 30 s.
+    ///
+    /// Bytes that drip do not extend it.
+    ///
+    /// # Example: a model that thinks before it answers
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// use std::time::Duration;
+    ///
+    /// let request = Request::post("https://example.com/ask").response_timeout(Duration::from_secs(120));
+    /// assert!(format!("{request:?}").contains("response_timeout: 120s"));
+    /// ```
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = timeout;
+        self
+    }
+
+    /// Limits the time without a byte, comments included, on an open stream. Default: 5 min; `None` is for ever.
+    ///
+    /// # Example: a server that sends a comment every 15 s, and one that never does
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// use std::time::Duration;
+    ///
+    /// let lively = Request::get("https://example.com/ticks").idle_timeout(Duration::from_secs(45));
+    /// let silent = Request::get("https://example.com/alarms").idle_timeout(None);
+    /// assert!(format!("{silent:?}").contains("idle_timeout: None"));
+    /// ```
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = timeout.into();
+        self
+    }
+
+    /// Limits what one event may hold, in bytes. Default: 1 MiB.
+    ///
+    /// A larger event is skipped in constant memory and reported to [`on_error`](Self::on_error) and in
+    /// [`Stats::oversized`](crate::Stats::oversized); past 16 times the limit the attempt fails.
+    ///
+    /// # Example: the next event comes in spite of the large one
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send(format!("data: {}\n\ndata: small\n\n", "x".repeat(2000)));
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("news", Request::get(url).max_event_size(1024))?;
+    /// assert_eq!(reader.next().ok_or("over")??.data(), "small");
+    /// assert_eq!(reader.handle().stats().oversized, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_event_size(mut self, bytes: usize) -> Self {
+        self.max_event_size = bytes;
+        self
+    }
+
+    /// Sets how many events wait for the consumer. Default: 64; 0 hands each one over directly.
+    ///
+    /// # Example: room for a burst
+    ///
+    /// ```
+    /// use http_sse::Request;
+    ///
+    /// let request = Request::get("https://example.com/events").capacity(1000);
+    /// assert!(format!("{request:?}").contains("capacity: 1000"));
+    /// ```
+    pub fn capacity(mut self, events: usize) -> Self {
+        self.capacity = events;
+        self
+    }
+
+    /// Sets what happens to an event for which there is no room. Default: [`Overflow::Block`].
+    ///
+    /// Events that are dropped are counted in [`Stats::dropped`](crate::Stats::dropped). Dropping with a capacity
+    /// of 0, for `connect_all` or for `connect_to` is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    ///
+    /// # Example: the newest reading alone
+    ///
+    /// ```
+    /// use http_sse::{Overflow, Request};
+    ///
+    /// let request = Request::get("https://example.com/temperature").capacity(1).overflow(Overflow::DropOldest);
+    /// ```
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Limits the redirects of one attempt. Default: 10.
+    ///
+    /// # Example: none at all
+    ///
+    /// ```
+    /// use http_sse::{Client, Error, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.respond(302, &[("Location", "/login")], "");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("news", Request::get(url).max_redirects(0))?;
+    /// assert!(matches!(reader.next(), Some(Err(Error::Redirect(_)))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_redirects(mut self, redirects: u32) -> Self {
+        self.max_redirects = redirects;
+        self
+    }
+}

@@ -1,0 +1,44 @@
+//! What the fuzzer runs, run with the inputs that are checked in: seeds, and whatever it found.
+
+#![allow(clippy::print_stderr, reason = "says what is left out, and which input fails")]
+#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
+
+mod backoff;
+mod parse;
+mod response;
+
+use std::fs;
+use std::path::Path;
+
+/// Replays `fuzz/seeds/<target>`; a package from the registry has none.
+#[track_caller]
+fn replay(target: &str, run: fn(&[u8])) {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    if !fuzz.exists() {
+        eprintln!("left out: there is no {}", fuzz.display());
+        return;
+    }
+    let mut replayed = 0;
+    for entry in fs::read_dir(fuzz.join("seeds").join(target)).unwrap() {
+        let path = entry.unwrap().path();
+        eprintln!("{}", path.display());
+        run(&fs::read(path).unwrap());
+        replayed += 1;
+    }
+    assert!(replayed > 5, "only {replayed} seeds");
+}
+
+#[test]
+fn streams_of_the_corpus_mean_what_the_oracle_says() {
+    replay("parse", parse::run);
+}
+
+#[test]
+fn responses_of_the_corpus_come_to_one_end() {
+    replay("response", response::run);
+}
+
+#[test]
+fn waits_of_the_corpus_are_within_their_bounds() {
+    replay("backoff", backoff::run);
+}

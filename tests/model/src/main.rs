@@ -1,0 +1,87 @@
+//! `src/stop.rs` and `src/outlet.rs` in every interleaving: `cargo run --release`, at most three
+//! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
+//!
+//! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
+//! A thread that is never woken is a deadlock, which loom reports; so is a failed assertion, with the order that led to it.
+
+mod channel;
+mod line;
+mod receivers;
+mod stopping;
+mod sync;
+
+#[allow(dead_code, reason = "the model drives a part")]
+mod stop {
+    include!(concat!(env!("OUT_DIR"), "/stop.rs"));
+}
+
+#[allow(dead_code, reason = "the model drives a part")]
+mod outlet {
+    include!(concat!(env!("OUT_DIR"), "/outlet.rs"));
+}
+
+/// What the two files know of the rest of the crate.
+mod error {
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Error;
+}
+
+mod event {
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Event(pub(crate) u32);
+}
+
+mod handle {
+    use crate::stop::StopToken;
+    use crate::sync::Arc;
+
+    pub(crate) struct Shared {
+        pub(crate) id: Arc<str>,
+        pub(crate) stop: StopToken,
+        pub(crate) progress: std::sync::Mutex<Progress>,
+    }
+
+    #[derive(Default)]
+    pub(crate) struct Progress {
+        pub(crate) dropped: u64,
+    }
+
+    impl Shared {
+        pub(crate) fn new() -> Arc<Self> {
+            Arc::new(Self { id: Arc::from("model"), stop: StopToken::new(), progress: Default::default() })
+        }
+
+        pub(crate) fn stop(&self) {
+            self.stop.stop();
+        }
+
+        pub(crate) fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+            self.progress.lock().unwrap()
+        }
+    }
+}
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Runs a property in every interleaving, and prints how many there were.
+fn check(property: &str, run: fn()) -> u64 {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    RUNS.store(0, Ordering::Relaxed);
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = std::env::args().nth(1).map_or(Some(3), |bound| bound.parse().ok());
+    model.max_branches = 100_000;
+    model.check(move || {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        run();
+    });
+    let runs = RUNS.load(Ordering::Relaxed);
+    println!("{runs:>9}  {property}");
+    runs
+}
+
+fn main() {
+    println!("schedules  property");
+    let total: u64 =
+        stopping::PROPERTIES.iter().chain(&receivers::PROPERTIES).map(|(name, run)| check(name, *run)).sum();
+    println!("{total:>9}  in all");
+}

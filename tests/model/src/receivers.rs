@@ -1,0 +1,173 @@
+//! The hub: receivers that come, go and stop while the connection's thread delivers.
+
+use loom::thread;
+
+use crate::channel::{Receiver, TryRecvError, bounded};
+use crate::error::Error;
+use crate::event::Event;
+use crate::handle::Shared;
+use crate::outlet::{Delivery, Hub, Item, Outlets, Overflow, Seat};
+use crate::sync::Arc;
+
+pub(crate) const PROPERTIES: [(&str, fn()); 10] = [
+    ("a failure is one terminal item, and the last", one_terminal_item),
+    ("a stop ends a blocked delivery, and nothing comes after the end", stop_ends_a_blocked_delivery),
+    ("a stop ends a blocked failure", stop_ends_a_blocked_failure),
+    ("a receiver that leaves ends a blocked delivery", leaving_ends_a_blocked_delivery),
+    ("a receiver that leaves does not hold up the others", leaving_does_not_hold_up_the_others),
+    ("a stop, or the receiver's end, ends a delivery to a user's channel", tagged_delivery_ends),
+    ("a receiver gets every event after its addition", added_before_an_event),
+    ("a receiver added beside the end gets it, or none", added_beside_the_end),
+    ("a receiver added beside an event gets it whole or not at all", added_beside_an_event),
+    ("DropOldest delivers the failure to a full channel", drop_oldest_makes_room),
+];
+
+fn hub(capacity: usize, overflow: Overflow) -> (Arc<Hub>, Arc<Shared>, Receiver<Item>, Seat) {
+    let hub = Hub::new(capacity, overflow, true);
+    let (receiver, seat) = hub.open();
+    (hub, Shared::new(), receiver, seat)
+}
+
+/// A connection's thread: events, then the failure, then the end of all channels.
+fn deliver(hub: Arc<Hub>, shared: Arc<Shared>, events: u32) -> thread::JoinHandle<bool> {
+    thread::spawn(move || {
+        let mut delivery = Delivery::new(Outlets::Hub(hub), shared);
+        (0..events).for_each(|number| delivery.event(Event(number)));
+        delivery.last(Error)
+    })
+}
+
+fn rest(receiver: &Receiver<Item>) -> Vec<Item> {
+    std::iter::from_fn(|| receiver.recv().ok()).collect()
+}
+
+/// Events in order from some number on, then at most one failure, and nothing more.
+fn assert_is_sound(items: &[Item]) {
+    let failures = items.iter().filter(|item| item.is_err()).count();
+    assert!(failures <= 1, "{items:?}");
+    assert!(failures == 0 || items.last() == Some(&Err(Error)), "{items:?}");
+    let numbers: Vec<u32> = items.iter().flatten().map(|event| event.0).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{items:?}");
+}
+
+fn one_terminal_item() {
+    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
+    let connection = deliver(hub, shared, 2);
+    let items = rest(&receiver);
+    assert_eq!(items, [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
+    assert!(connection.join().unwrap());
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+fn stop_ends_a_blocked_delivery() {
+    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
+    let connection = deliver(hub, Arc::clone(&shared), 2);
+    shared.stop();
+    // Nobody makes room: only the stop can end it.
+    let told = connection.join().unwrap();
+    let items = rest(&receiver);
+    assert_is_sound(&items);
+    assert_eq!(told, items.last() == Some(&Err(Error)), "{items:?}");
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+fn stop_ends_a_blocked_failure() {
+    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
+    let connection = deliver(hub, Arc::clone(&shared), 1);
+    shared.stop();
+    // Nobody makes room: only the stop can end it.
+    assert!(!connection.join().unwrap());
+    let items = rest(&receiver);
+    assert!(items.len() <= 1 && items.iter().all(Result::is_ok), "{items:?}");
+}
+
+fn leaving_ends_a_blocked_delivery() {
+    let (hub, shared, receiver, seat) = hub(1, Overflow::Block);
+    let connection = deliver(hub, Arc::clone(&shared), 2);
+    // As dropping `Events` does, while a bare clone of its receiver lives on.
+    if seat.leave() {
+        shared.stop();
+    }
+    drop(seat);
+    connection.join().unwrap();
+    assert_is_sound(&rest(&receiver));
+}
+
+fn leaving_does_not_hold_up_the_others() {
+    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
+    let (_bare_clone, seat) = hub.add().expect("not closed");
+    let connection = deliver(hub, shared, 2);
+    assert!(!seat.leave(), "there is another");
+    drop(seat);
+    assert_eq!(rest(&receiver), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
+    assert!(connection.join().unwrap());
+}
+
+fn tagged_delivery_ends() {
+    let shared = Shared::new();
+    let (sender, receiver) = bounded(1);
+    let other = Arc::clone(&shared);
+    let connection = thread::spawn(move || {
+        let mut delivery = Delivery::new(Outlets::Tagged(sender), Arc::clone(&other));
+        delivery.event(Event(0));
+        delivery.event(Event(1));
+        assert!(other.stop.is_stopped(), "there was no room for the second");
+        assert!(!delivery.last(Error));
+    });
+    let other = Arc::clone(&shared);
+    let stopping = thread::spawn(move || other.stop());
+    drop(receiver);
+    stopping.join().unwrap();
+    connection.join().unwrap();
+}
+
+fn added_before_an_event() {
+    let (hub, shared, _receiver, _seat) = hub(4, Overflow::Block);
+    let (open, gate) = bounded::<()>(0);
+    let other = Arc::clone(&hub);
+    let connection = thread::spawn(move || {
+        let mut delivery = Delivery::new(Outlets::Hub(other), shared);
+        delivery.event(Event(0));
+        assert!(gate.recv().is_err());
+        delivery.event(Event(1));
+    });
+    let (added, _added_seat) = hub.add().expect("not closed");
+    drop(open);
+    connection.join().unwrap();
+    let items = rest(&added);
+    assert_is_sound(&items);
+    assert_eq!(items.last(), Some(&Ok(Event(1))), "{items:?}");
+}
+
+fn added_beside_the_end() {
+    let (hub, shared, receiver, _seat) = hub(2, Overflow::Block);
+    let connection = deliver(Arc::clone(&hub), shared, 0);
+    if let Some((added, _seat)) = hub.add() {
+        assert_eq!(rest(&added), [Err(Error)]);
+    }
+    assert_eq!(rest(&receiver), [Err(Error)]);
+    assert!(connection.join().unwrap());
+    assert!(hub.add().is_none());
+}
+
+fn added_beside_an_event() {
+    let (hub, shared, receiver, _seat) = hub(4, Overflow::Block);
+    let connection = deliver(Arc::clone(&hub), shared, 2);
+    if let Some((added, _seat)) = hub.add() {
+        let items = rest(&added);
+        assert_is_sound(&items);
+        assert_eq!(items.last(), Some(&Err(Error)));
+    }
+    assert_eq!(rest(&receiver), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
+    assert!(connection.join().unwrap());
+}
+
+fn drop_oldest_makes_room() {
+    let (hub, shared, receiver, _seat) = hub(1, Overflow::DropOldest);
+    let connection = deliver(hub, Arc::clone(&shared), 2);
+    let items = rest(&receiver);
+    assert_is_sound(&items);
+    assert_eq!(items.last(), Some(&Err(Error)));
+    assert!(connection.join().unwrap());
+    assert_eq!(items.len() as u64 + shared.progress().dropped, 3, "{items:?}");
+}

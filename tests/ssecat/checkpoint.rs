@@ -1,0 +1,115 @@
+//! `--checkpoint`: where the next run begins.
+
+use std::path::Path;
+
+use http_sse::Checkpoint;
+use http_sse::testing::Server;
+
+use crate::program::{Folder, Left, Running, run};
+use crate::ssecat;
+
+/// Runs once against a server that sends the ids 1 to 5, after the one that is asked for; returns what was asked, too.
+#[track_caller]
+fn run_once(arguments: &[&str], file: &Path) -> (Left, Option<String>) {
+    let server = Server::start().unwrap();
+    let mut command = ssecat(arguments);
+    let running = Running::start(command.arg("--checkpoint").arg(file).arg(server.url("/events")));
+    let mut peer = server.accept();
+    let last_id = peer.request().header("last-event-id").map(str::to_owned);
+    let from = last_id.as_deref().map_or(0, |id| id.parse().unwrap());
+    peer.stream();
+    for id in from + 1..=5 {
+        peer.send(format!("event: e{id}\nid: {id}\ndata: {id}\n\n"));
+    }
+    peer.hold();
+    (running.finish(), last_id)
+}
+
+fn ids(left: &Left) -> Vec<&str> {
+    left.stdout.lines().filter_map(|line| line.strip_prefix("id: ")).collect()
+}
+
+#[test]
+fn the_next_run_begins_after_the_last_event_that_was_printed() {
+    let folder = Folder::new("ssecat-restart");
+    let file = folder.file("id");
+    let (left, last_id) = run_once(&["--count", "2"], &file);
+    assert_eq!((ids(&left), last_id, left.code), (vec!["1", "2"], None, Some(0)));
+    let (left, last_id) = run_once(&["--count", "3"], &file);
+    assert_eq!((ids(&left), last_id.as_deref(), left.code), (vec!["3", "4", "5"], Some("2"), Some(0)));
+}
+
+#[test]
+fn the_checkpoint_wins_over_last_id_once_it_holds_an_id() {
+    let folder = Folder::new("ssecat-wins");
+    let file = folder.file("id");
+    let (left, last_id) = run_once(&["--last-id", "3", "--count", "1"], &file);
+    assert_eq!((ids(&left), last_id.as_deref()), (vec!["4"], Some("3")));
+    let (left, last_id) = run_once(&["--last-id", "1", "--count", "1"], &file);
+    assert_eq!((ids(&left), last_id.as_deref()), (vec!["5"], Some("4")));
+}
+
+#[test]
+fn an_event_that_was_left_out_counts_as_printed() {
+    let folder = Folder::new("ssecat-left-out");
+    let file = folder.file("id");
+    let (left, _) = run_once(&["--only", "e3", "--count", "1"], &file);
+    assert_eq!(ids(&left), ["3"]);
+    assert_eq!(Checkpoint::open(&file).unwrap().last_event_id(), "3");
+}
+
+#[test]
+fn an_event_that_could_not_be_printed_comes_again() {
+    let folder = Folder::new("ssecat-again");
+    let file = folder.file("id");
+    let server = Server::start().unwrap();
+    let mut command = ssecat(&[]);
+    let mut running = Running::start_unread(command.arg("--checkpoint").arg(&file).arg(server.url("/events")));
+    drop(running.take_output());
+    let mut peer = server.accept();
+    peer.stream();
+    peer.send("id: 1\ndata: 1\n\n");
+    peer.hold();
+    assert_eq!(running.finish().code, Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_damaged_file_is_reported_kept_aside_and_started_over() {
+    let folder = Folder::new("ssecat-damaged");
+    let file = folder.file("id");
+    std::fs::write(&file, "http-sse checkpoint 1\n4\n12").unwrap();
+    let left = run(ssecat(&["--retry", "never"]).arg("--checkpoint").arg(&file).arg("http://127.0.0.1:1/"));
+    let line = left.stderr.lines().next().unwrap();
+    assert!(line.starts_with("ssecat: warning: the checkpoint ") && line.contains("is set aside as"), "{left:?}");
+    assert_eq!(std::fs::read_to_string(folder.file("id.damaged")).unwrap(), "http-sse checkpoint 1\n4\n12");
+}
+
+#[test]
+fn a_quiet_stream_leaves_nothing_unsaved() {
+    let folder = Folder::new("ssecat-quiet");
+    let file = folder.file("id");
+    let server = Server::start().unwrap();
+    let mut command = ssecat(&[]);
+    let running = Running::start(command.arg("--checkpoint").arg(&file).arg(server.url("/events")));
+    let mut peer = server.accept();
+    peer.stream();
+    peer.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
+    // Written a few seconds later, and only once: the file is whole as soon as it is there.
+    crate::support::wait_until(|| file.exists());
+    assert_eq!(Checkpoint::open(&file).unwrap().last_event_id(), "2");
+    running.signal("KILL");
+    peer.hold();
+    assert_eq!(running.finish().code, None);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_a_warning() {
+    let folder = Folder::new("ssecat-unwritable");
+    let file = folder.file("id");
+    // Where the temporary file would be.
+    std::fs::create_dir(folder.file("id.tmp")).unwrap();
+    let (left, _) = run_once(&["--count", "2"], &file);
+    assert_eq!((ids(&left), left.code), (vec!["1", "2"], Some(0)));
+    assert!(left.stderr.starts_with("ssecat: warning: the checkpoint "), "{left:?}");
+}

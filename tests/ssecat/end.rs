@@ -1,0 +1,179 @@
+//! How it ends: exit codes, signals, limits.
+
+use std::fs;
+use std::io::Read;
+use std::process::Command;
+
+use http_sse::testing::{Framing, Server};
+
+use crate::program::{Folder, Running, run};
+use crate::support::tls::{Authority, TlsServer, Validity};
+use crate::{answered, ssecat};
+
+/// Runs it against a server that answers so, without a retry; returns the exit code and the only line of stderr.
+#[track_caller]
+fn failed(command: &mut Command) -> (Option<i32>, String) {
+    let left = run(command);
+    assert_eq!((left.stdout.as_str(), left.stderr.lines().count()), ("", 1), "{left:?}");
+    (left.code, left.stderr.trim_end().to_owned())
+}
+
+#[test]
+fn a_complete_response_without_retry_is_0() {
+    let left = answered(&[], "data: 1\n\n");
+    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+}
+
+#[test]
+fn a_network_failure_is_3() {
+    let server = Server::start().unwrap();
+    server.refuse().unwrap();
+    let (code, line) = failed(ssecat(&["--retry", "never"]).arg(server.url("/")));
+    assert_eq!(code, Some(3));
+    assert!(line.starts_with("ssecat: warning: network error: ") && line.ends_with("; giving up"), "{line}");
+}
+
+#[test]
+fn silence_is_3() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.hold();
+    })
+    .unwrap();
+    let (code, line) = failed(ssecat(&["--retry", "never", "--idle", "0.2"]).arg(server.url("/")));
+    assert_eq!((code, &line[..]), (Some(3), "ssecat: warning: nothing was received for the idle timeout; giving up"));
+}
+
+#[test]
+fn a_status_is_4() {
+    let server = Server::serve(|_, mut peer| peer.respond(404, &[], "no")).unwrap();
+    let (code, line) = failed(ssecat(&[]).arg(server.url("/")));
+    assert_eq!((code, &line[..]), (Some(4), "ssecat: warning: the server answered 404; giving up"));
+}
+
+#[test]
+fn an_answer_that_is_no_event_stream_is_4() {
+    let server = Server::serve(|_, mut peer| {
+        peer.begin(200, &[("Content-Type", "text/html")], Framing::Chunked);
+        peer.hold();
+    })
+    .unwrap();
+    let (code, line) = failed(ssecat(&[]).arg(server.url("/")));
+    assert_eq!(code, Some(4));
+    assert!(line.starts_with("ssecat: warning: the response is not text/event-stream"), "{line}");
+}
+
+#[test]
+fn an_untrusted_certificate_is_5() {
+    let server = TlsServer::serve(Authority::new().server_config(Validity::VALID), |_, _| {});
+    let (code, line) = failed(ssecat(&["--retry", "never"]).arg(server.url("/")));
+    assert_eq!(code, Some(5));
+    assert!(line.starts_with("ssecat: warning: TLS error: "), "{line}");
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_the_clock_is_5() {
+    let folder = Folder::new("ssecat-clock");
+    let authority = Authority::new();
+    fs::write(folder.file("ca.pem"), authority.pem()).unwrap();
+    let server = TlsServer::serve(authority.server_config(Validity::NOT_YET), |_, _| {});
+    let mut command = ssecat(&["--retry", "never"]);
+    let (code, line) = failed(command.arg("--cacert").arg(folder.file("ca.pem")).arg(server.url("/")));
+    assert_eq!(code, Some(5));
+    assert!(line.contains("is the clock set?"), "{line}");
+}
+
+#[test]
+fn a_certificate_of_the_authority_that_is_named_is_trusted() {
+    let folder = Folder::new("ssecat-cacert");
+    let authority = Authority::new();
+    fs::write(folder.file("ca.pem"), authority.pem()).unwrap();
+    let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, peer| crate::send(peer, "data: 1\n\n"));
+    let mut command = ssecat(&["--retry", "never"]);
+    let left = run(command.arg("--cacert").arg(folder.file("ca.pem")).arg(server.localhost_url("/")));
+    assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", "", Some(0)));
+}
+
+#[test]
+fn a_retry_that_succeeds_is_0() {
+    let server = Server::serve(|number, mut peer| match number {
+        0 => peer.respond(503, &[], ""),
+        _ => crate::send(peer, "data: 1\n\n"),
+    })
+    .unwrap();
+    let left = run(ssecat(&["--retry", "1", "--count", "1"]).arg(server.url("/")));
+    assert_eq!((left.stdout.as_str(), left.code), ("data: 1\n\n", Some(0)));
+    assert!(left.stderr.starts_with("ssecat: warning: the server answered 503; next attempt in "), "{left:?}");
+}
+
+#[test]
+fn as_many_retries_as_asked_for_are_made() {
+    let server = Server::serve(|_, mut peer| peer.respond(429, &[], "")).unwrap();
+    let left = run(ssecat(&["--retry", "1"]).arg(server.url("/")));
+    assert_eq!((left.code, server.connections()), (Some(4), 2), "{left:?}");
+}
+
+#[test]
+fn a_signal_ends_an_open_stream_with_0() {
+    for signal in ["INT", "TERM"] {
+        let server = Server::start().unwrap();
+        let running = Running::start(ssecat(&[]).arg(server.url("/")));
+        let mut peer = server.accept();
+        peer.stream();
+        peer.send("data: 1\n\ndata: hal");
+        assert_eq!([running.line(), running.line()], ["data: 1\n", "\n"]);
+        running.signal(signal);
+        peer.hold();
+        let left = running.finish();
+        assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("", "", Some(0)), "{signal}");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_wait_with_0() {
+    let server = Server::start().unwrap();
+    let folder = Folder::new("ssecat-wait");
+    let mut command = ssecat(&["--retry", "forever"]);
+    let errors = fs::File::create(folder.file("stderr")).unwrap();
+    let mut child = command.arg(server.url("/")).stderr(errors).spawn().unwrap();
+    server.accept().respond(503, &[("Retry-After", "3600")], "");
+    crate::support::wait_until(|| fs::read_to_string(folder.file("stderr")).unwrap().contains("next attempt in "));
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    crate::support::wait_until(|| child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_while_the_output_takes_nothing() {
+    let server = Server::start().unwrap();
+    let mut running = Running::start_unread(ssecat(&[]).arg(server.url("/")));
+    let mut peer = server.accept();
+    peer.stream();
+    // More than a pipe holds.
+    peer.send(format!("data: {}\n\n", "x".repeat(500_000)));
+    let mut output = running.take_output();
+    output.read_exact(&mut [0]).unwrap();
+    running.signal("TERM");
+    // The first one has been heard.
+    peer.hold();
+    running.signal("TERM");
+    let left = running.finish();
+    assert_eq!((left.stderr.as_str(), left.code), ("", Some(1)));
+}
+
+#[test]
+fn the_timeout_ends_it_with_0_whatever_has_come() {
+    let server = Server::serve_concurrently(|_, mut peer| {
+        if peer.request().path() == "/open" {
+            peer.stream();
+            peer.send("data: 1\n\n");
+        }
+        peer.hold();
+    })
+    .unwrap();
+    for (path, output) in [("/open", "data: 1\n\n"), ("/silent", "")] {
+        let left = run(ssecat(&["--timeout", "0.5"]).arg(server.url(path)));
+        assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), (output, "", Some(0)));
+    }
+}

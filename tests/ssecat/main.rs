@@ -1,0 +1,45 @@
+//! The tool, as the shell sees it: output, exit codes, signals, and what it asks a server for.
+//!
+//! It drives the built example, see `support/program.rs`.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
+
+#[path = "../support/program.rs"]
+mod program;
+#[path = "../../examples/ssecat/status.rs"]
+mod status;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod checkpoint;
+mod end;
+mod output;
+mod request;
+mod state;
+mod usage;
+
+use std::process::Command;
+
+use http_sse::testing::Peer;
+
+use program::{Left, example, run};
+
+/// Returns the tool's command with these arguments.
+fn ssecat(arguments: &[&str]) -> Command {
+    let mut command = example("ssecat");
+    command.args(arguments);
+    command
+}
+
+/// Runs the tool once against a server that answers with these blocks and ends the response.
+#[track_caller]
+fn answered(arguments: &[&str], blocks: &'static str) -> Left {
+    let server = http_sse::testing::Server::serve(move |_, peer| send(peer, blocks)).unwrap();
+    run(ssecat(arguments).args(["--retry", "never"]).arg(server.url("/events")))
+}
+
+fn send(mut peer: Peer, blocks: &str) {
+    peer.stream();
+    peer.send(blocks);
+    peer.end();
+}

@@ -1,0 +1,138 @@
+//! Wrong arguments: one line that names the option and the value, and exit code 2.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::program::{Folder, run};
+use crate::ssecat;
+
+const URL: &str = "http://127.0.0.1:1/";
+
+#[track_caller]
+fn refused(arguments: &[&str], line: &str) {
+    let left = run(&mut ssecat(arguments));
+    assert_eq!((left.stderr.as_str(), left.stdout.as_str()), (&format!("ssecat: {line}\n")[..], ""), "{arguments:?}");
+    assert_eq!(left.code, Some(2), "{arguments:?}");
+}
+
+/// The rest of the line is the library's.
+#[track_caller]
+fn refused_with(arguments: &[&str], parts: &[&str]) {
+    let left = run(&mut ssecat(arguments));
+    assert!(left.stderr.starts_with(parts[0]) && parts.iter().all(|part| left.stderr.contains(part)), "{left:?}");
+    assert_eq!((left.stderr.lines().count(), left.stdout.as_str(), left.code), (1, "", Some(2)), "{arguments:?}");
+}
+
+#[test]
+fn what_is_not_an_option_is_refused() {
+    refused(&["--jsom", URL], "invalid option '--jsom'");
+    refused(&["-z", URL], "invalid option '-z'");
+    refused(&["--json=1", URL], "unexpected argument for option '--json': \"1\"");
+    refused(&[], "the URL is missing; --help tells more");
+    refused(&[URL, "two"], "more than one URL: an argument with a space in it needs quotes");
+    refused(&["-d", "a", "-d", "b", URL], "-d is given twice");
+}
+
+#[test]
+fn an_option_without_its_value_is_refused() {
+    for option in ["-X", "-H", "-d"] {
+        refused(&[URL, option], &format!("missing argument for option '{option}'"));
+    }
+    for option in ["--only", "--last-id", "--checkpoint", "--idle", "--count", "--timeout", "--retry", "--cacert"] {
+        refused(&[URL, option], &format!("missing argument for option '{option}'"));
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_refused() {
+    for value in ["", "x", "0", "-1", "1.5", "99999999999999999999"] {
+        refused(&["--count", value, URL], &format!("--count {value:?}: not a whole number above 0"));
+    }
+    for option in ["--idle", "--timeout"] {
+        for value in ["", "x", "0", "-1", "inf", "nan", "1e30"] {
+            refused(&[option, value, URL], &format!("{option} {value:?}: not a number of seconds above 0"));
+        }
+    }
+    for value in ["", "sometimes", "-1", "1.5"] {
+        let line = format!("--retry {value:?}: neither never nor forever nor a whole number");
+        refused(&["--retry", value, URL], &line);
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused() {
+    refused_with(&["-X", "G ET", URL], &["ssecat: -X: ", "\"G ET\""]);
+    refused_with(&["-X", "CONNECT", URL], &["ssecat: -X: ", "CONNECT"]);
+    refused_with(&["-H", "X y: z", URL], &["ssecat: -H: ", "\"X"]);
+    refused_with(&["-H", "X: a\nb", URL], &["ssecat: -H: ", "header x "]);
+    refused_with(&["-H", "Content-Length: 7", URL], &["ssecat: -H: ", "content-length"]);
+    refused_with(&["-H", "Host:", URL], &["ssecat: -H: ", "host"]);
+    refused_with(&["--last-id", "a\nb", URL], &["ssecat: --last-id: "]);
+    refused_with(&["ftp://h/"], &["ssecat: the URL \"ftp://h/\" "]);
+    refused_with(&["http://h:99999/"], &["ssecat: the URL \"http://h:99999/\" "]);
+    refused(&["-H", "Last-Event-ID: 7", URL], "-H: the header last-event-id is set by --last-id");
+    refused(&["--only", "", URL], "--only \"\": events without a type are of the type \"message\"");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_refused() {
+    let folder = Folder::new("ssecat-files");
+    let missing = folder.file("missing").display().to_string();
+    let no_such_file = "No such file or directory (os error 2)";
+    refused(&["-d", &format!("@{missing}"), URL], &format!("-d @{missing}: {no_such_file}"));
+    refused(&["--cacert", &missing, URL], &format!("--cacert {missing:?}: {no_such_file}"));
+    let below = format!("{missing}/id");
+    refused(&["--checkpoint", &below, URL], &format!("--checkpoint {below:?}: there is no folder {missing:?}"));
+    let empty = folder.file("empty");
+    std::fs::write(&empty, "nothing").unwrap();
+    refused_with(
+        &["--cacert", empty.to_str().unwrap(), URL],
+        &[&format!("ssecat: --cacert {empty:?}: "), "certificate"],
+    );
+}
+
+#[test]
+fn a_value_that_is_not_unicode_is_refused() {
+    let raw = OsStr::from_bytes(b"\xff");
+    for option in ["-X", "-H", "--only", "--last-id", "--idle", "--count", "--timeout", "--retry"] {
+        let left = run(ssecat(&[URL, option]).arg(raw));
+        assert_eq!((left.stderr, left.code), (format!("ssecat: {option}: the value is not Unicode\n"), Some(2)));
+    }
+    let left = run(ssecat(&[]).arg(raw));
+    assert_eq!((left.stderr.as_str(), left.code), ("ssecat: the URL: the value is not Unicode\n", Some(2)));
+}
+
+#[test]
+fn no_secret_is_shown() {
+    for arguments in [
+        &["-H", "Bearer s3cret", URL][..],
+        &["-H", "Authorization:", "Bearer", "s3cret", URL],
+        &["-H", "Authorization: s3cret\n", "-H", "Authorization: s3cret\u{1}", URL],
+        &["http://user:s3cret@host:x/?key=s3cret"],
+        &["ftp://user:s3cret@host/?key=s3cret"],
+        &["-X", "G ET", "-d", "s3cret", URL],
+    ] {
+        let left = run(&mut ssecat(arguments));
+        assert_eq!((left.code, left.stdout.as_str(), left.stderr.lines().count()), (Some(2), "", 1), "{left:?}");
+        assert!(!left.stderr.contains("s3cret"), "{left:?}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_the_output() {
+    for option in ["-h", "--help"] {
+        let left = run(&mut ssecat(&["--count", "1", option]));
+        assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+        let options = ["-X METHOD", "-H 'NAME: VALUE'", "-d BODY, -d @FILE", "--json", "--only TYPE", "--last-id ID"];
+        let more = ["--checkpoint FILE", "--idle SECS", "--count N", "--timeout SECS", "--cacert PEM", "-v ", "-V"];
+        for option in options.iter().chain(&more).chain(&["--retry never|forever|N", "Exit codes: "]) {
+            assert!(left.stdout.contains(option), "{option}: {}", left.stdout);
+        }
+        assert!(left.stdout.lines().all(|line| line.chars().count() <= 120));
+    }
+    for option in ["-V", "--version"] {
+        let left = run(&mut ssecat(&[option]));
+        assert_eq!(left.stdout, concat!("ssecat ", env!("CARGO_PKG_VERSION"), "\n"));
+        assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+    }
+}

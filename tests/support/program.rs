@@ -1,0 +1,169 @@
+//! Runs an example of this crate as a program of its own.
+//!
+//! Cargo builds the examples before it runs all tests, but not for a single one: `cargo build --example NAME` does.
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
+
+use std::env;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use http_sse::crossbeam_channel::{Receiver, unbounded};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Returns the command that runs the example, through `HTTP_SSE_RUNNER` or Cargo's own setting where the machine is
+/// not that of the build, and without the proxy that the environment may name.
+#[track_caller]
+pub(crate) fn example(name: &str) -> Command {
+    let runner = runner().unwrap_or_default();
+    let program = path(name);
+    let mut words = runner.split_whitespace();
+    let mut command = match words.next() {
+        None => Command::new(program),
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.args(words).arg(program);
+            command
+        }
+    };
+    for variable in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(variable).env_remove(variable.to_uppercase());
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A running example; it is killed when a test fails.
+pub(crate) struct Running {
+    child: Child,
+    lines: Option<Receiver<String>>,
+    stderr: JoinHandle<String>,
+}
+
+/// What an example left behind.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut running = Self::start_unread(command);
+        let output = running.take_output();
+        let (sender, lines) = unbounded();
+        thread::spawn(move || {
+            let mut output = BufReader::new(output);
+            let mut line = String::new();
+            while output.read_line(&mut line).is_ok_and(|length| length > 0) && sender.send(line.clone()).is_ok() {
+                line.clear();
+            }
+        });
+        running.lines = Some(lines);
+        running
+    }
+
+    /// Starts it with an output that nobody reads.
+    #[track_caller]
+    pub(crate) fn start_unread(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let mut errors = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut text = Vec::new();
+            errors.read_to_end(&mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        });
+        Self { child, lines: None, stderr }
+    }
+
+    /// Takes the unread output; dropping it closes it.
+    pub(crate) fn take_output(&mut self) -> ChildStdout {
+        self.child.stdout.take().unwrap()
+    }
+
+    /// Waits for the next line of the output.
+    #[track_caller]
+    pub(crate) fn line(&self) -> String {
+        let line = self.lines.as_ref().unwrap().recv_timeout(DEADLINE);
+        line.unwrap_or_else(|error| panic!("no line of output: {error}"))
+    }
+
+    /// Sends a signal, by its name without SIG.
+    #[track_caller]
+    pub(crate) fn signal(&self, name: &str) {
+        // Built into the shell: the program of this name need not be installed.
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill} failed");
+    }
+
+    /// Waits for the end, at most 10 s.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Left {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if start.elapsed() > DEADLINE {
+                self.child.kill().unwrap();
+                panic!("still running after {DEADLINE:?}, with this on stderr: {:?}", self.stderr.join());
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        let stdout = self.lines.map(|lines| lines.iter().collect()).unwrap_or_default();
+        Left { code: status.code(), stdout, stderr: self.stderr.join().unwrap() }
+    }
+}
+
+/// Runs it to its end.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> Left {
+    Running::start(command).finish()
+}
+
+/// A folder of the test's own, which goes when it is dropped.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = env::temp_dir().join(format!("http-sse-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The examples are beside the folder of the test binaries.
+#[track_caller]
+fn path(name: &str) -> PathBuf {
+    let tests = env::current_exe().unwrap();
+    let path = tests.parent().unwrap().with_file_name("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    assert!(path.is_file(), "{} is missing: `cargo build --example {name}` makes it", path.display());
+    path
+}
+
+fn runner() -> Option<String> {
+    if let Ok(runner) = env::var("HTTP_SSE_RUNNER") {
+        return Some(runner);
+    }
+    // target/TRIPLE/debug/deps/test
+    let test = env::current_exe().unwrap();
+    let triple = test.ancestors().nth(3)?.file_name()?.to_str()?.to_uppercase().replace('-', "_");
+    env::var(format!("CARGO_TARGET_{triple}_RUNNER")).ok()
+}
