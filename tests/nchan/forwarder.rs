@@ -33,6 +33,12 @@ struct Pair {
 
 impl Forwarder {
     pub(crate) fn start(server: SocketAddr) -> Self {
+        // Enough for a head and a few events, so that every connection makes progress.
+        Self::passing(server, 500)
+    }
+
+    /// Starts one that resets each connection after this number of bytes at least, and four times as many at most.
+    pub(crate) fn passing(server: SocketAddr, least: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -42,7 +48,7 @@ impl Forwarder {
             current: Mutex::new(None),
         });
         let own = Arc::clone(&shared);
-        let accepting = Some(thread::spawn(move || own.accept(&listener)));
+        let accepting = Some(thread::spawn(move || own.accept(&listener, least)));
         Self { address, shared, accepting }
     }
 
@@ -78,7 +84,7 @@ impl Drop for Forwarder {
 }
 
 impl Shared {
-    fn accept(&self, listener: &TcpListener) {
+    fn accept(&self, listener: &TcpListener, least: usize) {
         // Any odd row of numbers does; a fixed one, so that a failure can be repeated.
         let mut random: u32 = 12345;
         thread::scope(|scope| {
@@ -89,8 +95,7 @@ impl Shared {
                 }
                 let Ok(server) = TcpStream::connect(self.server) else { continue };
                 random = random.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-                // Enough for a head and a few events, so that every connection makes progress.
-                let allowance = 500 + (random >> 16) as usize % 1500;
+                let allowance = least + (random >> 16) as usize % (3 * least);
                 let pair = Arc::new(Pair { client, server, reset: AtomicBool::new(false) });
                 *self.current.lock().unwrap() = Some(Arc::clone(&pair));
                 scope.spawn(move || self.carry(pair, allowance));

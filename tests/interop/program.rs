@@ -1,0 +1,46 @@
+//! Where the programs are that the tests start, and what is said when one is not there.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
+
+use std::env;
+use std::path::PathBuf;
+
+/// Finds a program on the path, or where Debian puts daemons.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    env::split_paths(&folders).chain(usual).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// Finds what `scripts/interop-setup` has put into the cache.
+pub(crate) fn find_cached(path: &str) -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|cache| cache.is_absolute());
+    let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;
+    Some(cache.join("http-sse/interop").join(path)).filter(|found| found.exists())
+}
+
+/// Returns the path of a file that belongs to these tests.
+pub(crate) fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
+}
+
+/// Says what is missing, where it is missing.
+///
+/// # Panics
+///
+/// When it is missing although the environment says that it is required.
+pub(crate) fn or_left_out<T>(found: Option<T>, what: &str) -> Option<T> {
+    if found.is_none() {
+        assert!(
+            env::var_os("HTTP_SSE_INTEROP").is_none_or(|wish| wish != "required"),
+            "HTTP_SSE_INTEROP=required, but there is no {what}: scripts/interop-setup installs it"
+        );
+        say(&format!("LEFT OUT: there is no {what}; scripts/interop-setup installs it"));
+    }
+    found
+}
+
+/// Writes to the error output although the test passes.
+pub(crate) fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
