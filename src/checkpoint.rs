@@ -118,7 +118,8 @@ impl Checkpoint {
     /// let mut checkpoint = Checkpoint::open(&path)?.every_events(1);
     /// checkpoint.commit("7")?;
     /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
-    /// # std::fs::remove_file(path)
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn every_events(mut self, events: u32) -> Self {
         self.events = events;
@@ -141,7 +142,7 @@ impl Checkpoint {
         &self.last_event_id
     }
 
-    /// Returns where a damaged file was set aside by [`open`](Self::open).
+    /// Returns where a damaged file was set aside by [`open`](Self::open), `None` when the file was whole or missing.
     ///
     /// # Example: a file that is none
     ///
@@ -153,7 +154,8 @@ impl Checkpoint {
     /// let checkpoint = Checkpoint::open(&path)?;
     /// let aside = checkpoint.damaged().ok_or(std::io::ErrorKind::NotFound)?;
     /// assert_eq!(std::fs::read_to_string(aside)?, "torn in two");
-    /// # std::fs::remove_file(aside)
+    /// # std::fs::remove_file(aside)?;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn damaged(&self) -> Option<&Path> {
         self.damaged.as_deref()
@@ -176,7 +178,8 @@ impl Checkpoint {
     /// assert_eq!(checkpoint.last_event_id(), "7");
     /// drop(checkpoint); // writes what is not written yet
     /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
-    /// # std::fs::remove_file(path)
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn commit(&mut self, last_event_id: &str) -> io::Result<()> {
         if self.last_event_id != last_event_id {
@@ -206,7 +209,8 @@ impl Checkpoint {
     /// checkpoint.commit("7")?;
     /// checkpoint.save()?; // the machine may be switched off now
     /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
-    /// # std::fs::remove_file(path)
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn save(&mut self) -> io::Result<()> {
         // Also after a failure: a full disk is not asked again at every event.

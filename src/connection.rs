@@ -25,8 +25,8 @@ use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
 use contain::{Panicked, call, call_last};
 
-/// What one read of the body asks for.
-const BUFFER: usize = 8 * 1024;
+/// What one read of the body asks for, in bytes. Small, as an idle stream holds it: the reads from the socket are larger.
+const BUFFER: usize = 2 * 1024;
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,

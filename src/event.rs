@@ -18,7 +18,7 @@ const SPARE_BYTES: usize = 256;
 /// One event of a stream.
 ///
 /// An event is cheap to move between threads, and data, type and id share one allocation. An event that is kept does
-/// not keep a large receive buffer alive: it holds on to at most twice its own size plus 256 bytes.
+/// not keep a large receive buffer alive: it holds on to nothing but its own text.
 ///
 /// Two events are equal when type, data, id and comment are; [`raw`](Self::raw) does not count.
 ///
@@ -35,23 +35,14 @@ const SPARE_BYTES: usize = 256;
 /// ```
 #[derive(Clone)]
 pub struct Event {
-    /// Data, type and own id, one after the other.
-    text: String,
+    /// Data, type and own id, one after the other. A box, which has no spare room and is a word smaller than a string:
+    /// a channel reserves room for as many events as it can hold.
+    text: Box<str>,
     data_end: usize,
     type_end: usize,
-    id: Id,
+    /// The id of an earlier block, where this one has none of its own.
+    inherited_id: Option<Arc<str>>,
     extra: Option<Box<Extra>>,
-}
-
-/// Where the id of an event is.
-#[derive(Clone)]
-pub(crate) enum Id {
-    /// There is none.
-    None,
-    /// The rest of the event's text.
-    Own,
-    /// Inherited from an earlier block.
-    Shared(Arc<str>),
 }
 
 /// What few events have.
@@ -82,7 +73,7 @@ impl Event {
         if data.contains('\r') {
             data = data.replace("\r\n", "\n").replace('\r', "\n");
         }
-        Self::from_parts(data, &event_type, "", Id::None, Extra::default())
+        Self::from_parts(data, &event_type, "", None, Extra::default())
     }
 
     /// Replaces the id; an empty one means none.
@@ -101,28 +92,30 @@ impl Event {
     #[must_use]
     pub fn with_id(mut self, id: impl AsRef<str>) -> Self {
         let id = without(id.as_ref(), &['\r', '\n', '\0']);
-        self.text.truncate(self.type_end);
-        self.text.reserve_exact(id.len());
-        self.text.push_str(&id);
-        release_spare(&mut self.text);
-        self.id = if id.is_empty() { Id::None } else { Id::Own };
+        self.text = [&self.text[..self.type_end], &id].concat().into_boxed_str();
+        self.inherited_id = None;
         self
     }
 
     /// Puts an event together: `text` is the data, with room for the rest if it was made for this.
     #[inline]
-    pub(crate) fn from_parts(mut text: String, event_type: &str, own_id: &str, id: Id, extra: Extra) -> Self {
+    pub(crate) fn from_parts(
+        mut text: String,
+        event_type: &str,
+        own_id: &str,
+        inherited_id: Option<Arc<str>>,
+        extra: Extra,
+    ) -> Self {
         let data_end = text.len();
         let type_end = data_end + event_type.len();
         text.reserve_exact(event_type.len() + own_id.len());
         text.push_str(event_type);
         text.push_str(own_id);
-        release_spare(&mut text);
         let extra = match extra {
             Extra { comment: None, raw: None } => None,
             extra => Some(Box::new(extra)),
         };
-        Self { text, data_end, type_end, id, extra }
+        Self { text: text.into_boxed_str(), data_end, type_end, inherited_id, extra }
     }
 
     /// Takes the data out of the event, without copying it.
@@ -136,7 +129,7 @@ impl Event {
     /// assert_eq!(data, "text");
     /// ```
     pub fn into_data(self) -> String {
-        let mut data = self.text;
+        let mut data = self.text.into_string();
         data.truncate(self.data_end);
         release_spare(&mut data);
         data
@@ -188,10 +181,9 @@ impl Event {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn id(&self) -> Option<&str> {
-        match &self.id {
-            Id::None => None,
-            Id::Own => Some(&self.text[self.type_end..]),
-            Id::Shared(id) => Some(id),
+        match &self.text[self.type_end..] {
+            "" => self.inherited_id.as_deref(),
+            own => Some(own),
         }
     }
 
@@ -321,8 +313,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_at_most_72_bytes() {
-        assert!(size_of::<Event>() <= 72, "{}", size_of::<Event>());
+    fn an_event_is_at_most_56_bytes() {
+        assert!(size_of::<Event>() <= 56, "{}", size_of::<Event>());
     }
 
     #[test]
@@ -344,15 +336,13 @@ mod tests {
     fn an_event_of_a_roomy_string_gives_the_room_back() {
         let mut roomy = String::with_capacity(100_000);
         roomy.push('x');
-        let event = Event::new("", roomy);
-        assert!(event.text.capacity() <= 2 + 256, "{}", event.text.capacity());
+        assert_eq!(Event::new("", roomy).into_data().capacity(), 1);
     }
 
     #[test]
-    fn a_shorter_id_gives_the_room_of_the_longer_back() {
+    fn an_id_is_replaced_whole() {
         let event = Event::new("", "x").with_id("7".repeat(10_000)).with_id("8");
-        assert!(event.text.capacity() <= 2 * 2 + 256, "{}", event.text.capacity());
-        assert_eq!(event.id(), Some("8"));
+        assert_eq!((event.text.len(), event.id()), (2, Some("8")));
     }
 
     #[test]
@@ -363,7 +353,7 @@ mod tests {
     #[test]
     fn raw_text_does_not_count_for_equality() {
         let extra = Extra { comment: None, raw: Some("data:x".into()) };
-        let event = Event::from_parts("x".to_owned(), "", "", Id::None, extra);
+        let event = Event::from_parts("x".to_owned(), "", "", None, extra);
         assert_eq!(event.raw(), Some("data:x"));
         assert_eq!(event, Event::new("", "x"));
     }

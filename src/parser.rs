@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use memchr::memchr2;
 
-use crate::event::{Event, Id};
+use crate::event::Event;
 use block::{Block, COMMENT_BYTES, decode};
 use line::{Field, Line};
 use partial::Partial;
@@ -387,13 +387,13 @@ impl Parser {
     fn event(&mut self, has_own_id: bool) -> Event {
         let in_force = self.last_event_id.as_str();
         if in_force.is_empty() {
-            return self.block.take_event("", Id::None);
+            return self.block.take_event("", None);
         }
         if has_own_id {
-            return self.block.take_event(in_force, Id::Own);
+            return self.block.take_event(in_force, None);
         }
         let shared_id = self.shared_id.get_or_insert_with(|| Arc::from(in_force));
-        self.block.take_event("", Id::Shared(Arc::clone(shared_id)))
+        self.block.take_event("", Some(Arc::clone(shared_id)))
     }
 
     fn runaway_limit(&self) -> usize {

@@ -81,7 +81,7 @@ impl Default for ClientBuilder {
 impl ClientBuilder {
     /// Sets the User-Agent. Default: `http-sse/` and the version.
     ///
-    /// # Example: a name for the server's log
+    /// # Example: line breaks are refused
     ///
     /// ```
     /// use http_sse::Client;
@@ -94,7 +94,10 @@ impl ClientBuilder {
         self.header("user-agent", user_agent)
     }
 
-    /// Sets a header that every request of this client carries, in place of an equal name.
+    /// Sets a header that every request of this client carries, in place of an equal name (case-insensitively).
+    ///
+    /// [`Request::header`](crate::Request::header) of the same name wins. Default: the User-Agent, and what
+    /// [every request](crate::Request::header) carries.
     ///
     /// # Example: a header for every request
     ///
@@ -109,7 +112,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts these certificates in addition to the built-in roots. PEM, any number in one text.
+    /// Trusts these certificates in addition to the built-in roots. PEM, any number in one text; may be called again.
+    ///
+    /// Default: the Mozilla roots alone.
     ///
     /// # Example: an authority of one's own, beside the public ones
     ///
@@ -125,7 +130,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts these certificates, and the built-in roots no more.
+    /// Trusts these certificates, and the built-in roots no more. PEM, any number in one text; may be called again.
+    ///
+    /// Default: the Mozilla roots alone.
     ///
     /// # Example: a text without a certificate is told at once
     ///
@@ -142,6 +149,8 @@ impl ClientBuilder {
     }
 
     /// Shows this certificate chain to servers that ask for one (mutual TLS). Both PEM; the key PKCS#8, PKCS#1 or SEC1.
+    ///
+    /// A key that does not belong to the chain is [`Error::InvalidRequest`] from [`build`](Self::build). Default: none.
     ///
     /// # Example: a device that proves who it is
     ///
@@ -162,6 +171,8 @@ impl ClientBuilder {
 
     /// Accepts every certificate: whoever is on the way can read and change everything. For tests only.
     ///
+    /// Default: a certificate must be valid now, for this host, and signed by a root that is trusted.
+    ///
     /// # Example: only when asked for by name
     ///
     /// ```
@@ -181,6 +192,8 @@ impl ClientBuilder {
     }
 
     /// Takes complete control of TLS. Together with a certificate setter it is [`Error::InvalidRequest`].
+    ///
+    /// Default: TLS 1.2 and 1.3 by rustls with the ring provider, and the Mozilla roots.
     ///
     /// # Example: TLS 1.3 and nothing older
     ///
@@ -221,7 +234,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Goes directly, whatever the environment says.
+    /// Goes directly, whatever the environment says. Default: the environment's proxy, see [`proxy`](Self::proxy).
     ///
     /// # Example: a server in the same network
     ///
@@ -236,7 +249,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the probes that find a dead peer without traffic. Default: after 60 s, every 10 s, 3 times.
+    /// Sets the TCP probes that find a dead peer without traffic: after how long without a byte the first is sent, how
+    /// long after it the next, and after how many without an answer the connection counts as lost.
+    ///
+    /// Less than 1 s or 1 probe is [`Error::InvalidRequest`]. Default: after 60 s, every 10 s, 3 probes.
     ///
     /// # Example: a dead peer is found within a minute
     ///
@@ -254,7 +270,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends no probes.
+    /// Sends no TCP probes. Default: those of [`tcp_keepalive`](Self::tcp_keepalive).
     ///
     /// # Example: a line that is paid by the byte
     ///
@@ -269,9 +285,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the stack of a connection's thread, in bytes. Default: 256 KiB, of which only touched pages count.
+    /// Sets the stack of a connection's thread, in bytes; less than 64 KiB is [`Error::InvalidRequest`].
     ///
-    /// Callbacks run on it: a deep one needs more. At least 64 KiB.
+    /// Callbacks run on it: a deep one needs more. Default: 256 KiB, of which only touched pages count.
     ///
     /// # Example: callbacks that need a deep stack
     ///
@@ -298,8 +314,8 @@ impl ClientBuilder {
     /// ```
     /// use http_sse::Client;
     ///
-    /// let error = Client::builder().header("x device", "7").build().unwrap_err();
-    /// assert!(error.to_string().contains("x device"), "{error}");
+    /// let error = Client::builder().stack_size(1000).build().unwrap_err();
+    /// assert!(error.to_string().contains("stack_size"), "{error}");
     /// ```
     pub fn build(self) -> Result<Client, Error> {
         self.settings().map(Client::with_settings).map_err(Error::InvalidRequest)

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::mem;
 use std::str;
+use std::sync::Arc;
 
-use crate::event::{Event, Extra, Id};
+use crate::event::{Event, Extra};
 
 /// How many bytes of comment lines are kept for one event, and of one line for a comment frame.
 pub(super) const COMMENT_BYTES: usize = 4 << 10;
@@ -124,11 +125,11 @@ impl Block {
     }
 
     /// Makes the event of a block that has data.
-    pub(super) fn take_event(&mut self, own_id: &str, id: Id) -> Event {
+    pub(super) fn take_event(&mut self, own_id: &str, inherited_id: Option<Arc<str>>) -> Event {
         let text = self.take_data(self.event_type.len() + own_id.len());
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
-        Event::from_parts(text, &self.event_type, own_id, id, Extra { comment, raw })
+        Event::from_parts(text, &self.event_type, own_id, inherited_id, Extra { comment, raw })
     }
 
     /// Forgets the block, keeping its small buffers.
@@ -249,7 +250,7 @@ mod tests {
     fn large_data_moves_into_its_event() {
         let mut block = block_of(MOVED_BYTES);
         let address = block.data.as_ptr();
-        let event = block.take_event("", Id::None);
+        let event = block.take_event("", None);
         assert_eq!(event.data().as_ptr(), address);
     }
 
@@ -257,7 +258,7 @@ mod tests {
     fn small_data_leaves_its_buffer_for_the_next_block() {
         let mut block = block_of(MOVED_BYTES - 1);
         let address = block.data.as_ptr();
-        let event = block.take_event("", Id::None);
+        let event = block.take_event("", None);
         block.clear();
         block.start_data_line();
         block.append_data(b"y");
@@ -269,7 +270,7 @@ mod tests {
     fn an_event_fills_its_allocation() {
         let mut block = block_of(100);
         block.set_type(b"price");
-        let event = block.take_event("id-7", Id::Own);
+        let event = block.take_event("id-7", None);
         assert_eq!(event.into_data().capacity(), 100 + "price".len() + "id-7".len());
     }
 }

@@ -6,7 +6,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,22 +19,17 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// not that of the build, and without the proxy that the environment may name.
 #[track_caller]
 pub(crate) fn example(name: &str) -> Command {
-    let runner = runner().unwrap_or_default();
-    let program = path(name);
-    let mut words = runner.split_whitespace();
-    let mut command = match words.next() {
-        None => Command::new(program),
-        Some(runner) => {
-            let mut command = Command::new(runner);
-            command.args(words).arg(program);
-            command
-        }
-    };
+    let mut command = on_its_machine(&path(name));
     for variable in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         command.env_remove(variable).env_remove(variable.to_uppercase());
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Returns the command that runs this test binary once more.
+pub(crate) fn this_test() -> Command {
+    on_its_machine(&env::current_exe().unwrap())
 }
 
 /// A running example; it is killed when a test fails.
@@ -156,6 +151,15 @@ fn path(name: &str) -> PathBuf {
     let path = tests.parent().unwrap().with_file_name("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
     assert!(path.is_file(), "{} is missing: `cargo build --example {name}` makes it", path.display());
     path
+}
+
+fn on_its_machine(program: &Path) -> Command {
+    let runner = runner().unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(runner) = words.next() else { return Command::new(program) };
+    let mut command = Command::new(runner);
+    command.args(words).arg(program);
+    command
 }
 
 fn runner() -> Option<String> {
