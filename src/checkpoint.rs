@@ -92,6 +92,9 @@ impl Checkpoint {
 
     /// Writes at most this often, unless [`every_events`](Self::every_events) comes first. Default: 5 s.
     ///
+    /// Only [`commit`](Self::commit), [`save`](Self::save) and dropping write: there is no timer. The last id before a long
+    /// silence waits for one of them.
+    ///
     /// # Example: spare the SD card
     ///
     /// ```
@@ -165,7 +168,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// The file cannot be written. The id is kept, and the next call tries again.
+    /// The file cannot be written. The id is kept, and it is tried again when the next write is due.
     ///
     /// # Example: by hand, once the work is stored
     ///

@@ -89,7 +89,8 @@ impl Client {
 
     /// Opens a connection on a thread of its own, which sends its events into a channel.
     ///
-    /// Does no network I/O: a device that boots before its network is not an error.
+    /// Does no network I/O: a device that boots before its network is not an error. The id is 1 to 256 bytes without
+    /// control characters; it is part of the thread's name and of what is logged.
     ///
     /// # Errors
     ///
@@ -122,6 +123,8 @@ impl Client {
     }
 
     /// Opens a connection that runs on the caller's thread, inside the iterator's `next()`.
+    ///
+    /// It has no thread and no channel, and can be stopped from any thread by its [`Handle`].
     ///
     /// # Errors
     ///
@@ -180,7 +183,7 @@ impl Client {
         Ok(Handle { shared })
     }
 
-    /// Returns a handle to the live connection with this id.
+    /// Returns a handle to the live connection with this id, `None` when there is none.
     ///
     /// # Example: figures of a connection that another part of the program opened
     ///
@@ -240,7 +243,7 @@ impl Client {
         true
     }
 
-    /// Stops all live connections.
+    /// Stops all live connections, without waiting. Their ids are free at once.
     ///
     /// # Example: the end of the shift
     ///
@@ -261,7 +264,12 @@ impl Client {
 
     /// Stops all connections and waits at most this long: true when all their threads have ended.
     ///
-    /// New connections can be opened afterwards. On a connection's own thread it stops all, and is false at once.
+    /// New connections can be opened afterwards. Zero asks without waiting. A helper thread that is inside the system's
+    /// look-up of a host name does not count, nor does a [`read`](Self::read) whose owner is not inside `next()`.
+    ///
+    /// # Threads
+    ///
+    /// On a connection's own thread, that is in a callback, it stops all and is false at once.
     ///
     /// # Example: before the process ends
     ///

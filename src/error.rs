@@ -182,7 +182,7 @@ impl Error {
         matches!(self, Self::Json(_))
     }
 
-    /// Returns the HTTP status of a [`Error::Status`].
+    /// Returns the HTTP status of an [`Error::Status`]; `None` for every other error.
     ///
     /// # Example: a stream that is gone for good
     ///
@@ -223,7 +223,9 @@ impl Error {
         }
     }
 
-    /// Returns the first 4 KiB of the error response's body.
+    /// Returns the first 4 KiB of the error response's body, invalid UTF-8 replaced.
+    ///
+    /// `None` when it has none, and for every other error.
     ///
     /// # Example: what the server has to say
     ///
@@ -243,7 +245,7 @@ impl Error {
         }
     }
 
-    /// Returns the event whose JSON is bad.
+    /// Returns the event whose JSON is bad; `None` for every other error.
     ///
     /// # Example: keep what could not be decoded
     ///

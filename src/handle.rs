@@ -89,7 +89,12 @@ impl Handle {
 
     /// Drops the stream, or cuts the wait short, and connects at once with a fresh back-off.
     ///
-    /// The event in delivery is still delivered. Does nothing on a closed connection.
+    /// The event in delivery is still delivered. It is no failure: nothing goes to `on_error`. Does nothing on a closed
+    /// connection.
+    ///
+    /// # Threads
+    ///
+    /// Never blocks; from any thread, also from a callback. Calls that come before it has happened are one.
     ///
     /// # Example: the network is up again
     ///
@@ -157,7 +162,7 @@ impl Handle {
         self.state() == State::Closed
     }
 
-    /// Returns why the connection is over; set before its consumer can see the end.
+    /// Returns why the connection is over, `None` while it is not; set before its consumer can see the end.
     ///
     /// # Example: the server asked not to come back
     ///
@@ -176,6 +181,9 @@ impl Handle {
     }
 
     /// Returns the last event id received; `None` while there is none.
+    ///
+    /// What is buffered counts as received: to resume after a restart, store [`Event::id`](crate::Event::id) of the last
+    /// event that was handled.
     ///
     /// # Example: where the stream is
     ///
@@ -248,7 +256,9 @@ impl Handle {
 
     /// Waits at most this long, and tells whether the connection's thread has ended. Zero asks without waiting.
     ///
-    /// On the connection's own thread `false`, at once.
+    /// # Threads
+    ///
+    /// On the connection's own thread, that is in a callback, it is `false` at once.
     ///
     /// # Example: a callback may take long
     ///
@@ -277,7 +287,10 @@ impl Handle {
         }
     }
 
-    /// Waits at most this long until a stream is open; `false` when it is closed, or not open in time.
+    /// Waits at most this long until a stream is open; `false` when the connection is over, or not open in time. Zero asks
+    /// without waiting.
+    ///
+    /// It only waits: a `read` gets on inside its owner's `next()` alone.
     ///
     /// # Example: subscribe first, then ask for the present state
     ///

@@ -78,6 +78,8 @@ impl Events {
 
     /// Decodes each event's data as JSON.
     ///
+    /// A document that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    ///
     /// # Example: typed events
     ///
     /// ```no_run
@@ -249,6 +251,8 @@ impl EventReader {
     }
 
     /// Decodes each event's data as JSON.
+    ///
+    /// A document that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
     ///
     /// # Example: numbers
     ///

@@ -29,6 +29,12 @@ pub(crate) use plan::{MOST_CAPACITY, Plan, check_last_event_id, insert_header};
 /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`Client::connect`](crate::Client::connect) and the other
 /// calls that open a connection, before any network I/O.
 ///
+/// # Threads
+///
+/// Its callbacks run on the connection's thread, under [`Client::read`](crate::Client::read) on the caller's inside
+/// `next()`: in the order of the stream, each before the event is delivered. One that takes long holds up the stream;
+/// one that panics ends the connection with [`Error::Panicked`](crate::Error::Panicked).
+///
 /// # Example: a device's stream
 ///
 /// ```
@@ -138,6 +144,9 @@ impl Request {
 
     /// Sets a header, in place of an equal name (case-insensitively) of this request or the client's.
     ///
+    /// Default: `Accept: text/event-stream`, `Cache-Control: no-cache` (HTML §9.2.2), `Accept-Encoding: identity`, and the
+    /// client's.
+    ///
     /// # Example: the last one counts
     ///
     /// ```
@@ -160,7 +169,7 @@ impl Request {
         self
     }
 
-    /// Adds a header beside those of an equal name.
+    /// Adds a header beside those of an equal name of this request; the client's are replaced. Default: none.
     ///
     /// # Example: two cookies
     ///
@@ -184,7 +193,9 @@ impl Request {
         self
     }
 
-    /// Sets `Authorization: Bearer` (RFC 6750). For a token that expires, see [`before_connect`](Self::before_connect).
+    /// Sets `Authorization: Bearer` (RFC 6750). Default: none.
+    ///
+    /// For a token that expires, see [`before_connect`](Self::before_connect).
     ///
     /// # Example: a token that does not show in the log
     ///
@@ -198,7 +209,7 @@ impl Request {
         self.header("authorization", format!("Bearer {}", token.as_ref()))
     }
 
-    /// Sets `Authorization: Basic` (RFC 7617), as UTF-8.
+    /// Sets `Authorization: Basic` (RFC 7617), as UTF-8. Default: user name and password of the URL, if it has any.
     ///
     /// # Example: user and password
     ///
@@ -223,7 +234,7 @@ impl Request {
         self.header("authorization", value)
     }
 
-    /// Adds a pair to the URL's query, percent-encoded.
+    /// Adds a pair to the URL's query, encoded as a form is: a space becomes `+`. Default: the query of the URL.
     ///
     /// # Example: text that needs encoding
     ///
@@ -248,6 +259,9 @@ impl Request {
     }
 
     /// Starts in the middle: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another. Default: none.
+    ///
+    /// An empty id is none; one with CR, LF or NUL is [`Error::InvalidRequest`](crate::Error::InvalidRequest). One longer
+    /// than 1 KiB is not sent.
     ///
     /// # Example: what came after event 41
     ///

@@ -55,6 +55,8 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// Never tries again: the first failure, or the end of the response, ends the connection.
     ///
+    /// The default for every method but GET.
+    ///
     /// # Example: one answer, or none
     ///
     /// ```
@@ -169,7 +171,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the range into which the server's `retry:` is clamped. Default: 500 ms ..= 5 min.
+    /// Sets the range into which the server's `retry:` (HTML §9.2.6) is clamped. Default: 500 ms ..= 5 min.
     ///
     /// # Example: a server that asks for too little
     ///

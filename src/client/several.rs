@@ -56,7 +56,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As for [`connect_to`](Self::connect_to). Nothing is sent when one of the requests is bad.
+    /// As for [`connect_to`](Self::connect_to). Nothing is sent when one of the requests is bad. Where the system refuses a
+    /// thread, those that run already are stopped.
     ///
     /// # Example: one bad request, and nothing is sent
     ///
@@ -98,8 +99,9 @@ impl Client {
     /// Adds one more receiver to a live connection of `connect` or `listen`: it gets every event from now on,
     /// through a channel of its own with the request's capacity and overflow.
     ///
-    /// Under [`Overflow::Block`](crate::Overflow::Block) the slowest receiver holds up all. `None` when there is no
-    /// such connection, or when it is ending.
+    /// Under [`Overflow::Block`](crate::Overflow::Block) the slowest receiver holds up all. The connection stops when the
+    /// last receiver is dropped, one of `listen` does not. `None` when there is no such connection, when it is ending, and
+    /// for those of `read`, `connect_all` and `connect_to`.
     ///
     /// # Example: a display and a logger
     ///

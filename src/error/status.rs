@@ -59,7 +59,7 @@ impl Status {
         self.code
     }
 
-    /// Returns how long the server asked to wait.
+    /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3); `None` when it did not.
     ///
     /// # Example: none without the header
     ///
@@ -72,7 +72,7 @@ impl Status {
         self.retry_after
     }
 
-    /// Returns the first 4 KiB of the response's body, invalid UTF-8 replaced.
+    /// Returns the first 4 KiB of the response's body, invalid UTF-8 replaced; `None` when it has none.
     ///
     /// # Example: show the reason to a person
     ///

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::Request;
 
 impl Request {
-    /// Sends the value as `application/json`.
+    /// Sends the value as `application/json`. Default: no body.
+    ///
+    /// A value that cannot be written is [`Error::InvalidRequest`](crate::Error::InvalidRequest) later.
     ///
     /// # Example: a chat request
     ///
@@ -26,7 +28,7 @@ impl Request {
         }
     }
 
-    /// Sends the text as `text/plain; charset=utf-8`.
+    /// Sends the text as `text/plain; charset=utf-8`. Default: no body.
     ///
     /// # Example: a question
     ///
@@ -40,7 +42,7 @@ impl Request {
         self.body(text.into(), "text/plain; charset=utf-8")
     }
 
-    /// Sends the pairs as `application/x-www-form-urlencoded`.
+    /// Sends the pairs as `application/x-www-form-urlencoded`. Default: no body.
     ///
     /// # Example: a form
     ///
@@ -54,7 +56,7 @@ impl Request {
         self.body(text, "application/x-www-form-urlencoded")
     }
 
-    /// Sends the bytes. Default: no body, and no Content-Type.
+    /// Sends the bytes, again for every reconnect. Default: no body, and no Content-Type.
     ///
     /// # Example: a format of one's own
     ///

@@ -29,7 +29,7 @@ pub(crate) struct Callbacks {
 impl Request {
     /// Decides for each failure whether to try again, in place of [`Error::is_transient`].
     ///
-    /// Asked only where the policy retries at all; its limits stay in force.
+    /// Asked only where the policy retries at all; its limits stay in force. Default: [`Error::is_transient`].
     ///
     /// # Example: a server that answers 404 until it is ready
     ///
@@ -46,7 +46,8 @@ impl Request {
 
     /// Runs before each attempt: fresh headers and query, or no attempt at all.
     ///
-    /// With it set, a 401 is retried once in a row, at once, under every policy: the token can be renewed.
+    /// With it set, a 401 is retried once in a row, at once, under every policy: the token can be renewed. A value set
+    /// there that cannot be sent is [`Error::InvalidRequest`], and ends the connection. Default: every attempt is alike.
     ///
     /// # Example: a token that expires
     ///
@@ -68,7 +69,7 @@ impl Request {
     ///
     /// That event is neither delivered nor given to [`on_event`](Self::on_event); its id counts. With it set and
     /// under [`RetryPolicy::never`](crate::RetryPolicy::never) a response that ends before is [`Error::Disconnected`]:
-    /// a cut answer never looks complete.
+    /// a cut answer never looks complete. Default: no event is the last.
     ///
     /// # Example: the last chunk of a language model's answer
     ///
@@ -82,7 +83,7 @@ impl Request {
         self
     }
 
-    /// Runs when a stream is open.
+    /// Runs each time when a stream has opened: 200 and the right Content-Type. Default: nothing.
     ///
     /// # Example: which server answered
     ///
@@ -108,7 +109,7 @@ impl Request {
         self
     }
 
-    /// Runs for each event, before it is delivered.
+    /// Runs for each event, before it is delivered. Default: nothing.
     ///
     /// # Example: count beside the loop
     ///
@@ -134,7 +135,7 @@ impl Request {
         self
     }
 
-    /// Runs for each comment line, with everything after its colon; 4 KiB of it at most.
+    /// Runs for each comment line, with everything after its colon; 4 KiB of it at most. Default: nothing.
     ///
     /// # Example: the server's sign of life
     ///
@@ -149,7 +150,9 @@ impl Request {
     }
 
     /// Runs once for each failure: before the wait for a retry, before a terminal one is delivered,
-    /// and for each event that was skipped as too large.
+    /// and for each event that was skipped as too large. Default: nothing.
+    ///
+    /// Not for a clean end, 204, a stop, `reconnect()`, and JSON that does not decode.
     ///
     /// # Example: what the loop does not see
     ///
@@ -179,7 +182,7 @@ impl Request {
         self
     }
 
-    /// Runs exactly once and last, before the channel ends.
+    /// Runs exactly once and last: after the terminal item is queued, before the channel ends. Default: nothing.
     ///
     /// # Example: why it is over
     ///

@@ -8,6 +8,8 @@ use crate::outlet::Overflow;
 impl Request {
     /// Limits look-up, TCP, proxy and TLS together. Default: 10 s.
     ///
+    /// `Duration::MAX` is for ever; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    ///
     /// # Example: try the next attempt soon
     ///
     /// ```
@@ -24,7 +26,8 @@ impl Request {
 
     /// Limits sending the request and receiving the complete response head. Default: 30 s.
     ///
-    /// Bytes that drip do not extend it.
+    /// Bytes that drip do not extend it. `Duration::MAX` is for ever; zero is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a model that thinks before it answers
     ///
@@ -40,7 +43,9 @@ impl Request {
         self
     }
 
-    /// Limits the time without a byte, comments included, on an open stream. Default: 5 min; `None` is for ever.
+    /// Limits the time without a byte on an open stream; a comment is a sign of life, too. Default: 5 min.
+    ///
+    /// `None` and `Duration::MAX` are for ever; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a server that sends a comment every 15 s, and one that never does
     ///
@@ -83,7 +88,10 @@ impl Request {
         self
     }
 
-    /// Sets how many events wait for the consumer. Default: 64; 0 hands each one over directly.
+    /// Sets how many events wait for the consumer at most. Default: 64.
+    ///
+    /// 0 hands each event over directly; more than 1 048 576 is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// No channel, and so no capacity, has a connection of [`Client::read`](crate::Client::read).
     ///
     /// # Example: room for a burst
     ///
@@ -115,7 +123,9 @@ impl Request {
         self
     }
 
-    /// Limits the redirects of one attempt. Default: 10.
+    /// Limits the redirects of one attempt (HTML §9.2.3, RFC 9110 section 15.4). Default: 10.
+    ///
+    /// The one past the limit is [`Error::Redirect`](crate::Error::Redirect), which is not retried.
     ///
     /// # Example: none at all
     ///

@@ -83,7 +83,7 @@ impl Multipart {
 }
 
 impl Request {
-    /// Sends the form as `multipart/form-data`.
+    /// Sends the form as `multipart/form-data` (RFC 7578), again for every reconnect. Default: no body.
     ///
     /// # Example: fields and a file
     ///

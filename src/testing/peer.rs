@@ -131,7 +131,7 @@ impl Peer {
     ///
     /// When it is not complete within 10 s, is not HTTP/1, or the client goes away first (which ends a script quietly).
     ///
-    /// # Example: where the client wants to go on
+    /// # Example: path and headers of one request
     ///
     /// ```
     /// # use http_sse::{Client, Request, testing::Server};
