@@ -1,6 +1,6 @@
 //! An idle connection sleeps: its thread is not woken until there is something to do.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)] // a failed unwrap is the test's verdict
+#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 mod support;
 
