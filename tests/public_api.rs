@@ -21,6 +21,11 @@ const ALLOWED: [&str; 7] = ["std", "core", "alloc", "crossbeam_channel", "serde"
 const TLS_SETTER: &str = "tls_config";
 
 fn rustdoc() -> Option<Value> {
+    // The same source, whatever the processor.
+    if env::var_os("HTTP_SSE_RUNNER").is_some() {
+        eprintln!("left out under an emulator");
+        return None;
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A directory of its own: the one in use may be locked.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("public_api");
