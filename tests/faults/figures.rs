@@ -1,0 +1,111 @@
+//! What a client process measures of itself, and how it tells.
+
+use std::fs;
+use std::time::Duration;
+
+/// Begins the line with the figures.
+const MARK: &str = "figures: ";
+
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub elapsed_ms: u64,
+    pub attempts: u64,
+    pub events: u64,
+    pub lost: u64,
+    pub doubled: u64,
+    pub bytes: u64,
+    /// The highest resident memory, less that before the connection.
+    pub peak_kib: u64,
+    pub cpu_us: u64,
+    /// From `stop()` to the end of the channel and of the thread, median.
+    pub channel_us: u64,
+    pub thread_us: u64,
+    /// Whether the connection ended by itself.
+    pub has_ended: bool,
+    /// The variant of the last failure.
+    pub failure: String,
+}
+
+impl Figures {
+    pub const HEADING: &str = "\
+| fault | attempts in 10 s | MiB read | events | lost | doubled | the client sees | peak RSS over that before, KiB | CPU, ms \
+| stop: channel, µs | stop: thread, µs |
+|---|---|---|---|---|---|---|---|---|---|---|";
+
+    pub fn line(&self) -> String {
+        let Self { elapsed_ms, attempts, events, lost, doubled, bytes, .. } = self;
+        let Self { peak_kib, cpu_us, channel_us, thread_us, has_ended, failure, .. } = self;
+        format!(
+            "{MARK}{elapsed_ms} {attempts} {events} {lost} {doubled} {bytes} {peak_kib} {cpu_us} {channel_us} {thread_us} {} {failure}",
+            u8::from(*has_ended)
+        )
+    }
+
+    /// Finds the line in the output of a process.
+    pub fn find(output: &str) -> Option<Self> {
+        let (_, rest) = output.split_once(MARK)?;
+        let mut words = rest.lines().next()?.split(' ');
+        let failure = words.next_back()?.to_owned();
+        let numbers: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
+        let [elapsed_ms, attempts, events, lost, doubled, bytes, peak_kib, cpu_us, channel_us, thread_us, ended] =
+            numbers[..]
+        else {
+            return None;
+        };
+        let has_ended = ended == 1;
+        Some(Self {
+            elapsed_ms,
+            attempts,
+            events,
+            lost,
+            doubled,
+            bytes,
+            peak_kib,
+            cpu_us,
+            channel_us,
+            thread_us,
+            has_ended,
+            failure,
+        })
+    }
+
+    pub fn row(&self, name: &str) -> String {
+        let mib = self.bytes >> 20;
+        let cpu_ms = self.cpu_us as f64 / 1000.0;
+        let Self { attempts, events, lost, doubled, peak_kib, channel_us, thread_us, failure, .. } = self;
+        format!(
+            "| {name} | {attempts} | {mib} | {events} | {lost} | {doubled} | {failure} | {peak_kib} | {cpu_ms:.1} | {channel_us} | {thread_us} |"
+        )
+    }
+}
+
+pub fn median(mut times: Vec<Duration>) -> u64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).map_or(0, |time| time.as_micros() as u64)
+}
+
+/// Sets the peak back to the present.
+pub fn reset_peak() {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
+/// Returns a figure of this process in KiB: `VmRSS:` or `VmHWM:`.
+pub fn memory(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
+}
+
+/// Returns the CPU time of this process in µs.
+///
+/// The kernel tells it in steps of 10 ms, ended threads included, and exactly for each living one.
+pub fn cpu_us() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    // The name, in parentheses, may hold blanks; of what follows it, user and system time are the 12th and 13th.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    let coarse: u64 = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap() * 10_000).sum();
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let schedules = tasks.filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok());
+    let exact: u64 = schedules.filter_map(|times| times.split(' ').next()?.parse::<u64>().ok()).sum();
+    coarse.max(exact / 1000)
+}
