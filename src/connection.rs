@@ -281,7 +281,7 @@ impl Connection {
         let mut progress = self.shared.progress();
         progress.oversized = progress.oversized.saturating_add(1);
         drop(progress);
-        call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).or_else(|Panicked| self.panicked())
+        self.report(&error).or_else(|Panicked| self.panicked())
     }
 
     /// The response ended as its framing says.
@@ -316,7 +316,7 @@ impl Connection {
             Ok(false) => None,
             // The failure itself is reported all the same, before what became of it.
             Err(Panicked) => {
-                return match call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)) {
+                return match self.report(&error) {
                     Ok(()) => self.panicked(),
                     Err(Panicked) => self.give_up_silently(Error::Panicked),
                 };
@@ -324,7 +324,7 @@ impl Connection {
         };
         let Some(delay) = delay else { return self.give_up(error) };
         warn!("sse {}: {}; next attempt in {delay:?}", self.shared.id, error.log_text());
-        if call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).is_err() {
+        if self.report(&error).is_err() {
             return self.give_up_silently(Error::Panicked);
         }
         self.last_error = Some(error);
@@ -335,7 +335,7 @@ impl Connection {
     fn renew(&mut self, error: Error) -> Step {
         warn!("sse {}: {error}; next attempt at once, with what before_connect gives", self.shared.id);
         self.renewed = true;
-        if call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)).is_err() {
+        if self.report(&error).is_err() {
             return self.give_up_silently(Error::Panicked);
         }
         self.last_error = Some(error);
@@ -381,7 +381,7 @@ impl Connection {
 
     fn give_up(&mut self, error: Error) -> Step {
         warn!("sse {}: {}; giving up", self.shared.id, error.log_text());
-        match call(&mut self.plan.callbacks.on_error, |on_error| on_error(&error)) {
+        match self.report(&error) {
             Ok(()) => self.give_up_silently(error),
             Err(Panicked) => self.give_up_silently(Error::Panicked),
         }

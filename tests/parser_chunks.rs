@@ -9,31 +9,8 @@ use std::time::{Duration, Instant};
 
 use http_sse::Event;
 use http_sse::parser::{Frame, Parser};
-use oracle::{Seen, meaning};
+use oracle::{meaning, seen};
 use proptest::prelude::*;
-
-/// Everything a parser says to a stream that comes in these chunks; a runaway is the last of it.
-fn seen<C: AsRef<[u8]>>(mut parser: Parser, chunks: impl IntoIterator<Item = C>) -> (Vec<Seen>, Option<String>) {
-    let mut seen = Vec::new();
-    for chunk in chunks {
-        let mut input = chunk.as_ref();
-        loop {
-            match parser.next_frame(&mut input) {
-                Ok(Some(frame)) => seen.push(Seen::from(frame)),
-                Ok(None) => break,
-                Err(error) => {
-                    seen.push(Seen::TooLarge { is_runaway: error.is_runaway() });
-                    if error.is_runaway() {
-                        return (seen, None);
-                    }
-                }
-            }
-        }
-        assert!(input.is_empty(), "a parser without more frames left {} bytes", input.len());
-    }
-    let id = parser.last_event_id().map(str::to_owned);
-    (seen, id)
-}
 
 /// Cuts at the places named by `cuts`, each as a share of 65536ths of the stream.
 fn pieces<'a>(stream: &'a [u8], cuts: &[u16]) -> Vec<&'a [u8]> {

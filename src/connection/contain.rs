@@ -2,7 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::Connection;
+use crate::error::Error;
 use crate::handle::End;
+
+impl Connection {
+    /// Tells `on_error` of a failure, or of an event that was skipped.
+    pub(super) fn report(&mut self, error: &Error) -> Result<(), Panicked> {
+        call(&mut self.plan.callbacks.on_error, |on_error| on_error(error))
+    }
+}
 
 /// A callback of the user's panicked.
 pub(super) struct Panicked;

@@ -4,44 +4,24 @@
 mod oracle;
 
 use http_sse::parser::Parser;
-use oracle::{Seen, meaning};
+use oracle::{Seen, meaning, seen};
 
 /// The first byte chooses a limit, the second the chunks; the rest is the stream.
 pub(crate) fn run(input: &[u8]) {
     let [limit, seed, stream @ ..] = input else { return };
     let expected = meaning(stream);
     for chunks in [chunks(stream, *seed), vec![stream], stream.chunks(1).collect()] {
-        let (frames, id) = outcome(Parser::new().keep_raw(), &chunks);
+        let (frames, id) = seen(Parser::new().keep_raw(), &chunks);
         assert_eq!(frames, expected.frames);
         assert_eq!(id, expected.last_event_id);
         assert_sound_ids(&frames, id.as_deref());
     }
     let limit = usize::from(*limit) * 4;
-    let whole = outcome(Parser::new().keep_raw().max_event_size(limit), &[stream]);
-    let parts = outcome(Parser::new().keep_raw().max_event_size(limit), &chunks(stream, *seed));
+    let whole = seen(Parser::new().keep_raw().max_event_size(limit), [stream]);
+    let parts = seen(Parser::new().keep_raw().max_event_size(limit), chunks(stream, *seed));
     assert_eq!(whole, parts, "the limit of {limit} bytes bites elsewhere");
     assert_sound_ids(&parts.0, parts.1.as_deref());
     assert_little_is_held(stream, limit, *seed);
-}
-
-fn outcome(mut parser: Parser, chunks: &[&[u8]]) -> (Vec<Seen>, Option<String>) {
-    let mut seen = Vec::new();
-    for mut chunk in chunks.iter().copied() {
-        loop {
-            match parser.next_frame(&mut chunk) {
-                Ok(Some(frame)) => seen.push(Seen::from(frame)),
-                Ok(None) => break,
-                Err(error) => {
-                    seen.push(Seen::TooLarge { is_runaway: error.is_runaway() });
-                    if error.is_runaway() {
-                        return (seen, None);
-                    }
-                }
-            }
-        }
-        assert!(chunk.is_empty(), "a parser without more frames left {} bytes", chunk.len());
-    }
-    (seen, parser.last_event_id().map(str::to_owned))
 }
 
 fn assert_sound_ids(frames: &[Seen], last: Option<&str>) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_sse::Event;
-use http_sse::parser::Frame;
+use http_sse::parser::{Frame, Parser};
 
 const COMMENT_BYTES: usize = 4096;
 
@@ -21,6 +21,32 @@ pub(crate) enum Seen {
     Comment(String),
     Retry(Duration),
     TooLarge { is_runaway: bool },
+}
+
+/// Everything a parser says to a stream that comes in these chunks; a runaway is the last of it.
+pub(crate) fn seen<C: AsRef<[u8]>>(
+    mut parser: Parser,
+    chunks: impl IntoIterator<Item = C>,
+) -> (Vec<Seen>, Option<String>) {
+    let mut seen = Vec::new();
+    for chunk in chunks {
+        let mut input = chunk.as_ref();
+        loop {
+            match parser.next_frame(&mut input) {
+                Ok(Some(frame)) => seen.push(Seen::from(frame)),
+                Ok(None) => break,
+                Err(error) => {
+                    seen.push(Seen::TooLarge { is_runaway: error.is_runaway() });
+                    if error.is_runaway() {
+                        return (seen, None);
+                    }
+                }
+            }
+        }
+        assert!(input.is_empty(), "a parser without more frames left {} bytes", input.len());
+    }
+    let id = parser.last_event_id().map(str::to_owned);
+    (seen, id)
 }
 
 impl From<Frame> for Seen {
