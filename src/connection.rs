@@ -5,6 +5,7 @@
 
 mod contain;
 mod prepare;
+mod stream;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -17,16 +18,14 @@ use log::{debug, log_enabled, trace, warn};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared, State};
-use crate::http::{Answer, Chunk, Failure, Network, Outcome, Response};
+use crate::http::{Answer, Chunk, Failure, Network, Outcome};
 use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
 use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
 use contain::{Panicked, call, call_last};
-
-/// What one read of the body asks for, in bytes. Small, as an idle stream holds it: the reads from the socket are larger.
-const BUFFER: usize = 2 * 1024;
+use stream::Stream;
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
@@ -39,6 +38,8 @@ pub(crate) struct Connection {
     pending: Arc<Pending>,
     lap: Arc<Lap>,
     stage: Stage,
+    /// A callback wants every event.
+    sees_events: bool,
     attempts: u32,
     last_error: Option<Error>,
     /// A 401 was answered with a fresh token, and nothing else has come since.
@@ -58,14 +59,6 @@ enum Stage {
     Over,
 }
 
-struct Stream {
-    response: Box<Response>,
-    buffer: Vec<u8>,
-    /// The bytes `start..end` of the buffer are received and not parsed.
-    start: usize,
-    end: usize,
-}
-
 /// What a call of [`Connection::next`] came to.
 pub(crate) enum Item {
     Event(Event),
@@ -82,6 +75,7 @@ impl Connection {
         let backoff = Backoff::new(plan.policy.clone());
         let parser = std::mem::take(&mut plan.parser);
         let lap = shared.stop.current_lap();
+        let sees_events = plan.callbacks.until.is_some() || plan.callbacks.on_event.is_some();
         Self {
             shared,
             plan,
@@ -92,11 +86,25 @@ impl Connection {
             pending: Arc::default(),
             lap,
             stage: Stage::Idle,
+            sees_events,
             attempts: 0,
             last_error: None,
             renewed: false,
             warned: false,
         }
+    }
+
+    /// Returns the next event if it has been received and no callback wants to see it: nothing here takes time.
+    #[inline]
+    pub(crate) fn received_event(&mut self) -> Option<Event> {
+        let Stage::Open(stream) = &mut self.stage else { return None };
+        if self.sees_events || self.lap.is_cut() {
+            return None;
+        }
+        let event = stream.whole_event(&mut self.parser)?;
+        // Without an id of its own it has the one that is known already.
+        self.count(&event, event.has_own_id());
+        Some(event)
     }
 
     /// Returns the next event, or the end; with `tick`, waits no longer than that.
@@ -202,17 +210,14 @@ impl Connection {
         let opened =
             Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
         let done = call(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
-        self.stage = Stage::Open(Stream { response, buffer: vec![0; BUFFER], start: 0, end: 0 });
+        self.stage = Stage::Open(Stream::new(response));
         done.or_else(|Panicked| self.panicked())
     }
 
     fn read(&mut self, tick: Option<Instant>) -> Step {
         loop {
             let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
-            let mut input = &stream.buffer[stream.start..stream.end];
-            let frame = self.parser.next_frame(&mut input);
-            stream.start = stream.end - input.len();
-            match frame {
+            match stream.next_frame(&mut self.parser) {
                 Ok(Some(Frame::Event(event))) => return self.event(event),
                 Ok(Some(Frame::Comment(text))) => self.comment(&text)?,
                 Ok(Some(Frame::Retry(delay))) => self.backoff.server_asks(delay),
@@ -226,10 +231,8 @@ impl Connection {
         }
         self.note_id();
         let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
-        let chunk = stream.response.read(&mut stream.buffer, tick);
-        match chunk {
+        match stream.read(&mut self.parser, tick) {
             Ok(Chunk::Bytes(amount)) => {
-                (stream.start, stream.end) = (0, amount);
                 self.received(amount);
                 Ok(())
             }
@@ -245,15 +248,19 @@ impl Connection {
         self.shared.progress().received(amount, Instant::now());
     }
 
-    fn event(&mut self, event: Event) -> Step {
+    fn count(&mut self, event: &Event, may_have_new_id: bool) {
         if log_enabled!(log::Level::Trace) {
             trace!("sse {}: event of {} bytes", self.shared.id, event.data().len());
         }
         self.backoff.delivered();
-        let mut progress = self.shared.progress();
-        progress.events = progress.events.saturating_add(1);
-        remember(&mut progress.last_event_id, event.id());
-        drop(progress);
+        self.shared.count_event();
+        if may_have_new_id {
+            remember(&mut self.shared.progress().last_event_id, event.id());
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Step {
+        self.count(&event, true);
         let mut is_last = false;
         if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
             return self.panicked();

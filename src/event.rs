@@ -1,4 +1,4 @@
-//! One event: what the server sent between two blank lines, in a single allocation.
+//! One event: what the server sent between two blank lines, behind one pointer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::error::Error;
 /// The event type when the server names none (HTML §9.2.6).
 const DEFAULT_TYPE: &str = "message";
 
-/// How many bytes beyond twice its size a kept buffer may hold.
-const SPARE_BYTES: usize = 256;
+/// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
+const SPARE_BYTES: usize = 160;
 
 /// One event of a stream.
 ///
-/// An event is cheap to move between threads, and data, type and id share one allocation. An event that is kept does
-/// not keep a large receive buffer alive: it holds on to nothing but its own text.
+/// An event is one pointer: cheap to move and to clone, and its data, type and id lie in one piece. An event that is
+/// kept does not keep a large receive buffer alive: it holds on to at most twice its own size and 256 bytes.
 ///
 /// Two events are equal when type, data, id and comment are; [`raw`](Self::raw) does not count.
 ///
@@ -35,9 +35,13 @@ const SPARE_BYTES: usize = 256;
 /// ```
 #[derive(Clone)]
 pub struct Event {
-    /// Data, type and own id, one after the other. A box, which has no spare room and is a word smaller than a string:
-    /// a channel reserves room for as many events as it can hold.
-    text: Box<str>,
+    content: Arc<Content>,
+}
+
+#[derive(Default)]
+pub(crate) struct Content {
+    /// Data, type and own id, one after the other.
+    text: String,
     data_end: usize,
     type_end: usize,
     /// The id of an earlier block, where this one has none of its own.
@@ -46,7 +50,7 @@ pub struct Event {
 }
 
 /// What few events have.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) comment: Option<Box<str>>,
     pub(crate) raw: Option<Box<str>>,
@@ -73,7 +77,7 @@ impl Event {
         if data.contains('\r') {
             data = data.replace("\r\n", "\n").replace('\r', "\n");
         }
-        Self::from_parts(data, &event_type, "", None, Extra::default())
+        Self::of(Content::new(data, &event_type, "", None))
     }
 
     /// Replaces the id; an empty one means none.
@@ -90,35 +94,36 @@ impl Event {
     /// assert_eq!(event.with_id("").id(), None);
     /// ```
     #[must_use]
-    pub fn with_id(mut self, id: impl AsRef<str>) -> Self {
+    pub fn with_id(self, id: impl AsRef<str>) -> Self {
         let id = without(id.as_ref(), &['\r', '\n', '\0']);
-        self.text = [&self.text[..self.type_end], &id].concat().into_boxed_str();
-        self.inherited_id = None;
-        self
+        let mut content = Content::new(self.data().to_owned(), self.named_type(), &id, None);
+        if let Some(extra) = &self.content.extra {
+            content.add_extra(Extra { comment: extra.comment.clone(), raw: extra.raw.clone() });
+        }
+        Self::of(content)
     }
 
-    /// Puts an event together: `text` is the data, with room for the rest if it was made for this.
+    pub(crate) fn of(content: Content) -> Self {
+        Self { content: Arc::new(content) }
+    }
+
+    /// Returns the content if nobody else has the event any more: to make another event of it.
     #[inline]
-    pub(crate) fn from_parts(
-        mut text: String,
-        event_type: &str,
-        own_id: &str,
-        inherited_id: Option<Arc<str>>,
-        extra: Extra,
-    ) -> Self {
-        let data_end = text.len();
-        let type_end = data_end + event_type.len();
-        text.reserve_exact(event_type.len() + own_id.len());
-        text.push_str(event_type);
-        text.push_str(own_id);
-        let extra = match extra {
-            Extra { comment: None, raw: None } => None,
-            extra => Some(Box::new(extra)),
-        };
-        Self { text: text.into_boxed_str(), data_end, type_end, inherited_id, extra }
+    pub(crate) fn content_mut(&mut self) -> Option<&mut Content> {
+        Arc::get_mut(&mut self.content)
     }
 
-    /// Takes the data out of the event, without copying it.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.content.held_bytes()
+    }
+
+    /// Tells whether the id came with this event itself.
+    #[inline]
+    pub(crate) fn has_own_id(&self) -> bool {
+        self.content.type_end < self.content.text.len()
+    }
+
+    /// Takes the data out of the event; more than 512 bytes are not copied, unless the event was cloned.
     ///
     /// # Example: keep the data alone
     ///
@@ -129,10 +134,14 @@ impl Event {
     /// assert_eq!(data, "text");
     /// ```
     pub fn into_data(self) -> String {
-        let mut data = self.text.into_string();
-        data.truncate(self.data_end);
-        release_spare(&mut data);
-        data
+        match Arc::try_unwrap(self.content) {
+            Ok(mut content) => {
+                content.text.truncate(content.data_end);
+                release_spare(&mut content.text);
+                content.text
+            }
+            Err(content) => content.text[..content.data_end].to_owned(),
+        }
     }
 
     /// Returns the event type, `message` when the server named none.
@@ -162,7 +171,7 @@ impl Event {
     /// assert_eq!(Event::new("", "one\ntwo").data().lines().count(), 2);
     /// ```
     pub fn data(&self) -> &str {
-        &self.text[..self.data_end]
+        &self.content.text[..self.content.data_end]
     }
 
     /// Returns the last event id that was in force at this event, `None` when there was none or it was empty.
@@ -181,8 +190,8 @@ impl Event {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn id(&self) -> Option<&str> {
-        match &self.text[self.type_end..] {
-            "" => self.inherited_id.as_deref(),
+        match &self.content.text[self.content.type_end..] {
+            "" => self.content.inherited_id.as_deref(),
             own => Some(own),
         }
     }
@@ -204,7 +213,7 @@ impl Event {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn comment(&self) -> Option<&str> {
-        self.extra.as_ref()?.comment.as_deref()
+        self.content.extra.as_ref()?.comment.as_deref()
     }
 
     /// Returns the text of the event's block as received, if the parser or request was told to keep it.
@@ -223,7 +232,7 @@ impl Event {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn raw(&self) -> Option<&str> {
-        self.extra.as_ref()?.raw.as_deref()
+        self.content.extra.as_ref()?.raw.as_deref()
     }
 
     /// Decodes the data as a JSON document, which may borrow from the event.
@@ -248,7 +257,61 @@ impl Event {
     }
 
     fn named_type(&self) -> &str {
-        &self.text[self.data_end..self.type_end]
+        &self.content.text[self.content.data_end..self.content.type_end]
+    }
+}
+
+impl Content {
+    /// Puts a content together: `text` is the data, with room for the rest if it was made for this.
+    pub(crate) fn new(mut text: String, event_type: &str, own_id: &str, inherited_id: Option<Arc<str>>) -> Self {
+        let data_end = text.len();
+        let type_end = data_end + event_type.len();
+        text.reserve_exact(event_type.len() + own_id.len());
+        text.push_str(event_type);
+        text.push_str(own_id);
+        release_spare(&mut text);
+        Self { text, data_end, type_end, inherited_id, extra: None }
+    }
+
+    /// Makes it another event's content, in the same memory if that is neither too small nor too large.
+    #[inline]
+    pub(crate) fn refill(&mut self, data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) {
+        let text = &mut self.text;
+        text.clear();
+        let size = data.len() + event_type.len() + own_id.len();
+        if text.capacity() < size || text.capacity() > most_bytes(size) {
+            *text = String::with_capacity(size);
+        }
+        text.push_str(data);
+        self.data_end = data.len();
+        self.type_end = self.data_end + event_type.len();
+        // Most events have neither.
+        if size > self.data_end {
+            text.push_str(event_type);
+            text.push_str(own_id);
+        }
+        let is_same = match (&self.inherited_id, inherited_id) {
+            (None, None) => true,
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            _ => false,
+        };
+        if !is_same {
+            self.inherited_id = inherited_id.cloned();
+        }
+        if self.extra.is_some() {
+            self.extra = None;
+        }
+    }
+
+    pub(crate) fn add_extra(&mut self, extra: Extra) {
+        self.extra = match extra {
+            Extra { comment: None, raw: None } => None,
+            extra => Some(Box::new(extra)),
+        };
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.text.capacity()
     }
 }
 
@@ -303,9 +366,14 @@ fn without(text: &str, unwanted: &[char]) -> String {
 
 /// Keeps the promise on what a kept event holds on to.
 fn release_spare(text: &mut String) {
-    if text.capacity() > text.len().saturating_mul(2).saturating_add(SPARE_BYTES) {
+    if text.capacity() > most_bytes(text.len()) {
         text.shrink_to_fit();
     }
+}
+
+/// Returns how much memory a text of this size may have.
+fn most_bytes(size: usize) -> usize {
+    size.saturating_mul(2).saturating_add(SPARE_BYTES)
 }
 
 #[cfg(test)]
@@ -313,8 +381,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_at_most_56_bytes() {
-        assert!(size_of::<Event>() <= 56, "{}", size_of::<Event>());
+    fn an_event_is_a_pointer() {
+        assert_eq!(size_of::<Event>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn an_event_holds_at_most_twice_its_size_and_256_bytes() {
+        let mut content = Content::new("x".repeat(1_000), "type", "id", None);
+        for size in [0, 1, 100, 999, 1_000, 3, 0] {
+            content.refill(&"y".repeat(size), "", "", None);
+            assert_eq!((content.text.as_str(), content.data_end), ("y".repeat(size).as_str(), size));
+            // The two counters of an `Arc` are held too.
+            let held = content.held_bytes() + 2 * size_of::<usize>();
+            assert!(held <= 2 * size + 256, "{held} for {size}");
+        }
     }
 
     #[test]
@@ -342,7 +422,7 @@ mod tests {
     #[test]
     fn an_id_is_replaced_whole() {
         let event = Event::new("", "x").with_id("7".repeat(10_000)).with_id("8");
-        assert_eq!((event.text.len(), event.id()), (2, Some("8")));
+        assert_eq!((event.content.text.len(), event.id()), (2, Some("8")));
     }
 
     #[test]
@@ -352,8 +432,9 @@ mod tests {
 
     #[test]
     fn raw_text_does_not_count_for_equality() {
-        let extra = Extra { comment: None, raw: Some("data:x".into()) };
-        let event = Event::from_parts("x".to_owned(), "", "", None, extra);
+        let mut content = Content::new("x".to_owned(), "", "", None);
+        content.add_extra(Extra { comment: None, raw: Some("data:x".into()) });
+        let event = Event::of(content);
         assert_eq!(event.raw(), Some("data:x"));
         assert_eq!(event, Event::new("", "x"));
     }

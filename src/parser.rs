@@ -29,7 +29,9 @@ mod block;
 mod frame;
 mod line;
 mod partial;
+mod pool;
 mod too_large;
+mod whole;
 
 use std::fmt;
 use std::mem;
@@ -42,6 +44,7 @@ use crate::event::Event;
 use block::{Block, COMMENT_BYTES, decode};
 use line::{Field, Line};
 use partial::Partial;
+use pool::Pool;
 use too_large::RUNAWAY_FACTOR;
 
 pub use frame::Frame;
@@ -84,8 +87,11 @@ pub struct Parser {
     bom_bytes: Option<usize>,
     /// An LF now belongs to the CR before it.
     after_cr: bool,
+    /// A block begins here, and its text need not be kept.
+    is_at_block: bool,
     partial: Partial,
     block: Block,
+    pool: Pool,
     is_runaway: bool,
 }
 
@@ -107,8 +113,10 @@ impl Parser {
             shared_id: None,
             bom_bytes: Some(0),
             after_cr: false,
+            is_at_block: false,
             partial: Partial::default(),
             block: Block::default(),
+            pool: Pool::default(),
             is_runaway: false,
         }
     }
@@ -197,6 +205,9 @@ impl Parser {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
+        if let Some(event) = self.whole_event(input) {
+            return Ok(Some(Frame::Event(event)));
+        }
         if self.is_runaway {
             *input = &[];
             return Err(self.too_large());
@@ -209,7 +220,7 @@ impl Parser {
             }
             if (first == LF || first == CR) && !self.partial.has_started() {
                 self.end_line(input);
-                match self.end_block() {
+                match self.end_block().or_else(|| self.whole_event(input)) {
                     Some(event) => return Ok(Some(Frame::Event(event))),
                     None => continue,
                 }
@@ -247,6 +258,7 @@ impl Parser {
             keeps_raw: self.keeps_raw,
             last_event_id: mem::take(&mut self.last_event_id),
             shared_id: self.shared_id.take(),
+            pool: mem::take(&mut self.pool),
             ..Self::new()
         };
     }
@@ -285,7 +297,13 @@ impl Parser {
     /// ```
     pub fn held_bytes(&self) -> usize {
         let shared_id = self.shared_id.as_ref().map_or(0, |id| id.len());
-        self.last_event_id.capacity() + shared_id + self.partial.held_bytes() + self.block.held_bytes()
+        let buffers = self.partial.held_bytes() + self.block.held_bytes() + self.pool.held_bytes();
+        self.last_event_id.capacity() + shared_id + buffers
+    }
+
+    /// Gives back what only a busy stream needs.
+    pub(crate) fn rest(&mut self) {
+        self.pool.shrink();
     }
 
     /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.
@@ -381,19 +399,16 @@ impl Parser {
         }
         let event = self.block.has_data().then(|| self.event(has_own_id));
         self.block.clear();
+        self.is_at_block = !self.keeps_raw;
         event
     }
 
     fn event(&mut self, has_own_id: bool) -> Event {
-        let in_force = self.last_event_id.as_str();
-        if in_force.is_empty() {
-            return self.block.take_event("", None);
-        }
         if has_own_id {
-            return self.block.take_event(in_force, None);
+            return self.block.take_event(&self.last_event_id, None, &mut self.pool);
         }
-        let shared_id = self.shared_id.get_or_insert_with(|| Arc::from(in_force));
-        self.block.take_event("", Some(Arc::clone(shared_id)))
+        let inherited = self.inherited_id();
+        self.block.take_event("", inherited.as_ref(), &mut self.pool)
     }
 
     fn runaway_limit(&self) -> usize {

@@ -64,6 +64,9 @@ impl Drop for Leaving {
 fn pump(connection: &mut Connection, shared: &Shared, delivery: &mut Delivery) -> End {
     let pumped = catch_unwind(AssertUnwindSafe(|| {
         loop {
+            while let Some(event) = connection.received_event() {
+                delivery.event(event);
+            }
             match connection.next(None) {
                 Item::Event(event) => delivery.event(event),
                 Item::End(end) => return end,

@@ -1,4 +1,4 @@
-//! What an event costs in allocations once a stream is under way: one.
+//! What an event costs in allocations once a stream is under way: none, or one if it is kept.
 #![allow(clippy::unwrap_used)] // a failed unwrap is the test's verdict
 
 use std::alloc::System;
@@ -47,13 +47,13 @@ fn allocations_per_event(mut events: impl Iterator<Item = Result<Event, Error>>)
 
 /// One test, because the counter counts for the whole process.
 #[test]
-fn an_event_with_id_and_type_costs_one_allocation() {
+fn an_event_with_id_and_type_costs_no_allocation() {
     let client = Client::builder().no_proxy().build().unwrap();
     let request = || Request::get(format!("http://{}/", server())).retry(RetryPolicy::never());
     let read = allocations_per_event(client.read("read", request()).unwrap());
     let connect = allocations_per_event(client.connect("connect", request()).unwrap());
     println!("allocations an event: read {read:.4}, connect {connect:.4}");
-    // The channel may run ahead by its capacity at either end of the count, and sleeping costs a little.
-    assert!(read <= 1.001, "{read}");
-    assert!(connect <= 1.01, "{connect}");
+    // Buffers that grow, and sleeping, cost a little.
+    assert!(read <= 0.001, "{read}");
+    assert!(connect <= 0.02, "{connect}");
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 /// Counters as `u64` under a lock: some ARM targets have no 64-bit atomics.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    pub(crate) events: u64,
     pub(crate) comments: u64,
     pub(crate) bytes: u64,
     pub(crate) dropped: u64,

@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Instant;
 
+use crossbeam_utils::atomic::AtomicCell;
+
 use super::progress::Progress;
 use super::state::{End, State, Stats};
 use crate::stop::{StopToken, lock};
@@ -15,7 +17,9 @@ pub(crate) struct Shared {
     pub(crate) stop: StopToken,
     /// Frees the id; set by the client, called by whoever ends the connection first.
     release: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    /// Written by the connection's thread once an event.
+    /// Written by the connection's thread alone.
+    events: AtomicCell<u64>,
+    /// Written by the connection's thread once a read, and at an event with a new id.
     progress: Mutex<Progress>,
     /// Written by the connection's thread a few times an attempt.
     life: Mutex<Life>,
@@ -45,6 +49,7 @@ impl Shared {
         Self {
             id,
             stop: StopToken::new(),
+            events: AtomicCell::new(0),
             release: OnceLock::new(),
             progress: Mutex::new(Progress { last_event_id: last_event_id.to_owned(), ..Progress::default() }),
             life: Mutex::new(Life {
@@ -85,6 +90,12 @@ impl Shared {
 
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
         lock(&self.progress)
+    }
+
+    /// Counts an event; for the connection's thread, which is the only writer.
+    #[inline]
+    pub(crate) fn count_event(&self) {
+        self.events.store(self.events.load().saturating_add(1));
     }
 
     /// Changes what the connection's life is at, and wakes who waits for it.
@@ -195,7 +206,7 @@ impl Shared {
         };
         let progress = lock(&self.progress);
         Stats {
-            events: progress.events,
+            events: self.events.load(),
             comments: progress.comments,
             bytes: progress.bytes,
             dropped: progress.dropped,

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::mem;
-use std::str;
 use std::sync::Arc;
 
-use crate::event::{Event, Extra};
+use simdutf8::basic as utf8;
+
+use super::pool::Pool;
+use crate::event::{Content, Event, Extra};
 
 /// How many bytes of comment lines are kept for one event, and of one line for a comment frame.
 pub(super) const COMMENT_BYTES: usize = 4 << 10;
@@ -33,6 +35,8 @@ pub(super) struct Block {
     /// Raw bytes of the lines so far, without terminators and comments.
     line_bytes: usize,
     is_skipped: bool,
+    /// The size of the last data that moved into its event: the next is likely to be as large.
+    expected: usize,
 }
 
 impl Block {
@@ -49,9 +53,13 @@ impl Block {
 
     #[inline]
     pub(super) fn append_data(&mut self, value: &[u8]) {
-        if !self.is_skipped {
-            self.data.extend_from_slice(value);
+        if self.is_skipped {
+            return;
         }
+        if self.data.capacity() == 0 && self.expected > value.len() {
+            self.data.reserve_exact(self.expected);
+        }
+        self.data.extend_from_slice(value);
     }
 
     pub(super) fn set_type(&mut self, value: &[u8]) {
@@ -125,11 +133,19 @@ impl Block {
     }
 
     /// Makes the event of a block that has data.
-    pub(super) fn take_event(&mut self, own_id: &str, inherited_id: Option<Arc<str>>) -> Event {
-        let text = self.take_data(self.event_type.len() + own_id.len());
+    pub(super) fn take_event(&mut self, own_id: &str, inherited_id: Option<&Arc<str>>, pool: &mut Pool) -> Event {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
-        Event::from_parts(text, &self.event_type, own_id, inherited_id, Extra { comment, raw })
+        let is_plain = comment.is_none() && raw.is_none();
+        let text = match utf8::from_utf8(&self.data) {
+            Ok(data) if is_plain && data.len() < MOVED_BYTES => {
+                return pool.event(data, &self.event_type, own_id, inherited_id);
+            }
+            _ => self.take_data(),
+        };
+        let mut content = Content::new(text, &self.event_type, own_id, inherited_id.cloned());
+        content.add_extra(Extra { comment, raw });
+        Event::of(content)
     }
 
     /// Forgets the block, keeping its small buffers.
@@ -185,24 +201,16 @@ impl Block {
         self.data.capacity() + self.raw.capacity() + text
     }
 
-    /// Takes the data as text, with room for `more` bytes if it is copied.
-    fn take_data(&mut self, more: usize) -> String {
-        if self.data.len() >= MOVED_BYTES {
-            return String::from_utf8(mem::take(&mut self.data)).unwrap_or_else(|invalid| lossy(invalid.as_bytes()));
-        }
-        let Ok(data) = str::from_utf8(&self.data) else {
-            return lossy(&self.data);
-        };
-        let mut text = String::with_capacity(data.len() + more);
-        text.push_str(data);
-        text
+    fn take_data(&mut self) -> String {
+        self.expected = self.data.len();
+        String::from_utf8(mem::take(&mut self.data)).unwrap_or_else(|invalid| lossy(invalid.as_bytes()))
     }
 }
 
 /// Decodes UTF-8 as the standard has it: what is invalid becomes U+FFFD. No sequence crosses a line end.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     // Valid text, almost all there is, has the faster check.
-    match str::from_utf8(bytes) {
+    match utf8::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(lossy(bytes)),
     }
@@ -250,7 +258,7 @@ mod tests {
     fn large_data_moves_into_its_event() {
         let mut block = block_of(MOVED_BYTES);
         let address = block.data.as_ptr();
-        let event = block.take_event("", None);
+        let event = block.take_event("", None, &mut Pool::default());
         assert_eq!(event.data().as_ptr(), address);
     }
 
@@ -258,7 +266,7 @@ mod tests {
     fn small_data_leaves_its_buffer_for_the_next_block() {
         let mut block = block_of(MOVED_BYTES - 1);
         let address = block.data.as_ptr();
-        let event = block.take_event("", None);
+        let event = block.take_event("", None, &mut Pool::default());
         block.clear();
         block.start_data_line();
         block.append_data(b"y");
@@ -267,10 +275,24 @@ mod tests {
     }
 
     #[test]
-    fn an_event_fills_its_allocation() {
-        let mut block = block_of(100);
-        block.set_type(b"price");
-        let event = block.take_event("id-7", None);
-        assert_eq!(event.into_data().capacity(), 100 + "price".len() + "id-7".len());
+    fn after_a_large_event_the_next_has_room_at_once() {
+        let mut block = block_of(10 * MOVED_BYTES);
+        block.take_event("", None, &mut Pool::default());
+        block.clear();
+        block.start_data_line();
+        block.append_data(b"y");
+        assert_eq!(block.data.capacity(), 10 * MOVED_BYTES);
+    }
+
+    #[test]
+    fn room_that_the_next_event_does_not_need_is_given_back() {
+        let mut block = block_of(10 * MOVED_BYTES);
+        block.take_event("", None, &mut Pool::default());
+        block.clear();
+        block.start_data_line();
+        block.append_data(b"y");
+        block.take_event("", None, &mut Pool::default());
+        block.clear();
+        assert!(block.held_bytes() <= SCRATCH_BYTES, "{}", block.held_bytes());
     }
 }

@@ -26,6 +26,10 @@ impl<'a> Line<'a> {
     /// Tells what a line is; the value is as far as the bytes go.
     #[inline]
     pub(super) fn of(line: &'a [u8]) -> Self {
+        // The most frequent first.
+        if let Some(value) = line.strip_prefix(b"data:") {
+            return Self::Field(Field::Data, without_space(value));
+        }
         let (field, rest) = match line {
             [b':', text @ ..] => return Self::Comment(text),
             [b'd', b'a', b't', b'a', rest @ ..] => (Field::Data, rest),

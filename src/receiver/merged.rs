@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+use super::patience::Patience;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Shared};
@@ -38,11 +39,12 @@ use crate::handle::{Handle, Shared};
 pub struct Merged {
     receiver: Receiver<(Arc<str>, Result<Event, Error>)>,
     connections: Vec<Arc<Shared>>,
+    patience: Patience,
 }
 
 impl Merged {
     pub(crate) fn new(receiver: Receiver<(Arc<str>, Result<Event, Error>)>, connections: Vec<Arc<Shared>>) -> Self {
-        Self { receiver, connections }
+        Self { receiver, connections, patience: Patience::Little }
     }
 
     /// Returns a handle to each connection, in the order in which they were asked for.
@@ -89,7 +91,7 @@ impl Iterator for Merged {
     type Item = (Arc<str>, Result<Event, Error>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.receiver.recv().ok()
+        self.patience.recv(&self.receiver)
     }
 }
 

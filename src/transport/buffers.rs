@@ -1,11 +1,14 @@
-//! Buffers sized for small devices: 8 KiB in, grown for a large head only; out while a request is sent.
+//! Buffers sized for small devices: 8 KiB in, more for a large head and while data keeps filling it; out while a
+//! request is sent.
 
 use ureq::unversioned::transport::Buffers;
 
-/// What one read asks for.
+/// What one read asks for, in bytes, until data fills it.
 const INPUT: usize = 8 * 1024;
 /// What a head may grow the input to; ureq refuses a head over 20 KiB before this is full.
-const INPUT_MOST: usize = 24 * 1024;
+const HEAD_MOST: usize = 24 * 1024;
+/// What a stream of data may grow it to.
+pub(crate) const INPUT_MOST: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct IoBuffers {
@@ -15,13 +18,26 @@ pub(super) struct IoBuffers {
     end: usize,
     /// Whether the last use of the input consumed anything: if not, more must be read first.
     progress: bool,
+    /// What the input is to be, once it is empty.
+    size: usize,
+    /// How many reads in a row filled it; below zero, how many brought little.
+    pressure: i32,
     output: Vec<u8>,
     output_size: usize,
 }
 
 impl IoBuffers {
     pub(super) fn new(output_size: usize) -> Self {
-        Self { input: Vec::new(), start: 0, end: 0, progress: false, output: Vec::new(), output_size }
+        Self {
+            input: Vec::new(),
+            start: 0,
+            end: 0,
+            progress: false,
+            size: INPUT,
+            pressure: 0,
+            output: Vec::new(),
+            output_size,
+        }
     }
 
     /// Returns what was written to the output last.
@@ -37,19 +53,32 @@ impl IoBuffers {
     fn make_room(&mut self) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.input.len() != INPUT {
-                self.input = vec![0; INPUT];
+            if self.input.len() != self.size {
+                self.input = vec![0; self.size];
             }
             return;
         }
-        if self.end < self.input.len() {
-            return;
-        }
         if self.start > 0 {
+            // Little: ureq asks for more once it can do nothing with what there is.
             self.input.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
-        } else if self.input.len() < INPUT_MOST {
-            self.input.resize((self.input.len() * 2).min(INPUT_MOST), 0);
+        } else if self.end == self.input.len() && self.end < HEAD_MOST {
+            self.input.resize((self.end * 2).min(HEAD_MOST), 0);
+        }
+    }
+
+    /// Chooses the size for the reads to come.
+    fn fit(&mut self, amount: usize, room: usize) {
+        self.pressure = match amount {
+            _ if amount == self.input.len() => self.pressure.max(0).saturating_add(1),
+            _ if amount <= room / 4 => self.pressure.min(0).saturating_sub(1),
+            _ => 0,
+        };
+        match self.pressure {
+            // A head comes in pieces that do not.
+            2.. => self.size = (self.size * 2).min(INPUT_MOST),
+            ..=-2 => self.size = INPUT,
+            _ => {}
         }
     }
 }
@@ -70,7 +99,9 @@ impl Buffers for IoBuffers {
     }
 
     fn input_appended(&mut self, amount: usize) {
-        self.end = (self.end + amount).min(self.input.len());
+        let room = self.input.len() - self.end;
+        self.end += amount.min(room);
+        self.fit(amount, room);
     }
 
     fn input_consume(&mut self, amount: usize) {
@@ -113,10 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn the_input_grows_while_data_fills_it_and_shrinks_when_that_ends() {
+        let mut buffers = IoBuffers::new(100);
+        let mut read = |amount: usize| {
+            let room = fill(&mut buffers, amount);
+            buffers.input_consume(room);
+            buffers.input_append_buf().len()
+        };
+        assert_eq!([read(usize::MAX), read(usize::MAX)], [INPUT, 2 * INPUT]);
+        (0..10).for_each(|_| assert!(read(usize::MAX) <= INPUT_MOST));
+        assert_eq!([read(INPUT_MOST / 2), read(100), read(100)], [INPUT_MOST, INPUT_MOST, INPUT]);
+    }
+
+    #[test]
     fn a_full_input_offers_no_room_instead_of_growing_for_ever() {
         let mut buffers = IoBuffers::new(100);
         while fill(&mut buffers, usize::MAX) > 0 {}
-        assert_eq!(buffers.input().len(), INPUT_MOST);
+        assert_eq!(buffers.input().len(), HEAD_MOST);
     }
 
     #[test]

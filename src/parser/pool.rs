@@ -1,0 +1,135 @@
+//! The memory of events that their consumer has let go, for the next ones.
+//!
+//! What one thread allocates and another frees is the largest part of what an event costs: both ends wait for the
+//! allocator's lock. So the parser stays an owner of the small events that it made last, and makes the next one of the
+//! oldest, once nobody else has it any more.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::{Content, Event};
+
+/// A larger event has memory of its own.
+const POOLED_BYTES: usize = 512;
+
+/// As many as a channel of the default capacity holds, and those that its two ends are at work with.
+const MOST_EVENTS: usize = 72;
+
+#[derive(Default)]
+pub(super) struct Pool {
+    /// A ring.
+    events: Vec<Event>,
+    /// Where the oldest is, and the newest before it.
+    oldest: usize,
+}
+
+impl Pool {
+    #[inline]
+    pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
+        if data.len() + event_type.len() + own_id.len() > POOLED_BYTES {
+            let mut text = String::with_capacity(data.len() + event_type.len() + own_id.len());
+            text.push_str(data);
+            return Event::of(Content::new(text, event_type, own_id, inherited.cloned()));
+        }
+        match self.events.get_mut(self.oldest).and_then(Event::content_mut) {
+            Some(content) => content.refill(data, event_type, own_id, inherited),
+            None => self.add(data, event_type, own_id, inherited),
+        }
+        let event = self.events[self.oldest].clone();
+        self.oldest = if self.oldest + 1 == self.events.len() { 0 } else { self.oldest + 1 };
+        event
+    }
+
+    /// Makes a new one; that it is the newest is up to the caller.
+    #[cold]
+    fn add(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) {
+        let mut content = Content::default();
+        content.refill(data, event_type, own_id, inherited);
+        if self.events.len() < MOST_EVENTS {
+            self.events.insert(self.oldest, Event::of(content));
+        } else {
+            // The consumer keeps the one that was here, and may do so for ever.
+            self.events[self.oldest] = Event::of(content);
+        }
+    }
+
+    /// Gives the memory back, except for a single event.
+    pub(super) fn shrink(&mut self) {
+        self.events.truncate(1);
+        self.events.shrink_to_fit();
+        self.oldest = 0;
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        let counters = 2 * size_of::<usize>();
+        let events: usize = self.events.iter().map(|event| event.held_bytes() + counters).sum();
+        events + self.events.capacity() * size_of::<Event>()
+    }
+}
+
+/// The memory stays with the first: two owners would find no event that is free.
+impl Clone for Pool {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("events", &self.events.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made_of(pool: &mut Pool, data: &str) -> Event {
+        pool.event(data, "", "", None)
+    }
+
+    #[test]
+    fn an_event_that_was_let_go_is_used_again() {
+        let mut pool = Pool::default();
+        let address = made_of(&mut pool, "first").data().as_ptr();
+        let second = made_of(&mut pool, "other");
+        assert_eq!((second.data(), second.data().as_ptr()), ("other", address));
+    }
+
+    #[test]
+    fn an_event_that_is_kept_stays_as_it_is() {
+        let mut pool = Pool::default();
+        let kept: Vec<Event> = (0..3 * MOST_EVENTS).map(|number| made_of(&mut pool, &number.to_string())).collect();
+        for (number, event) in kept.iter().enumerate() {
+            assert_eq!(event.data(), number.to_string());
+        }
+        assert_eq!(pool.events.len(), MOST_EVENTS);
+    }
+
+    #[test]
+    fn a_large_event_leaves_nothing_behind() {
+        let mut pool = Pool::default();
+        drop(made_of(&mut pool, &"x".repeat(POOLED_BYTES + 1)));
+        assert_eq!(pool.held_bytes(), 0);
+    }
+
+    #[test]
+    fn nothing_of_the_last_event_shows_in_the_next() {
+        let mut pool = Pool::default();
+        let inherited = Arc::from("inherited");
+        drop(pool.event("data", "type", "", Some(&inherited)));
+        let next = pool.event("x", "", "own", None);
+        assert_eq!((next.event_type(), next.id(), next.data()), ("message", Some("own"), "x"));
+        drop(next);
+        assert_eq!(pool.event("y", "", "", None).id(), None);
+    }
+
+    #[test]
+    fn after_shrinking_one_event_is_held() {
+        let mut pool = Pool::default();
+        let kept: Vec<Event> = (0..10).map(|_| made_of(&mut pool, "x")).collect();
+        drop(kept);
+        pool.shrink();
+        assert_eq!(pool.events.len(), 1);
+    }
+}

@@ -1,0 +1,149 @@
+//! The quick way: a block that lies whole in the input, as almost all do, becomes an event at once.
+
+use std::sync::Arc;
+
+use memchr::{memchr, memchr2};
+use simdutf8::basic as utf8;
+
+use super::line::{Field, Line};
+use super::{CR, LF, Parser};
+use crate::event::Event;
+
+/// A block of one data line, and perhaps an event type and an id, up to its blank line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Whole<'a> {
+    data: &'a [u8],
+    event_type: &'a [u8],
+    /// Empty without one: a line `id:` by itself is not for here.
+    id: &'a [u8],
+    /// What is left of the input.
+    rest: &'a [u8],
+}
+
+impl Parser {
+    /// Takes the block that the input starts with, if it is whole and holds nothing out of the ordinary. Otherwise
+    /// nothing is taken, and `next_frame` must go on from here.
+    #[inline]
+    pub(crate) fn whole_event(&mut self, input: &mut &[u8]) -> Option<Event> {
+        if !self.is_at_block {
+            return None;
+        }
+        if self.after_cr {
+            if *input.first()? == LF {
+                *input = &input[1..];
+            }
+            self.after_cr = false;
+        }
+        if input.is_empty() {
+            return None;
+        }
+        let event = self.take_whole(input);
+        self.is_at_block = event.is_some();
+        event
+    }
+
+    #[inline]
+    fn take_whole(&mut self, input: &mut &[u8]) -> Option<Event> {
+        let whole = Whole::of(input)?;
+        if input.len() - whole.rest.len() > self.limit {
+            return None;
+        }
+        let data = utf8::from_utf8(whole.data).ok()?;
+        let event_type = if whole.event_type.is_empty() { "" } else { utf8::from_utf8(whole.event_type).ok()? };
+        let event = if whole.id.is_empty() {
+            let inherited = self.inherited_id();
+            self.pool.event(data, event_type, "", inherited.as_ref())
+        } else {
+            let id = utf8::from_utf8(whole.id).ok()?;
+            if self.last_event_id != id {
+                id.clone_into(&mut self.last_event_id);
+                self.shared_id = None;
+            }
+            self.pool.event(data, event_type, id, None)
+        };
+        *input = whole.rest;
+        Some(event)
+    }
+
+    /// Returns the id in force, for an event that has none of its own.
+    #[inline]
+    pub(super) fn inherited_id(&mut self) -> Option<Arc<str>> {
+        if self.last_event_id.is_empty() {
+            return None;
+        }
+        Some(Arc::clone(self.shared_id.get_or_insert_with(|| Arc::from(self.last_event_id.as_str()))))
+    }
+}
+
+impl<'a> Whole<'a> {
+    #[inline]
+    fn of(input: &'a [u8]) -> Option<Self> {
+        let (mut data, mut event_type, mut id, mut rest): (_, &[u8], &[u8], _) = (None, &[], &[], input);
+        loop {
+            match rest {
+                [LF, after @ ..] | [CR, LF, after @ ..] => {
+                    return Some(Self { data: data?, event_type, id, rest: after });
+                }
+                _ => {}
+            }
+            let end = memchr2(CR, LF, rest)?;
+            match Line::of(&rest[..end]) {
+                Line::Field(Field::Data, value) if data.is_none() => data = Some(value),
+                Line::Field(Field::Event, value) => event_type = value,
+                Line::Field(Field::Id, value) if !value.is_empty() && memchr(0, value).is_none() => id = value,
+                _ => return None,
+            }
+            rest = match &rest[end..] {
+                [LF, after @ ..] | [CR, LF, after @ ..] => after,
+                _ => return None,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_block_is_whole() {
+        for end in ["\n", "\r\n"] {
+            let input = ["event: t", "id: 7", "data: x", "", "data: y"].join(end);
+            let whole = Whole::of(input.as_bytes()).unwrap();
+            assert_eq!((whole.data, whole.event_type, whole.id), (&b"x"[..], &b"t"[..], &b"7"[..]));
+            assert_eq!(whole.rest, b"data: y");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_the_ordinary_is_not() {
+        for input in [
+            "data: x\n",
+            "data: x",
+            "data: x\n\r",
+            "data: x\rdata: y\n\n",
+            "data: x\r\r",
+            "data: x\ndata: y\n\n",
+            "id: 7\n\n",
+            "id\ndata: x\n\n",
+            "id: a\0b\ndata: x\n\n",
+            ": c\ndata: x\n\n",
+            "retry: 5\ndata: x\n\n",
+            "foo: x\ndata: x\n\n",
+            "\n",
+            "",
+        ] {
+            assert_eq!(Whole::of(input.as_bytes()), None, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_taken_stays_in_the_input() {
+        let mut parser = Parser::new();
+        assert_eq!(parser.next_frame(&mut &b"\n"[..]), Ok(None)); // past a byte order mark
+        let mut input: &[u8] = b"data: x\n\ndata: \xFF\n\n";
+        assert_eq!(parser.whole_event(&mut input).unwrap().data(), "x");
+        assert_eq!(parser.whole_event(&mut input), None);
+        assert_eq!(input, b"data: \xFF\n\n");
+    }
+}
