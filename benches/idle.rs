@@ -1,14 +1,18 @@
 //! What an idle connection costs: memory of one and of many, plain and TLS, and how often its thread wakes up.
 //!
 //! ```text
-//! cargo bench --bench idle -- 200 60
+//! cargo bench --bench idle -- 1000 60
 //! ```
 //!
 //! The numbers are those of the connections, and of the seconds to watch two idle ones; 0 seconds leaves that out.
 //! The server is a process of its own. Memory is what the kernel has given to the process (VmRSS), stacks included.
+//! `connect` has its own threads. `read, held` are readers that one thread holds: what a connection keeps by itself.
+//! `read, threads` are readers that wait, each on a thread of the program's with a stack of 64 KiB. The last two rows are
+//! streams that carried much, and then nothing more: what is left of their buffers.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 #![allow(clippy::print_stdout, reason = "the figures")]
 
+use std::any::Any;
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -18,28 +22,52 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use http_sse::{Client, Events, Request};
+use http_sse::crossbeam_channel::bounded;
+use http_sse::{Client, EventReader, Events, Request};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
-    9\r\ndata: a\n\n\r\n";
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// A way to consume, and the path of what the server sends.
+const WAYS: [(&str, &str); 5] = [
+    ("connect", "/"),
+    ("read, held", "/"),
+    ("read, threads", "/"),
+    ("connect, after 512 KiB of small events", "/many"),
+    ("connect, after an event of 512 KiB", "/large"),
+];
+
+fn answer_to(path: &str) -> String {
+    let before = match path {
+        "/many" => "data: an event of sixty-four bytes, its two line ends included.\n\n".repeat(8 * 1024),
+        "/large" => format!("data: {}\n\n", "x".repeat(512 * 1024)),
+        _ => String::new(),
+    };
+    let body = before + "data: a\n\n";
+    format!("{HEAD}{:x}\r\n{body}\r\n", body.len())
+}
 
 fn main() {
     let numbers: Vec<usize> = env::args().skip(1).filter_map(|number| number.parse().ok()).collect();
     match env::var("IDLE_ROLE").as_deref() {
         Ok("plain") => serve(None),
         Ok("tls") => serve_tls(),
-        Ok(measured) => measure_memory(measured.trim_start_matches("memory-"), numbers[0]),
+        Ok(measured) => {
+            let (scheme, way) = measured.split_once(' ').unwrap();
+            measure_memory(scheme, way, numbers[0]);
+        }
         Err(_) => {
-            let connections = numbers.first().copied().unwrap_or(200).max(2);
-            println!("| | RSS before | 1 connection | {connections} connections | each further one |");
-            println!("|---|---|---|---|---|");
+            let connections = numbers.first().copied().unwrap_or(1000).max(2);
+            println!("| | | RSS before | 1 connection | {connections} connections | each further one |");
+            println!("|---|---|---|---|---|---|");
             for scheme in ["plain", "tls"] {
-                // A process for each: what one has freed, the next would use.
-                assert!(again(&format!("memory-{scheme}"), connections).status().unwrap().success());
+                for (way, _) in WAYS {
+                    // A process for each: what one has freed, the next would use.
+                    assert!(again(&format!("{scheme} {way}"), connections).status().unwrap().success());
+                }
             }
             watch(Duration::from_secs(numbers.get(1).copied().unwrap_or(60) as u64));
         }
@@ -62,7 +90,10 @@ fn serve(tls: Option<Arc<ServerConfig>>) {
     println!("{}", listener.local_addr().unwrap());
     let mut open = Vec::new();
     for socket in listener.incoming() {
-        open.push(answer(socket.unwrap(), tls.clone()).unwrap());
+        let socket = socket.unwrap();
+        // With it the answer over TLS would wait 40 ms, until the client acknowledges the session tickets.
+        socket.set_nodelay(true).unwrap();
+        open.push(answer(socket, tls.clone()).unwrap());
     }
 }
 
@@ -93,7 +124,8 @@ fn respond<S: Read + Write + 'static>(mut stream: S) -> io::Result<Box<dyn Read>
         stream.read_exact(&mut byte)?;
         head.push(byte[0]);
     }
-    stream.write_all(ANSWER)?;
+    let head = String::from_utf8_lossy(&head);
+    stream.write_all(answer_to(head.split(' ').nth(1).unwrap_or_default()).as_bytes())?;
     stream.flush()?;
     Ok(Box::new(stream))
 }
@@ -116,14 +148,33 @@ impl Server {
             protocol = "https";
             builder = builder.root_certificates_pem(output.next().unwrap().unwrap().replace('|', "\n"));
         }
-        let url = format!("{protocol}://{}/", output.next().unwrap().unwrap());
+        let url = format!("{protocol}://{}", output.next().unwrap().unwrap());
         Self { process, url, client: builder.build().unwrap() }
     }
 
-    fn connect(&self, id: &str) -> Events {
-        let events = self.client.connect(id, Request::get(&self.url).idle_timeout(None)).unwrap();
-        assert_eq!(events.recv().unwrap().unwrap().data(), "a");
+    fn request(&self, path: &str) -> Request {
+        Request::get(format!("{}{path}", self.url)).idle_timeout(None)
+    }
+
+    fn connect(&self, id: &str, path: &str) -> Events {
+        let events = self.client.connect(id, self.request(path)).unwrap();
+        assert!(events.iter().any(|event| event.unwrap().data() == "a"));
         events
+    }
+
+    fn read(&self, id: &str) -> EventReader {
+        let mut events = self.client.read(id, self.request("/")).unwrap();
+        assert_eq!(events.next().unwrap().unwrap().data(), "a");
+        events
+    }
+
+    /// Returns when the thread has the first event; it waits for another.
+    fn read_on_a_thread(&self, id: String) {
+        let mut events = self.client.read(&id, self.request("/")).unwrap();
+        let (sender, first) = bounded(0);
+        let thread = thread::Builder::new().name(format!("sse-{id}")).stack_size(64 * 1024);
+        thread.spawn(move || sender.send(events.next()).map(|()| events.next())).unwrap();
+        assert_eq!(first.recv().unwrap().unwrap().unwrap().data(), "a");
     }
 }
 
@@ -134,17 +185,31 @@ impl Drop for Server {
     }
 }
 
-fn measure_memory(scheme: &str, connections: usize) {
+fn measure_memory(scheme: &str, way: &str, connections: usize) {
     let server = Server::start(scheme);
     let before = resident();
-    let mut open = vec![server.connect("idle-0")];
-    settle("sse-idle-0");
+    let mut open: Vec<Box<dyn Any>> = Vec::new();
+    let path = WAYS.iter().find(|(name, _)| *name == way).unwrap().1;
+    let mut add = |number: usize| {
+        let id = format!("idle-{number}");
+        match way {
+            "read, held" => open.push(Box::new(server.read(&id))),
+            "read, threads" => server.read_on_a_thread(id),
+            _ => open.push(Box::new(server.connect(&id, path))),
+        }
+    };
+    let last = |number: usize| match way {
+        "read, held" => {}
+        _ => drop(settle(&format!("sse-idle-{number}"))),
+    };
+    add(0);
+    last(0);
     let one = resident();
-    open.extend((1..connections).map(|number| server.connect(&format!("idle-{number}"))));
-    settle(&format!("sse-idle-{}", connections - 1));
+    (1..connections).for_each(&mut add);
+    last(connections - 1);
     let all = resident();
     let each = (all - one) as f64 / (connections - 1) as f64;
-    println!("| {scheme} | {before} KiB | {one} KiB | {all} KiB | {each:.1} KiB |");
+    println!("| {scheme} | {way} | {before} KiB | {one} KiB | {all} KiB | {each:.1} KiB |");
 }
 
 fn watch(time: Duration) {
@@ -155,7 +220,7 @@ fn watch(time: Duration) {
     let open: Vec<_> = ["plain", "tls"]
         .map(|scheme| {
             let server = Server::start(scheme);
-            let events = server.connect(scheme);
+            let events = server.connect(scheme, "/");
             let thread = format!("sse-{scheme}");
             let before = settle(&thread);
             (scheme, thread, before, events, server)

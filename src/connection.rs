@@ -4,15 +4,16 @@
 //! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
 
 mod contain;
+mod opening;
 mod prepare;
 mod stream;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::mem;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, at, bounded, never, select};
+use crossbeam_channel::Receiver;
 use log::{debug, log_enabled, trace, warn};
 
 use crate::error::Error;
@@ -25,14 +26,16 @@ use crate::retry::Backoff;
 use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
 use contain::{Panicked, call, call_last};
+use opening::Opener;
 use stream::Stream;
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     plan: Plan,
     network: Network,
-    /// The helper thread that opens for a caller with a deadline gets this stack, in bytes.
+    /// Of a helper thread that opens, in bytes.
     stack_size: usize,
+    opener: Opener,
     parser: Parser,
     backoff: Backoff,
     pending: Arc<Pending>,
@@ -73,7 +76,7 @@ type Step = Result<(), Item>;
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>, mut plan: Plan, network: Network, stack_size: usize) -> Self {
         let backoff = Backoff::new(plan.policy.clone());
-        let parser = std::mem::take(&mut plan.parser);
+        let parser = mem::take(&mut plan.parser);
         let lap = shared.stop.current_lap();
         let sees_events = plan.callbacks.until.is_some() || plan.callbacks.on_event.is_some();
         Self {
@@ -81,6 +84,7 @@ impl Connection {
             plan,
             network,
             stack_size,
+            opener: Opener::Caller,
             parser,
             backoff,
             pending: Arc::default(),
@@ -156,36 +160,9 @@ impl Connection {
             life.failures = self.backoff.failures();
         });
         debug!("sse {}: attempt {}", self.shared.id, self.attempts);
-        let outgoing = match self.prepare() {
-            Ok(outgoing) => outgoing,
-            Err(error) => return self.failed(error),
-        };
-        if tick.is_none() {
-            let outcome = outgoing.open();
-            return self.opened(outcome);
-        }
-        // The caller may have to leave before this is through: it goes on meanwhile.
-        let (sender, outcome) = bounded(1);
-        let helper = thread::Builder::new().name(format!("sse-open-{}", self.shared.id)).stack_size(self.stack_size);
-        match helper.spawn(move || sender.send(outgoing.open())) {
-            Ok(_) => self.stage = Stage::Opening(outcome),
-            Err(error) => return self.failed(Error::io(error)),
-        }
-        Ok(())
-    }
-
-    fn await_opening(&mut self, tick: Option<Instant>) -> Step {
-        let Stage::Opening(outcome) = &self.stage else { return Ok(()) };
-        let tick = tick.map_or_else(never, at);
-        let outcome = select! {
-            recv(outcome) -> outcome => outcome,
-            recv(self.lap.cut_signal()) -> _ => return Ok(()),
-            recv(tick) -> _ => return Err(Item::Tick),
-        };
-        self.stage = Stage::Idle;
-        match outcome {
-            Ok(outcome) => self.opened(outcome),
-            Err(_) => self.failed(Error::Panicked),
+        match self.prepare() {
+            Ok(outgoing) => self.send(outgoing, tick),
+            Err(error) => self.failed(error),
         }
     }
 
@@ -409,7 +386,9 @@ impl Connection {
 
     /// Closes the socket.
     fn close_stream(&mut self) {
-        self.stage = Stage::Idle;
+        if let Stage::Open(stream) = mem::replace(&mut self.stage, Stage::Idle) {
+            self.free(stream);
+        }
         self.note_id();
     }
 
@@ -433,7 +412,7 @@ impl Connection {
         self.shared.release();
         let end = self.shared.end().unwrap_or(End::Stopped);
         self.shared.update(|life| life.ended(end.clone()));
-        let Some(on_close) = std::mem::take(&mut self.plan.callbacks).on_close else { return };
+        let Some(on_close) = mem::take(&mut self.plan.callbacks).on_close else { return };
         if call_last(on_close, &end).is_err() {
             warn!("sse {}: on_close panicked", self.shared.id);
         }

@@ -106,7 +106,7 @@ pub(crate) enum Chunk {
 
 impl Outgoing {
     /// Sends the request and follows redirects until there is a verdict.
-    pub(crate) fn open(mut self) -> Outcome {
+    pub(crate) fn open(&mut self) -> Outcome {
         let origin = self.url.clone();
         let mut redirects = 0;
         loop {

@@ -140,8 +140,10 @@
 //! # Threads and platforms
 //!
 //! Each connection of `connect` and `listen` has one thread, named `sse-<id>`, with a stack of 256 KiB by default
-//! ([`ClientBuilder::stack_size`]). A look-up of a host name runs on a helper thread; one that the system does not give
-//! up may outlive a stop. Linux is the target. On Windows a blocked read notices a stop within 100 ms.
+//! ([`ClientBuilder::stack_size`]). Short-lived helpers, `sse-open-<id>` and `sse-close-<id>`, open and close its
+//! sockets, so that an idle one holds little memory: what a `tls_config` of yours calls runs there, callbacks never do.
+//! A look-up of a host name runs on a helper thread too; one that the system does not give up may outlive a stop. Linux
+//! is the target. On Windows a blocked read notices a stop within 100 ms.
 //!
 //! # What this crate does not do
 //!

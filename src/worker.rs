@@ -11,6 +11,10 @@ use crate::error::Error;
 use crate::handle::{End, Shared};
 use crate::outlet::{Delivery, Outlets};
 
+/// What a connection's stack has over a helper's, in bytes: glibc keeps the stacks of ended threads for new ones that
+/// need no more, and one that a helper has used is resident.
+const MORE: usize = 4 * 1024;
+
 /// Starts the thread `sse-<id>`.
 pub(crate) fn start(
     mut connection: Connection,
@@ -18,9 +22,12 @@ pub(crate) fn start(
     outlets: Outlets,
     stack_size: usize,
 ) -> Result<(), Error> {
+    connection.open_on_helpers();
+    // Moved through half a dozen frames of the new thread's stack.
+    let mut connection = Box::new(connection);
     shared.start_running();
     let own = Arc::clone(shared);
-    let builder = thread::Builder::new().name(format!("sse-{}", shared.id)).stack_size(stack_size);
+    let builder = thread::Builder::new().name(format!("sse-{}", shared.id)).stack_size(stack_size.saturating_add(MORE));
     let spawned = builder.spawn(move || {
         // Declared first, dropped last: whoever joins finds the channel ended and the socket closed.
         let _leaving = Leaving(Arc::clone(&own));

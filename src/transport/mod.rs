@@ -28,7 +28,7 @@ pub(crate) use head::{HEAD_LIMIT, HeadConnector};
 pub(crate) struct Link {
     pub(crate) lap: Arc<Lap>,
     /// Written by the connection between calls, read by the transport within them: the same thread,
-    /// or in turn with the helper that opens for `next_timeout`.
+    /// or in turn with the helper that opens.
     limits: Mutex<Limits>,
 }
 

@@ -1,0 +1,87 @@
+//! On which thread an attempt is opened.
+
+use std::thread::{self, Builder};
+use std::time::Instant;
+
+use crossbeam_channel::{at, bounded, never, select};
+
+use super::{Connection, Item, Stage, Step, Stream};
+use crate::error::Error;
+use crate::http::{Outcome, Outgoing};
+
+/// Who opens for a caller that waits for as long as it takes.
+#[derive(Clone, Copy)]
+pub(super) enum Opener {
+    Caller,
+    /// Opening goes deeper than anything after it, and a thread keeps every page that its stack has ever touched.
+    /// It also allocates much that is freed with the stream, and glibc keeps some of what is freed for the thread that
+    /// did: what a helper has allocated, a helper must free. Both leave nothing when they end.
+    Helper,
+}
+
+impl Connection {
+    /// Keeps the stack of the thread that is about to enter shallow.
+    pub(crate) fn open_on_helpers(&mut self) {
+        self.opener = Opener::Helper;
+    }
+
+    pub(super) fn send(&mut self, mut outgoing: Outgoing, tick: Option<Instant>) -> Step {
+        let helper = self.helper("open");
+        if tick.is_none() {
+            let outcome = match self.opener {
+                Opener::Caller => Ok(outgoing.open()),
+                Opener::Helper => open_on(helper, &mut outgoing),
+            };
+            return self.opening_ended(outcome);
+        }
+        // The caller may have to leave before this is through: it goes on meanwhile.
+        let (sender, outcome) = bounded(1);
+        match helper.spawn(move || sender.send(outgoing.open())) {
+            Ok(_) => self.stage = Stage::Opening(outcome),
+            Err(error) => return self.failed(Error::io(error)),
+        }
+        Ok(())
+    }
+
+    fn helper(&self, task: &str) -> Builder {
+        Builder::new().name(format!("sse-{task}-{}", self.shared.id)).stack_size(self.stack_size)
+    }
+
+    /// Returns once the socket is closed. Only where the connection goes on: a thread that ends leaves nothing behind.
+    pub(super) fn free(&self, stream: Stream) {
+        match self.opener {
+            Opener::Caller => drop(stream),
+            Opener::Helper => thread::scope(|scope| {
+                // Where the system refuses a thread, it is dropped here.
+                let _ = self.helper("close").spawn_scoped(scope, move || drop(stream));
+            }),
+        }
+    }
+
+    pub(super) fn await_opening(&mut self, tick: Option<Instant>) -> Step {
+        let Stage::Opening(outcome) = &self.stage else { return Ok(()) };
+        let tick = tick.map_or_else(never, at);
+        let outcome = select! {
+            recv(outcome) -> outcome => outcome,
+            recv(self.lap.cut_signal()) -> _ => return Ok(()),
+            recv(tick) -> _ => return Err(Item::Tick),
+        };
+        self.stage = Stage::Idle;
+        self.opening_ended(outcome)
+    }
+
+    /// An error means that the helper panicked.
+    fn opening_ended<E>(&mut self, outcome: Result<Outcome, E>) -> Step {
+        match outcome {
+            Ok(outcome) => self.opened(outcome),
+            Err(_) => self.failed(Error::Panicked),
+        }
+    }
+}
+
+/// Waits for the helper's end: a stop ends it as it ends an attempt here, and its socket must be closed by then.
+fn open_on(helper: Builder, outgoing: &mut Outgoing) -> thread::Result<Outcome> {
+    let opened = thread::scope(|scope| Some(helper.spawn_scoped(scope, || outgoing.open()).ok()?.join()));
+    // Where the system refuses a thread, the deeper stack is the smaller harm.
+    opened.unwrap_or_else(|| Ok(outgoing.open()))
+}
