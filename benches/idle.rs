@@ -207,6 +207,10 @@ fn measure_memory(scheme: &str, way: &str, connections: usize) {
     let one = resident();
     (1..connections).for_each(&mut add);
     last(connections - 1);
+    if path != "/" {
+        // What is large is given back after a tenth of a second of silence.
+        thread::sleep(Duration::from_secs(1));
+    }
     let all = resident();
     let each = (all - one) as f64 / (connections - 1) as f64;
     println!("| {scheme} | {way} | {before} KiB | {one} KiB | {all} KiB | {each:.1} KiB |");

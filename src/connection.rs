@@ -208,12 +208,16 @@ impl Connection {
         }
         self.note_id();
         let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
-        match stream.read(&mut self.parser, tick) {
+        match stream.read(&self.parser, tick) {
             Ok(Chunk::Bytes(amount)) => {
                 self.received(amount);
                 Ok(())
             }
             Ok(Chunk::Tick) => Err(Item::Tick),
+            Ok(Chunk::Lull) => {
+                stream.rest(&mut self.parser);
+                Ok(())
+            }
             Ok(Chunk::End) => self.ended(),
             Err(Failure::Cut) => Ok(()),
             Err(Failure::Error(error)) => self.failed(error),

@@ -102,6 +102,8 @@ pub(crate) enum Chunk {
     End,
     /// The caller's time is over; the stream is as good as before.
     Tick,
+    /// No byte has come for a while; asked for by `minds_lull`.
+    Lull,
 }
 
 impl Outgoing {
@@ -242,13 +244,21 @@ impl Outgoing {
 
 impl Response {
     /// Reads what has arrived, or waits for it until `tick`. Never called again after an error or the end.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], tick: Option<Instant>) -> Result<Chunk, Failure> {
-        self.link.set_tick(tick);
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        tick: Option<Instant>,
+        minds_lull: bool,
+    ) -> Result<Chunk, Failure> {
+        self.link.set_wait(tick, minds_lull);
         match self.body.read(buffer) {
             Ok(0) => Ok(Chunk::End),
             Ok(amount) => Ok(Chunk::Bytes(amount)),
-            Err(error) if Interrupt::of(&error) == Some(Interrupt::Tick) => Ok(Chunk::Tick),
-            Err(error) => Err(error.into()),
+            Err(error) => match Interrupt::of(&error) {
+                Some(Interrupt::Tick) => Ok(Chunk::Tick),
+                Some(Interrupt::Lull) => Ok(Chunk::Lull),
+                _ => Err(error.into()),
+            },
         }
     }
 }

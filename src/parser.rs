@@ -301,6 +301,11 @@ impl Parser {
         self.last_event_id.capacity() + shared_id + buffers
     }
 
+    /// Tells whether there is something to give back.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.pool.is_large()
+    }
+
     /// Gives back what only a busy stream needs.
     pub(crate) fn rest(&mut self) {
         self.pool.shrink();

@@ -54,6 +54,53 @@ fn an_idle_stream_is_not_woken() {
     assert!(events.recv().is_err());
 }
 
+#[test]
+fn after_a_busy_time_a_stream_is_woken_once_and_goes_on() {
+    let server = Server::start().unwrap();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let mut events = client.connect("busy", Request::get(server.url("/")).retry(RetryPolicy::never())).unwrap();
+    let mut peer = server.accept();
+    peer.stream();
+    for round in 0..3 {
+        let burst: String = (0..5_000).map(|number| format!("data: {round} {number}\n\n")).collect();
+        let sending = thread::spawn(move || {
+            peer.send(&burst);
+            peer
+        });
+        for number in 0..5_000 {
+            assert_eq!(events.next().unwrap().unwrap().data(), format!("{round} {number}"));
+        }
+        peer = sending.join().unwrap();
+        // A tenth of a second after the last byte what only a busy stream needs is given back.
+        thread::sleep(Duration::from_millis(300));
+        let before = settled("sse-busy");
+        thread::sleep(Duration::from_millis(700));
+        assert_eq!(sleeps("sse-busy"), Some(before));
+    }
+    peer.end();
+    assert!(events.next().is_none());
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_stream_over_tls_that_was_busy_goes_on_after_a_pause() {
+    use support::tls::{Authority, TlsServer, Validity};
+
+    let authority = Authority::new();
+    let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, mut peer| {
+        peer.stream();
+        for round in 0..2 {
+            peer.send(format!("data: {round}\n\n").repeat(10_000));
+            peer.pause(Duration::from_millis(300)); // the time after which large buffers are given back
+        }
+        peer.end();
+    });
+    let client = Client::builder().no_proxy().only_root_certificates_pem(authority.pem()).build().unwrap();
+    let reader = client.read("busy", Request::get(server.url("/")).retry(RetryPolicy::never())).unwrap();
+    let data: String = reader.map(|event| event.unwrap().into_data()).collect();
+    assert_eq!(data, ["0".repeat(10_000), "1".repeat(10_000)].concat());
+}
+
 /// Elsewhere pages may be larger, and an emulator shows its own memory.
 #[cfg(target_arch = "x86_64")]
 mod stack {

@@ -16,13 +16,13 @@ pub(super) struct Stream {
     /// The bytes `start..end` of the buffer are received and not parsed.
     start: usize,
     end: usize,
-    /// How many reads in a row brought little: the server waits for news, not for us.
-    quiet_reads: u32,
+    /// Data has filled the buffer: until that ends, more is held than an idle stream may.
+    is_busy: bool,
 }
 
 impl Stream {
     pub(super) fn new(response: Box<Response>) -> Self {
-        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, quiet_reads: 0 }
+        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, is_busy: false }
     }
 
     /// Returns the next event if all of it has been received, and nothing else comes before it.
@@ -43,24 +43,29 @@ impl Stream {
     }
 
     /// Reads once all is parsed, until `tick` at the longest.
-    pub(super) fn read(&mut self, parser: &mut Parser, tick: Option<Instant>) -> Result<Chunk, Failure> {
-        let chunk = self.response.read(&mut self.buffer, tick);
-        if let Ok(Chunk::Bytes(amount)) = chunk {
+    pub(super) fn read(&mut self, parser: &Parser, tick: Option<Instant>) -> Result<Chunk, Failure> {
+        let minds_lull = self.is_busy || parser.is_busy();
+        let chunk = self.response.read(&mut self.buffer, tick, minds_lull)?;
+        if let Chunk::Bytes(amount) = chunk {
             (self.start, self.end) = (0, amount);
-            self.fit(parser, amount);
+            self.fit(amount);
         }
-        chunk
+        Ok(chunk)
     }
 
-    fn fit(&mut self, parser: &mut Parser, amount: usize) {
+    /// Gives back what only a busy stream needs.
+    pub(super) fn rest(&mut self, parser: &mut Parser) {
+        parser.rest();
+        self.is_busy = false;
+        self.buffer = vec![0; LEAST];
+        (self.start, self.end) = (0, 0);
+    }
+
+    fn fit(&mut self, amount: usize) {
         let size = self.buffer.len();
-        self.quiet_reads = if amount > size / 4 { 0 } else { self.quiet_reads.saturating_add(1) };
-        if amount == size && size < MOST {
-            self.buffer.resize(size * 2, 0);
-        } else if self.quiet_reads == 2 {
-            self.buffer.truncate(LEAST.max(amount));
-            self.buffer.shrink_to_fit();
-            parser.rest();
+        if amount == size {
+            self.is_busy = true;
+            self.buffer.resize(MOST.min(size * 2), 0);
         }
     }
 }

@@ -33,7 +33,7 @@ impl From<Interrupt> for Failure {
             Interrupt::Cut => Self::Cut,
             Interrupt::Timeout(timeout) => Error::Timeout(timeout).into(),
             // Only a body is read with a tick, and its reader takes it out before.
-            Interrupt::Tick => Error::Timeout(Timeout::Idle).into(),
+            Interrupt::Tick | Interrupt::Lull => Error::Timeout(Timeout::Idle).into(),
             Interrupt::HeadTooLarge => Error::Protocol(interrupt.to_string()).into(),
         }
     }

@@ -53,6 +53,10 @@ impl Pool {
         }
     }
 
+    pub(super) fn is_large(&self) -> bool {
+        self.events.len() > 4
+    }
+
     /// Gives the memory back, except for a single event.
     pub(super) fn shrink(&mut self) {
         self.events.truncate(1);

@@ -50,6 +50,15 @@ impl IoBuffers {
         self.output = Vec::new();
     }
 
+    /// Gives back what only a busy stream needs.
+    pub(super) fn shrink(&mut self) {
+        self.size = INPUT;
+        self.pressure = 0;
+        if self.start == self.end {
+            self.make_room();
+        }
+    }
+
     fn make_room(&mut self) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);

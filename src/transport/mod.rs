@@ -23,6 +23,9 @@ use crate::stop::{Cut, Lap, deadline, lock};
 
 pub(crate) use head::{HEAD_LIMIT, HeadConnector};
 
+/// How long no byte must come until large buffers are given back: one wake-up at the end of a busy time.
+pub(crate) const LULL: Duration = Duration::from_millis(100);
+
 /// What the parts of one attempt's transport share.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -37,6 +40,8 @@ pub(crate) struct Limits {
     pub(crate) phase: Phase,
     /// When the caller wants to be asked again, whatever arrives.
     pub(crate) tick: Option<Instant>,
+    /// The caller holds large buffers, and wants to know when no more bytes come.
+    pub(crate) minds_lull: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +63,15 @@ pub(crate) enum Interrupt {
     Timeout(Timeout),
     /// The caller's own time is over; the stream is as good as before.
     Tick,
+    /// A busy stream has become quiet; it is as good as before.
+    Lull,
     HeadTooLarge,
 }
 
 impl Link {
     pub(crate) fn new(lap: Arc<Lap>, now: Instant, connect: Duration, response: Duration) -> Self {
         let phase = Phase::Connect { until: deadline(now, connect), response };
-        Self { lap, limits: Mutex::new(Limits { phase, tick: None }) }
+        Self { lap, limits: Mutex::new(Limits { phase, tick: None, minds_lull: false }) }
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -75,8 +82,10 @@ impl Link {
         lock(&self.limits).phase = phase;
     }
 
-    pub(crate) fn set_tick(&self, tick: Option<Instant>) {
-        lock(&self.limits).tick = tick;
+    pub(crate) fn set_wait(&self, tick: Option<Instant>, minds_lull: bool) {
+        let mut limits = lock(&self.limits);
+        limits.tick = tick;
+        limits.minds_lull = minds_lull;
     }
 
     /// Fails when the lap is cut; asked after everything that blocks.
@@ -137,6 +146,7 @@ impl fmt::Display for Interrupt {
             Self::Cut => Cut.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Tick => f.write_str("the caller's time is over"),
+            Self::Lull => f.write_str("no more bytes for now"),
             Self::HeadTooLarge => write!(f, "the response head is larger than {HEAD_LIMIT} bytes"),
         }
     }

@@ -10,7 +10,7 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
 
 use super::buffers::IoBuffers;
-use super::{Interrupt, Limits, Link, Phase};
+use super::{Interrupt, LULL, Limits, Link, Phase};
 use crate::error::Timeout;
 use crate::stop::HangUp;
 
@@ -150,11 +150,12 @@ impl TcpTransport {
             let (until, interrupt) = limits.until(since);
             let timeout = match limits {
                 // The whole idle time: the socket's timer stays as it is from read to read.
-                Limits { phase: Phase::Body { idle }, tick: None } if fresh => until.and(idle),
+                Limits { phase: Phase::Body { idle }, tick: None, .. } if fresh => until.and(idle),
                 _ => time_left(until, interrupt)?,
             };
             fresh = false;
-            let slice = [timeout, SLICE].into_iter().flatten().min();
+            let lull = limits.minds_lull.then_some(LULL);
+            let slice = [timeout, lull, SLICE].into_iter().flatten().min();
             if slice != self.read_timeout {
                 self.line.0.set_read_timeout(slice)?;
                 self.read_timeout = slice;
@@ -175,6 +176,10 @@ impl TcpTransport {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if slice == timeout {
                         return Err(interrupt.into());
+                    }
+                    if lull.is_some() {
+                        self.buffers.shrink();
+                        return Err(Interrupt::Lull.into());
                     }
                 }
                 Err(error) => return Err(error),

@@ -8,6 +8,7 @@ use rustls::{ClientConnection, StreamOwned};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
 
+use super::Interrupt;
 use super::buffers::IoBuffers;
 use super::roots::Tls;
 
@@ -65,6 +66,10 @@ impl Transport for TlsTransport {
         let amount = match self.stream.read(self.buffers.input_append_buf()) {
             // A server that does not say goodbye: what it cut short, the framing tells.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+            Err(error) if Interrupt::of(&error) == Some(Interrupt::Lull) => {
+                self.buffers.shrink();
+                return Err(error.into());
+            }
             result => result?,
         };
         self.buffers.input_appended(amount);
