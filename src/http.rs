@@ -21,6 +21,7 @@ use ureq::{Agent, Body, BodyReader, Proxy};
 
 use crate::error::{Error, Status};
 use crate::stop::{Lap, deadline};
+use crate::transport::buffers::Sizes;
 use crate::transport::dns::{Dns, Pending};
 use crate::transport::tcp::{Keepalive, TcpConnector};
 use crate::transport::{HEAD_LIMIT, HeadConnector, Interrupt, Link, Phase};
@@ -47,6 +48,8 @@ pub(crate) struct Network {
     pub(crate) tls: Arc<Tls>,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) keepalive: Option<Keepalive>,
+    /// What the input of a busy connection may grow to, in bytes.
+    pub(crate) read_buffer: usize,
 }
 
 /// The limits of an attempt.
@@ -156,7 +159,7 @@ impl Outgoing {
     fn agent(&self, link: &Arc<Link>) -> Agent {
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).max().unwrap_or(0);
         let line = longest.max(self.url.to_string().len());
-        let output_size = OUTPUT.max(line + 64);
+        let sizes = Sizes { output: OUTPUT.max(line + 64), input: self.network.read_buffer };
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
@@ -175,10 +178,10 @@ impl Outgoing {
             ().chain(ConnectProxyConnector::default()).chain(TcpConnector {
                 link: Arc::clone(&link),
                 keepalive: self.network.keepalive,
-                output_size,
+                sizes,
             });
         #[cfg(feature = "tls")]
-        let chain = chain.chain(TlsConnector { tls: Arc::clone(&self.network.tls), output_size });
+        let chain = chain.chain(TlsConnector { tls: Arc::clone(&self.network.tls), sizes });
         let chain = chain.chain(HeadConnector { link: Arc::clone(&link), target: self.url.clone() });
         Agent::with_parts(config.build(), chain, Dns { link, pending: Arc::clone(&self.pending) })
     }

@@ -36,7 +36,6 @@ mod whole;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use memchr::memchr2;
 
@@ -390,7 +389,7 @@ impl Parser {
             }
             Field::Event => self.block.set_type(value),
             Field::Id => self.block.set_id(value),
-            Field::Retry => return retry(value),
+            Field::Retry => return line::retry(value).map(Frame::Retry),
         }
         None
     }
@@ -444,14 +443,4 @@ impl fmt::Debug for Parser {
             .field("is_runaway", &self.is_runaway)
             .finish_non_exhaustive()
     }
-}
-
-/// HTML §9.2.6: a value that is not all ASCII digits is ignored.
-fn retry(value: &[u8]) -> Option<Frame> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let milliseconds =
-        value.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-    Some(Frame::Retry(Duration::from_millis(milliseconds)))
 }

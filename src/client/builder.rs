@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Client;
 use crate::error::Error;
 use crate::http::{self, HeaderMap, HeaderValue, Network};
+use crate::transport::buffers::INPUT;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
 use crate::{
@@ -38,6 +39,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     proxy: ProxyChoice,
     keepalive: Option<Keepalive>,
+    read_buffer: usize,
     stack_size: usize,
     #[cfg(feature = "tls")]
     trust: Trust,
@@ -50,6 +52,7 @@ pub struct ClientBuilder {
 pub(crate) struct Settings {
     pub(crate) headers: HeaderMap,
     pub(crate) stack_size: usize,
+    read_buffer: usize,
     proxy: ProxyChoice,
     keepalive: Option<Keepalive>,
     #[cfg(feature = "tls")]
@@ -69,6 +72,7 @@ impl Default for ClientBuilder {
             headers: vec![("user-agent".into(), USER_AGENT.into())],
             proxy: ProxyChoice::Environment,
             keepalive: Some(Keepalive { idle: Duration::from_secs(60), interval: Duration::from_secs(10), probes: 3 }),
+            read_buffer: 64 * 1024,
             stack_size: 256 * 1024,
             #[cfg(feature = "tls")]
             trust: Trust::default(),
@@ -303,11 +307,30 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how large the buffer may become that a connection reads its socket into, in bytes. Default: 64 KiB; at least 8.
+    ///
+    /// Each connection starts with 8 KiB and doubles that while data keeps filling it; a tenth of a second after the last
+    /// byte it is back at 8. A second buffer, between HTTP and the parser, grows to half of it.
+    ///
+    /// # Example: never more than an idle stream has
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().read_buffer(8 << 10).build()?;
+    /// assert!(Client::builder().read_buffer(1000).build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn read_buffer(mut self, bytes: usize) -> Self {
+        self.read_buffer = bytes;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] names what is unusable: a header, a PEM text, a proxy, a keepalive of zero.
+    /// [`Error::InvalidRequest`] names what is unusable: a header, a PEM text, a proxy, a keepalive of zero, a size.
     ///
     /// # Example: what is wrong is named
     ///
@@ -336,9 +359,13 @@ impl ClientBuilder {
         if self.stack_size < LEAST_STACK {
             return Err(format!("stack_size {} is less than {LEAST_STACK} bytes", self.stack_size));
         }
+        if self.read_buffer < INPUT {
+            return Err(format!("read_buffer {} is less than {INPUT} bytes", self.read_buffer));
+        }
         Ok(Settings {
             headers,
             stack_size: self.stack_size,
+            read_buffer: self.read_buffer,
             proxy: self.proxy,
             keepalive: self.keepalive,
             #[cfg(feature = "tls")]
@@ -360,6 +387,7 @@ impl Default for Settings {
         Self {
             headers,
             stack_size: builder.stack_size,
+            read_buffer: builder.read_buffer,
             proxy: builder.proxy,
             keepalive: builder.keepalive,
             #[cfg(feature = "tls")]
@@ -381,6 +409,7 @@ impl Settings {
             tls: Arc::clone(&self.tls),
             proxy,
             keepalive: self.keepalive,
+            read_buffer: self.read_buffer,
         })
     }
 }

@@ -8,7 +8,6 @@ use crate::parser::{EventTooLarge, Frame, Parser};
 
 /// What one read of the body asks for, in bytes: little, as an idle stream holds it, and more while data keeps filling it.
 const LEAST: usize = 2 * 1024;
-const MOST: usize = 32 * 1024;
 
 pub(super) struct Stream {
     response: Box<Response>,
@@ -16,13 +15,15 @@ pub(super) struct Stream {
     /// The bytes `start..end` of the buffer are received and not parsed.
     start: usize,
     end: usize,
+    /// How large the buffer may become.
+    most: usize,
     /// Data has filled the buffer: until that ends, more is held than an idle stream may.
     is_busy: bool,
 }
 
 impl Stream {
-    pub(super) fn new(response: Box<Response>) -> Self {
-        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, is_busy: false }
+    pub(super) fn new(response: Box<Response>, most: usize) -> Self {
+        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, most, is_busy: false }
     }
 
     /// Returns the next event if all of it has been received, and nothing else comes before it.
@@ -65,7 +66,7 @@ impl Stream {
         let size = self.buffer.len();
         if amount == size {
             self.is_busy = true;
-            self.buffer.resize(MOST.min(size * 2), 0);
+            self.buffer.resize(self.most.min(size * 2), 0);
         }
     }
 }

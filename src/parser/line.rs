@@ -1,5 +1,7 @@
 //! What one line is (HTML §9.2.6), told from the whole line or from its first bytes.
 
+use std::time::Duration;
+
 /// The fields that mean something; every other is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -54,6 +56,16 @@ impl<'a> Line<'a> {
 /// Removes the one space that may follow the colon.
 pub(super) fn without_space(value: &[u8]) -> &[u8] {
     value.strip_prefix(b" ").unwrap_or(value)
+}
+
+/// Reads a reconnection time; HTML §9.2.6: one that is not all ASCII digits is ignored.
+pub(super) fn retry(value: &[u8]) -> Option<Duration> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let milliseconds =
+        value.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    Some(Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]

@@ -4,11 +4,18 @@
 use ureq::unversioned::transport::Buffers;
 
 /// What one read asks for, in bytes, until data fills it.
-const INPUT: usize = 8 * 1024;
+pub(crate) const INPUT: usize = 8 * 1024;
 /// What a head may grow the input to; ureq refuses a head over 20 KiB before this is full.
 const HEAD_MOST: usize = 24 * 1024;
-/// What a stream of data may grow it to.
-pub(crate) const INPUT_MOST: usize = 64 * 1024;
+
+/// How large the buffers of one connection may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// The longest header line must fit.
+    pub(crate) output: usize,
+    /// What a stream of data may grow the input to.
+    pub(crate) input: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct IoBuffers {
@@ -23,11 +30,11 @@ pub(super) struct IoBuffers {
     /// How many reads in a row filled it; below zero, how many brought little.
     pressure: i32,
     output: Vec<u8>,
-    output_size: usize,
+    sizes: Sizes,
 }
 
 impl IoBuffers {
-    pub(super) fn new(output_size: usize) -> Self {
+    pub(super) fn new(sizes: Sizes) -> Self {
         Self {
             input: Vec::new(),
             start: 0,
@@ -36,7 +43,7 @@ impl IoBuffers {
             size: INPUT,
             pressure: 0,
             output: Vec::new(),
-            output_size,
+            sizes,
         }
     }
 
@@ -85,7 +92,7 @@ impl IoBuffers {
         };
         match self.pressure {
             // A head comes in pieces that do not.
-            2.. => self.size = (self.size * 2).min(INPUT_MOST),
+            2.. => self.size = (self.size * 2).min(self.sizes.input),
             ..=-2 => self.size = INPUT,
             _ => {}
         }
@@ -94,7 +101,7 @@ impl IoBuffers {
 
 impl Buffers for IoBuffers {
     fn output(&mut self) -> &mut [u8] {
-        self.output.resize(self.output_size, 0);
+        self.output.resize(self.sizes.output, 0);
         &mut self.output
     }
 
@@ -120,7 +127,7 @@ impl Buffers for IoBuffers {
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.make_room();
-        self.output.resize(self.output_size, 0);
+        self.output.resize(self.sizes.output, 0);
         (&mut self.input[self.end..], &mut self.output)
     }
 
@@ -133,6 +140,8 @@ impl Buffers for IoBuffers {
 mod tests {
     use super::*;
 
+    const SIZES: Sizes = Sizes { output: 100, input: 64 * 1024 };
+
     fn fill(buffers: &mut IoBuffers, amount: usize) -> usize {
         let room = buffers.input_append_buf().len().min(amount);
         buffers.input_appended(room);
@@ -141,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_input_grows_for_a_large_head_and_shrinks_after_it() {
-        let mut buffers = IoBuffers::new(100);
+        let mut buffers = IoBuffers::new(SIZES);
         let mut filled = 0;
         while filled < 20 * 1024 {
             filled += fill(&mut buffers, 20 * 1024 - filled);
@@ -154,27 +163,27 @@ mod tests {
 
     #[test]
     fn the_input_grows_while_data_fills_it_and_shrinks_when_that_ends() {
-        let mut buffers = IoBuffers::new(100);
+        let mut buffers = IoBuffers::new(SIZES);
         let mut read = |amount: usize| {
             let room = fill(&mut buffers, amount);
             buffers.input_consume(room);
             buffers.input_append_buf().len()
         };
         assert_eq!([read(usize::MAX), read(usize::MAX)], [INPUT, 2 * INPUT]);
-        (0..10).for_each(|_| assert!(read(usize::MAX) <= INPUT_MOST));
-        assert_eq!([read(INPUT_MOST / 2), read(100), read(100)], [INPUT_MOST, INPUT_MOST, INPUT]);
+        (0..10).for_each(|_| assert!(read(usize::MAX) <= SIZES.input));
+        assert_eq!([read(SIZES.input / 2), read(100), read(100)], [SIZES.input, SIZES.input, INPUT]);
     }
 
     #[test]
     fn a_full_input_offers_no_room_instead_of_growing_for_ever() {
-        let mut buffers = IoBuffers::new(100);
+        let mut buffers = IoBuffers::new(SIZES);
         while fill(&mut buffers, usize::MAX) > 0 {}
         assert_eq!(buffers.input().len(), HEAD_MOST);
     }
 
     #[test]
     fn unconsumed_bytes_survive_a_move_to_the_front() {
-        let mut buffers = IoBuffers::new(100);
+        let mut buffers = IoBuffers::new(SIZES);
         for (index, byte) in buffers.input_append_buf().iter_mut().enumerate() {
             *byte = index as u8;
         }

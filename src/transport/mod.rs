@@ -3,7 +3,7 @@
 //! All limits of an attempt live in its [`Link`]; ureq's own timers stay off. Two of them would end a stream
 //! that is meant to last, and none knows a phase that ends with the response head.
 
-mod buffers;
+pub(crate) mod buffers;
 pub(crate) mod dns;
 mod head;
 #[cfg(feature = "tls")]

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
 
-use super::buffers::IoBuffers;
+use super::buffers::{IoBuffers, Sizes};
 use super::{Interrupt, LULL, Limits, Link, Phase};
 use crate::error::Timeout;
 use crate::stop::HangUp;
@@ -29,8 +29,7 @@ pub(crate) struct Keepalive {
 pub(crate) struct TcpConnector {
     pub(crate) link: Arc<Link>,
     pub(crate) keepalive: Option<Keepalive>,
-    /// The longest header line must fit.
-    pub(crate) output_size: usize,
+    pub(crate) sizes: Sizes,
 }
 
 #[derive(Debug)]
@@ -80,7 +79,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
         Ok(Some(Either::B(TcpTransport {
             line,
             link: Arc::clone(&self.link),
-            buffers: IoBuffers::new(self.output_size),
+            buffers: IoBuffers::new(self.sizes),
             waiting_since: None,
             read_timeout: None,
             write_timeout: None,

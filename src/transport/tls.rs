@@ -9,13 +9,13 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
 
 use super::Interrupt;
-use super::buffers::IoBuffers;
+use super::buffers::{IoBuffers, Sizes};
 use super::roots::Tls;
 
 #[derive(Debug)]
 pub(crate) struct TlsConnector {
     pub(crate) tls: Arc<Tls>,
-    pub(crate) output_size: usize,
+    pub(crate) sizes: Sizes,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             session.complete_io(&mut wire)?;
         }
         let stream = StreamOwned::new(session, wire);
-        Ok(Some(Either::B(TlsTransport { stream, buffers: IoBuffers::new(self.output_size) })))
+        Ok(Some(Either::B(TlsTransport { stream, buffers: IoBuffers::new(self.sizes) })))
     }
 }
 
