@@ -17,7 +17,7 @@ use support::tls::{Authority, TlsServer, Validity};
 /// Events of a burst: what fills every buffer several times.
 const MANY: usize = 10_000;
 /// Longer than what a stream waits before it gives its buffers back. The time is the subject of these tests.
-const PAUSE: Duration = Duration::from_millis(1500);
+const PAUSE: Duration = Duration::from_millis(500);
 
 fn burst() -> String {
     (0..MANY).map(|number| format!("data: {number:050}\n\n")).collect()
@@ -25,7 +25,7 @@ fn burst() -> String {
 
 fn burst_and_one_more(mut peer: Peer) {
     peer.stream();
-    peer.send(&burst());
+    peer.send(burst());
     peer.pause(PAUSE);
     peer.send("data: after\n\n");
     peer.end();
@@ -50,7 +50,7 @@ fn assert_complete(events: impl Iterator<Item = Result<Event, Error>>) {
 #[test]
 fn what_comes_after_the_silence_arrives_on_a_thread_of_the_connection() {
     let server = Server::serve(|_, peer| burst_and_one_more(peer)).unwrap();
-    assert_complete(client().connect("burst", once(server.url("/"))).unwrap().into_iter());
+    assert_complete(client().connect("burst", once(server.url("/"))).unwrap());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn what_comes_after_the_silence_arrives_over_tls() {
     let authority = Authority::new();
     let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, peer| burst_and_one_more(peer));
     let client = Client::builder().no_proxy().only_root_certificates_pem(authority.pem()).build().unwrap();
-    assert_complete(client.connect("burst", once(server.url("/"))).unwrap().into_iter());
+    assert_complete(client.connect("burst", once(server.url("/"))).unwrap());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_caller_with_a_deadline_is_not_sent_away_early() {
 fn the_idle_timeout_is_as_long_as_ever() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
-        peer.send(&burst());
+        peer.send(burst());
         peer.hold();
     })
     .unwrap();

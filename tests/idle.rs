@@ -81,26 +81,6 @@ fn after_a_busy_time_a_stream_is_woken_once_and_goes_on() {
     assert!(events.next().is_none());
 }
 
-#[cfg(feature = "tls")]
-#[test]
-fn a_stream_over_tls_that_was_busy_goes_on_after_a_pause() {
-    use support::tls::{Authority, TlsServer, Validity};
-
-    let authority = Authority::new();
-    let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, mut peer| {
-        peer.stream();
-        for round in 0..2 {
-            peer.send(format!("data: {round}\n\n").repeat(10_000));
-            peer.pause(Duration::from_millis(300)); // the time after which large buffers are given back
-        }
-        peer.end();
-    });
-    let client = Client::builder().no_proxy().only_root_certificates_pem(authority.pem()).build().unwrap();
-    let reader = client.read("busy", Request::get(server.url("/")).retry(RetryPolicy::never())).unwrap();
-    let data: String = reader.map(|event| event.unwrap().into_data()).collect();
-    assert_eq!(data, ["0".repeat(10_000), "1".repeat(10_000)].concat());
-}
-
 /// Elsewhere pages may be larger, and an emulator shows its own memory.
 #[cfg(target_arch = "x86_64")]
 mod stack {

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, KeyProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::sign::SigningKey;
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
 
 /// Whom to trust, and as whom to speak.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Trust {
     /// PEM bundles that the user gave.
     pub(crate) roots: Vec<Vec<u8>>,
@@ -23,37 +24,47 @@ pub(crate) struct Trust {
 
 /// The configuration that all connections of a client share.
 ///
-/// Built when the first of them needs it: a program that only speaks plain http does not pay for the roots.
+/// The built-in one is made when the first of them needs it: a program that only speaks plain http does not pay for the
+/// roots. It neither reads PEM nor signs, so that the code for both (40 KB) is only in programs that set certificates.
 #[derive(Default)]
-pub(crate) struct Tls {
-    trust: Trust,
-    config: OnceLock<Arc<ClientConfig>>,
-}
+pub(crate) struct Tls(OnceLock<Arc<ClientConfig>>);
 
 impl Tls {
     /// Takes the user's own configuration.
     pub(crate) fn given(config: Arc<ClientConfig>) -> Self {
-        Self { trust: Trust::default(), config: OnceLock::from(config) }
+        Self(OnceLock::from(config))
     }
 
     /// Builds the configuration now, so that an unusable PEM text is found at once.
-    pub(crate) fn checked(trust: Trust) -> Result<Self, String> {
-        Ok(Self { config: OnceLock::from(trust.config()?), trust })
+    pub(crate) fn checked(trust: &Trust) -> Result<Self, String> {
+        trust.config().map(Self::given)
     }
 
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>, String> {
-        if let Some(config) = self.config.get() {
+        if let Some(config) = self.0.get() {
             return Ok(Arc::clone(config));
         }
-        let config = self.trust.config()?;
+        let provider = CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() };
+        let builder = builder(Arc::new(provider))?;
+        let config = Arc::new(builder.with_root_certificates(built_in_roots()).with_no_client_auth());
         // Two threads may get here together: the first one's is shared.
-        Ok(Arc::clone(self.config.get_or_init(|| config)))
+        Ok(Arc::clone(self.0.get_or_init(|| config)))
     }
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+/// Whoever shows no certificate has no key to load.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("no keys are loaded here".into()))
     }
 }
 
@@ -65,9 +76,7 @@ impl Trust {
     /// Builds the configuration; the error says which PEM is unusable, never what is in it.
     fn config(&self) -> Result<Arc<ClientConfig>, String> {
         let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        let builder = builder(Arc::clone(&provider))?;
         let builder = if self.anybody {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         } else {
@@ -88,10 +97,7 @@ impl Trust {
     }
 
     fn store(&self) -> Result<RootCertStore, String> {
-        let mut store = RootCertStore::empty();
-        if !self.only {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
+        let mut store = if self.only { RootCertStore::empty() } else { built_in_roots() };
         for pem in &self.roots {
             for certificate in certificates(pem, "root_certificates_pem: a root certificate")? {
                 store
@@ -101,6 +107,16 @@ impl Trust {
         }
         Ok(store)
     }
+}
+
+fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))
+}
+
+fn built_in_roots() -> RootCertStore {
+    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
 }
 
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
