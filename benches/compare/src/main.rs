@@ -1,14 +1,25 @@
-//! Compares http-sse with a bare socket and with hand-written readers.
+//! Compares http-sse with a bare socket, with readers written by hand and, with the feature `peers`, with async clients.
 //!
-//! `cargo run --release [-- --rounds N] [--only NAME]` prints a markdown table of medians. Every round runs all
-//! contestants in turn, each in a fresh process against a server in another; a share is against the bare socket of
-//! the same round. `run CONTESTANT SCENARIO PORT EVENTS` is one such process: put `valgrind --tool=callgrind` before it
-//! to count its instructions.
+//! ```text
+//! cargo run --release [--features peers] -- [--rounds N] [--only SCENARIO] [--block BYTES] [--best] [--tsv FILE] [--markdown FILE]
+//! cargo run --release -- --draw FILE FOLDER [--best]
+//! cargo run --release -- --print FILE [--best]
+//! ```
+//!
+//! prints markdown tables of medians, or of the best rounds; `--tsv` keeps every single run, `--draw` draws charts of
+//! such a file, and `--print` prints its tables. Every round runs all contestants in turn, each in a fresh process against a server in another; a share is against the bare
+//! socket of the same round. `run CONTESTANT SCENARIO PORT EVENTS` is one such process: put
+//! `valgrind --tool=callgrind` before it to count its instructions. `serve` is the server.
 
+mod chart;
 mod contestant;
+#[cfg(feature = "peers")]
+mod peer;
 mod report;
+mod results;
 mod scenario;
 mod server;
+mod table;
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -17,13 +28,21 @@ use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use contestant::Failure;
+use contestant::{FLOOR, Failure, Target};
+use results::Statistic;
+use scenario::RECONNECT;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve"] => Ok(server::run()?),
+        ["serve"] => server::run(server::BLOCK),
+        ["serve", block] => server::run(block.parse()?),
         ["run", contestant, scenario, port, events] => measured(contestant, scenario, port, events.parse()?),
+        ["--draw", file, folder, ..] => chart::draw(&results::read(file, Statistic::of(&arguments))?, folder),
+        ["--print", file, ..] => {
+            print!("{}", table::markdown(&results::read(file, Statistic::of(&arguments))?)?);
+            Ok(())
+        }
         _ => report::run(&arguments),
     }
 }
@@ -31,14 +50,18 @@ fn main() -> Result<(), Failure> {
 /// One contestant, once: prints wall and processor nanoseconds, events, bytes, and the median and 99th percentile of
 /// the latencies.
 fn measured(contestant: &str, scenario: &str, port: &str, events: u64) -> Result<(), Failure> {
-    let url = format!("http://127.0.0.1:{port}/{scenario}/{events}");
+    let target = Target::new(scenario, port, events)?;
     let (wall, cpu) = (Instant::now(), processor_nanoseconds());
-    let mut seen = contestant::run(contestant, &url, scenario == "latency")?;
+    let mut seen = contestant::run(contestant, &target)?;
     let (wall, cpu) = (wall.elapsed().as_nanos(), processor_nanoseconds() - cpu);
+    if scenario == RECONNECT && !seen.latencies.is_empty() {
+        // What was closed before the first connection was not this contestant's.
+        seen.latencies.remove(0);
+    }
     seen.latencies.sort_unstable();
     let at = |share: usize| seen.latencies.get(seen.latencies.len() * share / 100).copied().unwrap_or(0);
     println!("{wall} {cpu} {} {} {} {}", seen.events, seen.bytes, at(50), at(99));
-    if contestant != "raw" && seen.events != events {
+    if contestant != FLOOR && seen.events != events {
         return Err(format!("{contestant} saw {} of {events} events", seen.events).into());
     }
     Ok(())
@@ -56,8 +79,9 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start() -> Result<Self, Failure> {
-        let mut process = Command::new(env::current_exe()?).arg("serve").stdout(Stdio::piped()).spawn()?;
+    pub fn start(block: usize) -> Result<Self, Failure> {
+        let mut process =
+            Command::new(env::current_exe()?).args(["serve", &block.to_string()]).stdout(Stdio::piped()).spawn()?;
         let mut port = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut port)?;
         Ok(Self { process, port: port.trim().to_owned() })

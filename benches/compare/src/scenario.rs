@@ -7,24 +7,37 @@ pub struct Scenario {
     pub title: &'static str,
     /// One event in a chunk of its own, or a body that ends with the connection.
     pub chunked: bool,
+    pub tls: bool,
     /// How many events a run of the bench consumes.
     pub events: u64,
     event: fn() -> String,
 }
 
-pub const ALL: [Scenario; 6] = [
-    Scenario { name: "tiny", title: "32 B events, close-delimited", chunked: false, events: 4_000_000, event: tiny },
-    Scenario { name: "tiny-chunked", title: "32 B events, one a chunk", chunked: true, events: 1_000_000, event: tiny },
+/// One event a millisecond, with the time of sending in it.
+pub const LATENCY: &str = "latency";
+/// One event a connection, with the time in it at which the connection before was closed.
+pub const RECONNECT: &str = "reconnect";
+/// Events five seconds apart, to see what is done in between. Not measured by the bench.
+pub const IDLE: &str = "idle";
+
+const CLOSE: Scenario = Scenario { name: "", title: "", chunked: false, tls: false, events: 0, event: llm };
+
+/// Those of which the speed is measured.
+pub const ALL: [Scenario; 7] = [
+    Scenario { name: "tiny", title: "32 B events, close-delimited", events: 4_000_000, event: tiny, ..CLOSE },
     Scenario {
-        name: "typed",
-        title: "512 B events with id and type, close",
-        chunked: false,
+        name: "tiny-chunked",
+        title: "32 B events, one a chunk",
+        chunked: true,
         events: 1_000_000,
-        event: typed,
+        event: tiny,
+        ..CLOSE
     },
-    Scenario { name: "large", title: "64 KiB events, close", chunked: false, events: 12_000, event: large },
-    Scenario { name: "llm", title: "LLM tokens (180 B JSON), close", chunked: false, events: 2_000_000, event: llm },
-    Scenario { name: "llm-chunked", title: "LLM tokens, one a chunk", chunked: true, events: 1_000_000, event: llm },
+    Scenario { name: "typed", title: "512 B events with id and type, close", events: 1_000_000, event: typed, ..CLOSE },
+    Scenario { name: "large", title: "64 KiB events, close", events: 12_000, event: large, ..CLOSE },
+    Scenario { name: "llm", title: "LLM tokens (180 B JSON), close", events: 2_000_000, ..CLOSE },
+    Scenario { name: "llm-chunked", title: "LLM tokens, one a chunk", chunked: true, events: 1_000_000, ..CLOSE },
+    Scenario { name: "tls", title: "LLM tokens over TLS, close", tls: true, events: 1_000_000, ..CLOSE },
 ];
 
 impl Scenario {
