@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::error::Error;
 
 /// The event type when the server names none (HTML §9.2.6).
-const DEFAULT_TYPE: &str = "message";
+pub(crate) const DEFAULT_TYPE: &str = "message";
 
 /// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
 const SPARE_BYTES: usize = 160;

@@ -46,7 +46,7 @@ use partial::Partial;
 use pool::Pool;
 use too_large::RUNAWAY_FACTOR;
 
-pub use frame::Frame;
+pub use frame::{EventRef, Frame};
 pub use too_large::EventTooLarge;
 
 const CR: u8 = b'\r';
@@ -285,7 +285,8 @@ impl Parser {
 
     /// Returns the bytes of all buffers that the parser holds on to, spare capacity included.
     ///
-    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), whatever the input.
+    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size) and 48 KiB for small events that are
+    /// used again, whatever the input.
     ///
     /// # Example: what an idle parser costs
     ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Content, DEFAULT_TYPE, Event};
 
 /// What a stream consists of.
 ///
@@ -29,4 +29,91 @@ pub enum Frame {
     Comment(Box<str>),
     /// The server asks for this reconnection time.
     Retry(Duration),
+}
+
+/// An event that borrows from the parser and its input: see [`Parser::next_event_ref`](super::Parser::next_event_ref).
+///
+/// # Example: look without copying
+///
+/// ```
+/// use http_sse::parser::Parser;
+///
+/// let mut parser = Parser::new();
+/// parser.next_frame(&mut &b"\n"[..])?; // past a byte order mark
+/// let mut input: &[u8] = b"event: price\nid: 7\ndata: 101.5\n\n";
+/// let event = parser.next_event_ref(&mut input).ok_or("not whole")?;
+/// assert_eq!((event.event_type(), event.data(), event.id()), ("price", "101.5", Some("7")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRef<'a> {
+    pub(super) data: &'a str,
+    pub(super) event_type: &'a str,
+    pub(super) id: Option<&'a str>,
+}
+
+impl<'a> EventRef<'a> {
+    /// Returns the event type, `message` when the server named none.
+    ///
+    /// # Example: the default
+    ///
+    /// ```
+    /// # use http_sse::parser::Parser;
+    /// # let mut parser = Parser::new();
+    /// # parser.next_frame(&mut &b"\n"[..])?;
+    /// let event = parser.next_event_ref(&mut &b"data: x\n\n"[..]).ok_or("not whole")?;
+    /// assert_eq!(event.event_type(), "message");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn event_type(&self) -> &'a str {
+        if self.event_type.is_empty() { DEFAULT_TYPE } else { self.event_type }
+    }
+
+    /// Returns the data.
+    ///
+    /// # Example: as it stands in the input
+    ///
+    /// ```
+    /// # use http_sse::parser::Parser;
+    /// # let mut parser = Parser::new();
+    /// # parser.next_frame(&mut &b"\n"[..])?;
+    /// let event = parser.next_event_ref(&mut &b"data: x\n\n"[..]).ok_or("not whole")?;
+    /// assert_eq!(event.data(), "x");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn data(&self) -> &'a str {
+        self.data
+    }
+
+    /// Returns the last event id in force, as [`Event::id`] does.
+    ///
+    /// # Example: no id yet
+    ///
+    /// ```
+    /// # use http_sse::parser::Parser;
+    /// # let mut parser = Parser::new();
+    /// # parser.next_frame(&mut &b"\n"[..])?;
+    /// let event = parser.next_event_ref(&mut &b"data: x\n\n"[..]).ok_or("not whole")?;
+    /// assert_eq!(event.id(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn id(&self) -> Option<&'a str> {
+        self.id
+    }
+
+    /// Copies it into an event of its own.
+    ///
+    /// # Example: an event to keep
+    ///
+    /// ```
+    /// # use http_sse::parser::Parser;
+    /// # let mut parser = Parser::new();
+    /// # parser.next_frame(&mut &b"\n"[..])?;
+    /// let kept = parser.next_event_ref(&mut &b"data: x\n\n"[..]).ok_or("not whole")?.to_event();
+    /// assert_eq!(kept.into_data(), "x");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_event(&self) -> Event {
+        Event::of(Content::new(self.data.to_owned(), self.event_type, self.id.unwrap_or_default(), None))
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr2};
 use simdutf8::basic as utf8;
 
+use super::frame::EventRef;
 use super::line::{Field, Line};
 use super::{CR, LF, Parser};
 use crate::event::Event;
@@ -20,11 +21,63 @@ struct Whole<'a> {
     rest: &'a [u8],
 }
 
+/// The same once it has been checked and taken.
+struct Taken<'a> {
+    data: &'a str,
+    event_type: &'a str,
+    own_id: &'a str,
+}
+
 impl Parser {
+    /// Takes the next event without copying it, where its block lies whole in the input and holds nothing but an event
+    /// type, an id and one line of data, as most do.
+    ///
+    /// For whoever looks at many events and keeps few. `None` does not say that there is no event: call
+    /// [`next_frame`](Self::next_frame), and this again once that has returned a frame, or `None` and more input has come.
+    ///
+    /// # Example: keep what matters
+    ///
+    /// ```
+    /// use http_sse::parser::{Frame, Parser};
+    ///
+    /// let mut parser = Parser::new();
+    /// let mut input: &[u8] = b": hello\n\ndata: dull\n\nevent: alarm\ndata: fire\n\n";
+    /// let mut alarms = Vec::new();
+    /// loop {
+    ///     while let Some(event) = parser.next_event_ref(&mut input) {
+    ///         if event.event_type() == "alarm" {
+    ///             alarms.push(event.to_event());
+    ///         }
+    ///     }
+    ///     match parser.next_frame(&mut input)? {
+    ///         Some(Frame::Event(event)) if event.event_type() == "alarm" => alarms.push(event),
+    ///         Some(_) => {}
+    ///         None => break, // the next chunk
+    ///     }
+    /// }
+    /// assert_eq!(alarms[0].data(), "fire");
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    #[inline]
+    #[allow(single_use_lifetimes, reason = "with one, the parser would be borrowed for as long as the input")]
+    pub fn next_event_ref<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<EventRef<'s>> {
+        let Taken { data, event_type, own_id } = self.take_whole(input)?;
+        let id = if own_id.is_empty() { self.last_event_id() } else { Some(own_id) };
+        Some(EventRef { data, event_type, id })
+    }
+
+    /// The same, as an event of its own.
+    #[inline]
+    pub(crate) fn whole_event(&mut self, input: &mut &[u8]) -> Option<Event> {
+        let Taken { data, event_type, own_id } = self.take_whole(input)?;
+        let inherited = if own_id.is_empty() { self.inherited_id() } else { None };
+        Some(self.pool.event(data, event_type, own_id, inherited.as_ref()))
+    }
+
     /// Takes the block that the input starts with, if it is whole and holds nothing out of the ordinary. Otherwise
     /// nothing is taken, and `next_frame` must go on from here.
     #[inline]
-    pub(crate) fn whole_event(&mut self, input: &mut &[u8]) -> Option<Event> {
+    fn take_whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Taken<'i>> {
         if !self.is_at_block {
             return None;
         }
@@ -37,32 +90,26 @@ impl Parser {
         if input.is_empty() {
             return None;
         }
-        let event = self.take_whole(input);
-        self.is_at_block = event.is_some();
-        event
+        let taken = self.check_whole(input);
+        self.is_at_block = taken.is_some();
+        taken
     }
 
     #[inline]
-    fn take_whole(&mut self, input: &mut &[u8]) -> Option<Event> {
+    fn check_whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Taken<'i>> {
         let whole = Whole::of(input)?;
         if input.len() - whole.rest.len() > self.limit {
             return None;
         }
         let data = utf8::from_utf8(whole.data).ok()?;
         let event_type = if whole.event_type.is_empty() { "" } else { utf8::from_utf8(whole.event_type).ok()? };
-        let event = if whole.id.is_empty() {
-            let inherited = self.inherited_id();
-            self.pool.event(data, event_type, "", inherited.as_ref())
-        } else {
-            let id = utf8::from_utf8(whole.id).ok()?;
-            if self.last_event_id != id {
-                id.clone_into(&mut self.last_event_id);
-                self.shared_id = None;
-            }
-            self.pool.event(data, event_type, id, None)
-        };
+        let own_id = if whole.id.is_empty() { "" } else { utf8::from_utf8(whole.id).ok()? };
+        if !own_id.is_empty() && self.last_event_id != own_id {
+            own_id.clone_into(&mut self.last_event_id);
+            self.shared_id = None;
+        }
         *input = whole.rest;
-        Some(event)
+        Some(Taken { data, event_type, own_id })
     }
 
     /// Returns the id in force, for an event that has none of its own.
@@ -104,6 +151,7 @@ impl<'a> Whole<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parser::Frame;
 
     #[test]
     fn an_ordinary_block_is_whole() {
@@ -145,5 +193,26 @@ mod tests {
         assert_eq!(parser.whole_event(&mut input).unwrap().data(), "x");
         assert_eq!(parser.whole_event(&mut input), None);
         assert_eq!(input, b"data: \xFF\n\n");
+    }
+
+    #[test]
+    fn a_borrowed_event_is_the_same_as_one_of_its_own() {
+        let stream = "\nid: 7\ndata: x\n\nevent: t\ndata: y\n\ndata: two\ndata: lines\n\nevent: u\nid: 8\ndata: z\n\n";
+        let (mut borrowing, mut owning) = (Parser::new(), Parser::new());
+        let (mut first, mut second) = (stream.as_bytes(), stream.as_bytes());
+        let mut borrowed = Vec::new();
+        loop {
+            while let Some(event) = borrowing.next_event_ref(&mut first) {
+                borrowed.push((event.to_event(), "borrowed"));
+            }
+            match borrowing.next_frame(&mut first).unwrap() {
+                Some(Frame::Event(event)) => borrowed.push((event, "owned")),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let owned = std::iter::from_fn(|| owning.next_frame(&mut second).unwrap());
+        assert!(owned.eq(borrowed.iter().map(|(event, _)| Frame::Event(event.clone()))));
+        assert_eq!(borrowed.iter().filter(|(_, how)| *how == "borrowed").count(), 2, "{borrowed:?}");
     }
 }

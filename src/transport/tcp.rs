@@ -152,8 +152,8 @@ impl TcpTransport {
                 Limits { phase: Phase::Body { idle }, tick: None, .. } if fresh => until.and(idle),
                 _ => time_left(until, interrupt)?,
             };
+            let lull = limits.minds_lull.then(|| lull_left(fresh, since));
             fresh = false;
-            let lull = limits.minds_lull.then_some(LULL);
             let slice = [timeout, lull, SLICE].into_iter().flatten().min();
             if slice != self.read_timeout {
                 self.line.0.set_read_timeout(slice)?;
@@ -216,6 +216,12 @@ impl TcpTransport {
         }
         Ok(())
     }
+}
+
+/// Returns how long bytes may stay away until that is a lull, over any number of ticks.
+fn lull_left(fresh: bool, since: Instant) -> Duration {
+    // The whole time, without a look at the clock: the socket's timer stays as it is from read to read.
+    if fresh { LULL } else { LULL.saturating_sub(since.elapsed()).max(Duration::from_millis(1)) }
 }
 
 /// Returns the time left; a socket's timer cannot be zero.

@@ -82,6 +82,28 @@ fn owned(text: &[u8], chunk: usize) -> usize {
     events
 }
 
+/// The same without copies: events that borrow from the chunk, where they lie whole in it.
+#[divan::bench(args = &CASES)]
+fn http_sse_borrowed(bencher: Bencher, case: &Case) {
+    bench(bencher, case, events, |text, chunk| {
+        let (mut parser, mut events) = (Parser::new(), 0);
+        for mut input in text.chunks(chunk) {
+            loop {
+                while let Some(event) = parser.next_event_ref(&mut input) {
+                    black_box(event);
+                    events += 1;
+                }
+                match parser.next_frame(&mut input) {
+                    Ok(Some(frame)) => drop(black_box(frame)),
+                    _ => break,
+                }
+                events += 1;
+            }
+        }
+        events
+    });
+}
+
 /// The floor: no parser can do without looking for the line ends.
 #[divan::bench(args = &CASES)]
 fn memchr_lines(bencher: Bencher, case: &Case) {
