@@ -234,10 +234,11 @@ impl Connection {
             trace!("sse {}: event of {} bytes", self.shared.id, event.data().len());
         }
         self.backoff.delivered();
-        self.shared.count_event();
+        // Before the event counts: whoever sees the number sees the id that came with it, or a later one.
         if may_have_new_id {
             remember(&mut self.shared.progress().last_event_id, event.id());
         }
+        self.shared.count_event();
     }
 
     fn event(&mut self, event: Event) -> Step {

@@ -177,6 +177,7 @@ impl Parser {
     #[must_use]
     pub fn keep_raw(mut self) -> Self {
         self.keeps_raw = true;
+        self.is_at_block = false;
         self
     }
 
@@ -308,7 +309,8 @@ impl Parser {
 
     /// Gives back what only a busy stream needs.
     pub(crate) fn rest(&mut self) {
-        self.pool.shrink();
+        self.pool.clear();
+        self.block.rest();
     }
 
     /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.

@@ -5,6 +5,7 @@ mod support;
 #[path = "support/transcript.rs"]
 mod transcript;
 
+use http_sse::parser::{Frame, Parser};
 use http_sse::testing::Server;
 use http_sse::{End, Event, Request, RetryPolicy};
 
@@ -157,4 +158,17 @@ fn of_the_comments_of_one_block_4_kib_are_kept_and_the_event_comes_all_the_same(
 fn the_wire_form_of_an_event_is_canonical_whatever_its_text_was() {
     let events = events(&[": note\nid:7\nfoo: bar\nevent: x\ndata:a\ndata:b\n\n"], Request::keep_raw);
     assert_eq!(events[0].to_string(), ": note\nevent: x\nid: 7\ndata: a\ndata: b\n\n");
+}
+
+#[test]
+fn a_parser_that_is_told_in_the_middle_of_a_stream_keeps_it_from_there_on() {
+    let raw_of_next = |parser: &mut Parser, mut input: &[u8]| match parser.next_frame(&mut input) {
+        Ok(Some(Frame::Event(event))) => event.raw().map(str::to_owned),
+        other => panic!("{other:?}"),
+    };
+    let mut parser = Parser::new();
+    assert_eq!(raw_of_next(&mut parser, b"data: 1\n\n"), None);
+    let mut parser = parser.keep_raw();
+    assert_eq!(raw_of_next(&mut parser, b"data: 2\n\n").as_deref(), Some("data: 2"));
+    assert_eq!(raw_of_next(&mut parser, b"data: 3\n\n").as_deref(), Some("data: 3"));
 }

@@ -138,14 +138,23 @@ impl Block {
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
         let is_plain = comment.is_none() && raw.is_none();
         let text = match utf8::from_utf8(&self.data) {
-            Ok(data) if is_plain && data.len() < MOVED_BYTES => {
-                return pool.event(data, &self.event_type, own_id, inherited_id);
+            Ok(data) if data.len() < MOVED_BYTES => {
+                self.expected = 0;
+                if is_plain {
+                    return pool.event(data, &self.event_type, own_id, inherited_id);
+                }
+                data.to_owned()
             }
             _ => self.take_data(),
         };
         let mut content = Content::new(text, &self.event_type, own_id, inherited_id.cloned());
         content.add_extra(Extra { comment, raw });
         Event::of(content)
+    }
+
+    /// Expects small events again.
+    pub(super) fn rest(&mut self) {
+        self.expected = 0;
     }
 
     /// Forgets the block, keeping its small buffers.
@@ -282,6 +291,22 @@ mod tests {
         block.start_data_line();
         block.append_data(b"y");
         assert_eq!(block.data.capacity(), 10 * MOVED_BYTES);
+    }
+
+    #[test]
+    fn after_a_small_event_no_room_is_made() {
+        let mut block = block_of(10 * MOVED_BYTES);
+        block.take_event("", None, &mut Pool::default());
+        for _ in 0..2 {
+            block.clear();
+            block.start_data_line();
+            block.append_data(b"y");
+            block.take_event("", None, &mut Pool::default());
+        }
+        block.clear();
+        block.start_data_line();
+        block.append_data(b"y");
+        assert!(block.data.capacity() <= 16, "{}", block.data.capacity());
     }
 
     #[test]

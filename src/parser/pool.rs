@@ -26,8 +26,10 @@ pub(super) struct Pool {
 impl Pool {
     #[inline]
     pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
-        if data.len() + event_type.len() + own_id.len() > POOLED_BYTES {
-            let mut text = String::with_capacity(data.len() + event_type.len() + own_id.len());
+        let size = data.len() + event_type.len() + own_id.len();
+        // An id of an earlier event would be held for as long as the event that inherits it.
+        if size + inherited.map_or(0, |id| id.len()) > POOLED_BYTES {
+            let mut text = String::with_capacity(size);
             text.push_str(data);
             return Event::of(Content::new(text, event_type, own_id, inherited.cloned()));
         }
@@ -57,11 +59,9 @@ impl Pool {
         self.events.len() > 4
     }
 
-    /// Gives the memory back, except for a single event.
-    pub(super) fn shrink(&mut self) {
-        self.events.truncate(1);
-        self.events.shrink_to_fit();
-        self.oldest = 0;
+    /// Gives the memory back.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -129,11 +129,25 @@ mod tests {
     }
 
     #[test]
-    fn after_shrinking_one_event_is_held() {
+    fn a_large_id_of_an_earlier_event_is_not_held() {
+        let mut pool = Pool::default();
+        drop(pool.event("x", "", "", Some(&Arc::from("7".repeat(POOLED_BYTES)))));
+        assert_eq!(pool.held_bytes(), 0);
+    }
+
+    #[test]
+    fn inherited_ids_are_counted() {
+        let mut pool = Pool::default();
+        drop(pool.event("x", "", "", Some(&Arc::from("7".repeat(400)))));
+        assert!(pool.held_bytes() >= 400, "{}", pool.held_bytes());
+    }
+
+    #[test]
+    fn nothing_is_held_after_clearing() {
         let mut pool = Pool::default();
         let kept: Vec<Event> = (0..10).map(|_| made_of(&mut pool, "x")).collect();
         drop(kept);
-        pool.shrink();
-        assert_eq!(pool.events.len(), 1);
+        pool.clear();
+        assert_eq!(pool.held_bytes(), 0);
     }
 }

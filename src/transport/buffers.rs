@@ -61,8 +61,11 @@ impl IoBuffers {
     pub(super) fn shrink(&mut self) {
         self.size = INPUT;
         self.pressure = 0;
-        if self.start == self.end {
-            self.make_room();
+        let kept = self.end - self.start;
+        if kept <= INPUT / 2 {
+            let mut input = vec![0; INPUT];
+            input[..kept].copy_from_slice(&self.input[self.start..self.end]);
+            (self.input, self.start, self.end) = (input, 0, kept);
         }
     }
 
@@ -172,6 +175,19 @@ mod tests {
         assert_eq!([read(usize::MAX), read(usize::MAX)], [INPUT, 2 * INPUT]);
         (0..10).for_each(|_| assert!(read(usize::MAX) <= SIZES.input));
         assert_eq!([read(SIZES.input / 2), read(100), read(100)], [SIZES.input, SIZES.input, INPUT]);
+    }
+
+    #[test]
+    fn shrinking_keeps_what_is_not_consumed() {
+        let mut buffers = IoBuffers::new(SIZES);
+        for _ in 0..4 {
+            let room = fill(&mut buffers, usize::MAX);
+            buffers.input_consume(room);
+        }
+        buffers.input_append_buf()[..3].copy_from_slice(b"5\r\n");
+        buffers.input_appended(3);
+        buffers.shrink();
+        assert_eq!((buffers.input(), buffers.input.len()), (&b"5\r\n"[..], INPUT));
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! What an event holds.
+
+use std::sync::Arc;
+
+/// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
+const SPARE_BYTES: usize = 128;
+
+#[derive(Default)]
+pub(crate) struct Content {
+    /// Data, type and own id, one after the other.
+    pub(super) text: String,
+    pub(super) data_end: usize,
+    pub(super) type_end: usize,
+    /// The id of an earlier block, where this one has none of its own.
+    pub(super) inherited_id: Option<Arc<str>>,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What few events have.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) comment: Option<Box<str>>,
+    pub(crate) raw: Option<Box<str>>,
+}
+
+impl Content {
+    /// Puts a content together: `text` is the data, with room for the rest if it was made for this.
+    pub(crate) fn new(mut text: String, event_type: &str, own_id: &str, inherited_id: Option<Arc<str>>) -> Self {
+        let data_end = text.len();
+        let type_end = data_end + event_type.len();
+        text.reserve_exact(event_type.len() + own_id.len());
+        text.push_str(event_type);
+        text.push_str(own_id);
+        release_spare(&mut text);
+        Self { text, data_end, type_end, inherited_id, extra: None }
+    }
+
+    /// Makes it another event's content, in the same memory if that is neither too small nor too large.
+    #[inline]
+    pub(crate) fn refill(&mut self, data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) {
+        let text = &mut self.text;
+        text.clear();
+        let size = data.len() + event_type.len() + own_id.len();
+        if text.capacity() < size || text.capacity() > most_bytes(size) {
+            *text = String::with_capacity(size);
+        }
+        text.push_str(data);
+        self.data_end = data.len();
+        self.type_end = self.data_end + event_type.len();
+        // Most events have neither.
+        if size > self.data_end {
+            text.push_str(event_type);
+            text.push_str(own_id);
+        }
+        let is_same = match (&self.inherited_id, inherited_id) {
+            (None, None) => true,
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            _ => false,
+        };
+        if !is_same {
+            self.inherited_id = inherited_id.cloned();
+        }
+        if self.extra.is_some() {
+            self.extra = None;
+        }
+    }
+
+    pub(crate) fn add_extra(&mut self, extra: Extra) {
+        self.extra = match extra {
+            Extra { comment: None, raw: None } => None,
+            extra => Some(Box::new(extra)),
+        };
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        let inherited_id = self.inherited_id.as_ref().map_or(0, |id| id.len());
+        size_of::<Self>() + self.text.capacity() + inherited_id
+    }
+}
+
+/// Keeps the promise on what a kept event holds on to.
+pub(super) fn release_spare(text: &mut String) {
+    if text.capacity() > most_bytes(text.len()) {
+        text.shrink_to_fit();
+    }
+}
+
+/// Returns how much memory a text of this size may have.
+fn most_bytes(size: usize) -> usize {
+    size.saturating_mul(2).saturating_add(SPARE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_holds_at_most_twice_its_size_and_256_bytes() {
+        let mut content = Content::new("x".repeat(1_000), "type", "id", None);
+        for size in [0, 1, 100, 999, 1_000, 3, 0] {
+            content.refill(&"y".repeat(size), "", "", None);
+            assert_eq!((content.text.as_str(), content.data_end), ("y".repeat(size).as_str(), size));
+            // The two counters of an `Arc` are held too.
+            let held = content.held_bytes() + 2 * size_of::<usize>();
+            assert!(held <= 2 * size + 256, "{held} for {size}");
+        }
+    }
+}
