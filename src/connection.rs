@@ -275,6 +275,8 @@ impl Connection {
 
     /// The response ended as its framing says.
     fn ended(&mut self) -> Step {
+        // Closing takes a thread's life, which is no part of the connection's.
+        let now = Instant::now();
         self.close_stream();
         if self.backoff.is_never() {
             return match self.plan.callbacks.until {
@@ -284,7 +286,7 @@ impl Connection {
             };
         }
         let has_delivered = self.backoff.has_delivered();
-        let Some(delay) = self.backoff.ended(Instant::now(), random()) else {
+        let Some(delay) = self.backoff.ended(now, random()) else {
             return self.give_up(Error::Disconnected);
         };
         if has_delivered {
@@ -296,12 +298,13 @@ impl Connection {
     }
 
     fn failed(&mut self, error: Error) -> Step {
+        let now = Instant::now();
         self.close_stream();
         if error.status() == Some(401) && self.plan.callbacks.before_connect.is_some() && !self.renewed {
             return self.renew(error);
         }
         let delay = match self.is_worth_retrying(&error) {
-            Ok(true) => self.backoff.failed(Instant::now(), error.retry_after(), random()),
+            Ok(true) => self.backoff.failed(now, error.retry_after(), random()),
             Ok(false) => None,
             // The failure itself is reported all the same, before what became of it.
             Err(Panicked) => {
