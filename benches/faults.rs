@@ -4,7 +4,7 @@
 //! cargo bench --bench faults -- stall RST
 //! ```
 //!
-//! Prints the table of DESIGN.md; words choose rows. Rows that wait run eight at a time, those that read as fast as they can
+//! Prints the table of docs/faults.md; words choose rows. Rows that wait run eight at a time, those that read as fast as they can
 //! one after the other. Needs Linux: the figures come from `/proc`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 #![allow(clippy::print_stdout, reason = "the figures")]
