@@ -31,9 +31,9 @@ fn unit(text: &str) -> String {
     unit.join("\n") + "\n"
 }
 
-/// Returns what systemd says about the unit; `None` where there is no systemd.
-fn verdict(name: &str, unit: &str) -> Option<String> {
-    let folder = Folder::new(name);
+/// Returns what systemd says about the unit; `None` where there is no systemd. Each test has a folder of its own.
+fn verdict(folder: &str, name: &str, unit: &str) -> Option<String> {
+    let folder = Folder::new(folder);
     let file = folder.file(&format!("{name}.service"));
     // A program has to be there.
     let program = env::current_exe().unwrap();
@@ -53,17 +53,17 @@ fn verdict(name: &str, unit: &str) -> Option<String> {
 
 #[test]
 fn systemd_has_nothing_to_say_against_the_unit_of_the_readme() {
-    assert_eq!(verdict("tail", &unit(README)).unwrap_or_default(), "");
+    assert_eq!(verdict("unit-readme", "tail", &unit(README)).unwrap_or_default(), "");
 }
 
 #[test]
 fn systemd_has_nothing_to_say_against_the_unit_of_the_daemon() {
-    assert_eq!(verdict("daemon", &unit(DAEMON)).unwrap_or_default(), "");
+    assert_eq!(verdict("unit-daemon", "daemon", &unit(DAEMON)).unwrap_or_default(), "");
 }
 
 #[test]
 fn systemd_notices_a_unit_that_is_wrong() {
-    let Some(verdict) = verdict("tail", &unit(README).replace("Restart=", "Restrat=")) else { return };
+    let Some(verdict) = verdict("unit-wrong", "tail", &unit(README).replace("Restart=", "Restrat=")) else { return };
     assert!(verdict.contains("Restrat"), "{verdict}");
 }
 
