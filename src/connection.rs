@@ -405,12 +405,13 @@ impl Connection {
         remember(&mut self.shared.progress().last_event_id, self.parser.last_event_id());
     }
 
-    /// Settles the end and frees the id, before anybody can see either.
+    /// Frees the id and settles the end, before the consumer can see either.
     fn finish(&mut self, end: End) -> Step {
         self.stage = Stage::Over;
         debug!("sse {}: closed, {}", self.shared.id, end.reason());
-        self.shared.update(|life| life.ended(end.clone()));
+        // Whoever sees the end may use the id again.
         self.shared.release();
+        self.shared.update(|life| life.ended(end.clone()));
         Err(Item::End(end))
     }
 
