@@ -19,21 +19,18 @@ pub fn markdown(results: &Results) -> Result<String, Failure> {
             Some(format!("{share:.1} % · {cpu:.0} ns"))
         })?;
     }
-    for (scenario, title, with_floor) in [
-        (LATENCY, "From the server's write to the event in the consumer's hands, 1,000 events a second", true),
+    for (scenario, title) in [
+        (LATENCY, "From the server's write to the event in the consumer's hands, 1,000 events a second"),
         (
             RECONNECT,
             "From the server's end of a connection to the first event of the next one, a wait of 1 ms included",
-            false,
         ),
     ] {
         if !results.has(scenario) {
             continue;
         }
-        let mut columns = contestants.clone();
-        if with_floor {
-            columns.insert(0, FLOOR);
-        }
+        let mut columns = vec![FLOOR];
+        columns.extend(&contestants);
         columns.retain(|contestant| results.least(scenario, contestant, |run| run.median).is_some());
         writeln!(text, "\n{title}; {statistic}.\n")?;
         heading(&mut text, "µs", &columns)?;
