@@ -137,17 +137,18 @@ impl Block {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
         let is_plain = comment.is_none() && raw.is_none();
-        let text = match utf8::from_utf8(&self.data) {
-            Ok(data) if data.len() < MOVED_BYTES => {
-                self.expected = 0;
-                if is_plain {
-                    return pool.event(data, &self.event_type, own_id, inherited_id);
-                }
-                data.to_owned()
+        let mut content = if self.data.len() < MOVED_BYTES {
+            self.expected = 0;
+            let data = decode(&self.data);
+            if is_plain {
+                return pool.event(&data, &self.event_type, own_id, inherited_id);
             }
-            _ => self.take_data(),
+            let mut content = Content::default();
+            content.refill(&data, &self.event_type, own_id, inherited_id);
+            content
+        } else {
+            Content::new(self.take_data(), &self.event_type, own_id, inherited_id.cloned())
         };
-        let mut content = Content::new(text, &self.event_type, own_id, inherited_id.cloned());
         content.add_extra(Extra { comment, raw });
         Event::of(content)
     }
