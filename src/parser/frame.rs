@@ -114,6 +114,8 @@ impl<'a> EventRef<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_event(&self) -> Event {
-        Event::of(Content::new(self.data.to_owned(), self.event_type, self.id.unwrap_or_default(), None))
+        let mut content = Content::default();
+        content.refill(self.data, self.event_type, self.id.unwrap_or_default(), None);
+        Event::of(content)
     }
 }
