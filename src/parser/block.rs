@@ -264,6 +264,13 @@ mod tests {
         block
     }
 
+    /// Forgets the block, and begins the next one.
+    fn go_on(block: &mut Block) {
+        block.clear();
+        block.start_data_line();
+        block.append_data(b"y");
+    }
+
     #[test]
     fn large_data_moves_into_its_event() {
         let mut block = block_of(MOVED_BYTES);
@@ -277,9 +284,7 @@ mod tests {
         let mut block = block_of(MOVED_BYTES - 1);
         let address = block.data.as_ptr();
         let event = block.take_event("", None, &mut Pool::default());
-        block.clear();
-        block.start_data_line();
-        block.append_data(b"y");
+        go_on(&mut block);
         assert_ne!(event.data().as_ptr(), address);
         assert_eq!(block.data.as_ptr(), address);
     }
@@ -288,9 +293,7 @@ mod tests {
     fn after_a_large_event_the_next_has_room_at_once() {
         let mut block = block_of(10 * MOVED_BYTES);
         block.take_event("", None, &mut Pool::default());
-        block.clear();
-        block.start_data_line();
-        block.append_data(b"y");
+        go_on(&mut block);
         assert_eq!(block.data.capacity(), 10 * MOVED_BYTES);
     }
 
@@ -299,14 +302,10 @@ mod tests {
         let mut block = block_of(10 * MOVED_BYTES);
         block.take_event("", None, &mut Pool::default());
         for _ in 0..2 {
-            block.clear();
-            block.start_data_line();
-            block.append_data(b"y");
+            go_on(&mut block);
             block.take_event("", None, &mut Pool::default());
         }
-        block.clear();
-        block.start_data_line();
-        block.append_data(b"y");
+        go_on(&mut block);
         assert!(block.data.capacity() <= 16, "{}", block.data.capacity());
     }
 
@@ -314,9 +313,7 @@ mod tests {
     fn room_that_the_next_event_does_not_need_is_given_back() {
         let mut block = block_of(10 * MOVED_BYTES);
         block.take_event("", None, &mut Pool::default());
-        block.clear();
-        block.start_data_line();
-        block.append_data(b"y");
+        go_on(&mut block);
         block.take_event("", None, &mut Pool::default());
         block.clear();
         assert!(block.held_bytes() <= SCRATCH_BYTES, "{}", block.held_bytes());
