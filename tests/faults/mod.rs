@@ -123,7 +123,7 @@ pub struct Row {
 impl Row {
     /// Runs the row; `again` starts this program as its client.
     pub fn measure(&self, settings: Settings, again: fn() -> Command) -> Figures {
-        let mut stage = self.play.start(settings);
+        let mut stage = self.play.start();
         let mut command = again();
         command.env(client::ROW, self.name).env(client::SETTINGS, settings.name).env(client::URL, &stage.url);
         if let Some(pem) = &stage.pem {

@@ -28,7 +28,7 @@ pub const SECRETS: &[(&str, &str)] =
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
     /// With every connection the same.
-    Script(fn(Settings, usize, Peer)),
+    Script(fn(usize, Peer)),
     /// Gets as far as the place.
     Break(Place, Ending),
     /// The body, and after it the text for ever.
@@ -86,10 +86,9 @@ pub struct Stage {
 }
 
 impl Play {
-    pub fn start(self, settings: Settings) -> Stage {
-        let serve = |script: fn(Settings, usize, Peer)| Stage::of(move |number, peer| script(settings, number, peer));
+    pub fn start(self) -> Stage {
         match self {
-            Self::Script(script) => serve(script),
+            Self::Script(script) => Stage::of(script),
             Self::Break(place, ending) => Stage::of(move |_, peer| break_off(peer, place, ending)),
             Self::Endless(start, text) => Stage::of(move |_, mut peer| {
                 peer.stream();
@@ -239,7 +238,7 @@ pub fn half_until_close(mut peer: Peer, end: fn(Peer)) {
     end(peer);
 }
 
-pub fn drip_events(_: Settings, _: usize, mut peer: Peer) {
+pub fn drip_events(_: usize, mut peer: Peer) {
     let first = next_number(&mut peer);
     peer.raw(format!("{STREAM}\r\n"));
     for number in first.. {
@@ -247,14 +246,14 @@ pub fn drip_events(_: Settings, _: usize, mut peer: Peer) {
     }
 }
 
-pub fn drip_head(_: Settings, _: usize, mut peer: Peer) {
+pub fn drip_head(_: usize, mut peer: Peer) {
     peer.request();
     drip(&mut peer, STREAM);
     drip(&mut peer, &"X-Padding: x\r\n".repeat(1000));
 }
 
 /// Another kind of garbage for every connection.
-pub fn chunk_garbage(_: Settings, number: usize, mut peer: Peer) {
+pub fn chunk_garbage(number: usize, mut peer: Peer) {
     let kinds = ["zz\r\n", "-5\r\nx", "ffffffffffffffffff\r\nx", "4\r\ndata: 1\n\n", "\r\n\r\n", "4;\0\r\n", "4 4\r\n"];
     peer.request();
     peer.raw(format!("{STREAM}Transfer-Encoding: chunked\r\n\r\n{}", kinds[number % kinds.len()]));

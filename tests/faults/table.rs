@@ -78,7 +78,7 @@ pub const ROWS: &[Row] = &[
         BackOff,
         PROTOCOL,
     ),
-    row("unasked gzip: a bomb", Endless, Script(|_, _, peer| fill_zeros(peer, BOMB)), BackOff, ENCODED),
+    row("unasked gzip: a bomb", Endless, Script(|_, peer| fill_zeros(peer, BOMB)), BackOff, ENCODED),
     // Slow and silent
     row("1 byte per 100 ms in the head", Silent, Script(drip_head), One, &[]),
     row("1 byte per 100 ms past the response timeout", Silent, Script(drip_head), BackOff, NO_HEAD)
@@ -105,27 +105,27 @@ pub const ROWS: &[Row] = &[
     row("RST between events", Broken, Break(BetweenEvents, Reset), BackOff, GONE).with_events(),
     row("FIN mid-event", Broken, Break(InEvent, Fin), BackOff, GONE).with_events(),
     row("RST mid-event", Broken, Break(InEvent, Reset), BackOff, GONE).with_events(),
-    row("FIN mid-event, no framing", Broken, Script(|_, _, peer| half_until_close(peer, Peer::cut)), Base, &[])
+    row("FIN mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::cut)), Base, &[])
         .with_events(),
-    row("RST mid-event, no framing", Broken, Script(|_, _, peer| half_until_close(peer, Peer::reset)), Base, &[])
+    row("RST mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::reset)), Base, &[])
         .with_events(),
     row("chunk framing garbage", Broken, Script(chunk_garbage), BackOff, PROTOCOL),
     row(
         "unasked gzip: proper",
         Broken,
-        Script(|_, _, mut peer| {
+        Script(|_, mut peer| {
             gzip(&mut peer, GZIP);
             peer.end();
         }),
         BackOff,
         ENCODED,
     ),
-    row("flapping: accepts and closes", Broken, Script(|_, _, peer| peer.cut()), BackOff, &["Disconnected", "Io"]),
-    row("flapping: 503", Broken, Script(|_, _, mut peer| peer.respond(503, &[], "")), BackOff, &["Status"]),
+    row("flapping: accepts and closes", Broken, Script(|_, peer| peer.cut()), BackOff, &["Disconnected", "Io"]),
+    row("flapping: 503", Broken, Script(|_, mut peer| peer.respond(503, &[], "")), BackOff, &["Status"]),
     row(
         "flapping: opens and ends",
         Broken,
-        Script(|_, _, mut peer| {
+        Script(|_, mut peer| {
             peer.stream();
             peer.send(": welcome\n\n");
             peer.end();
@@ -136,7 +136,7 @@ pub const ROWS: &[Row] = &[
     row(
         "flapping: sends events and ends",
         Broken,
-        Script(|_, _, mut peer| {
+        Script(|_, mut peer| {
             deliver(&mut peer);
             peer.end();
         }),
@@ -153,7 +153,7 @@ pub const ROWS: &[Row] = &[
     row(
         "redirect loop",
         Redirect,
-        Script(|_, _, mut peer| peer.respond(302, &[("Location", "/")], "")),
+        Script(|_, mut peer| peer.respond(302, &[("Location", "/")], "")),
         One,
         &["Redirect"],
     ),
