@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Begins the line with the figures.
 const MARK: &str = "figures: ";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Figures {
     pub elapsed_ms: u64,
     pub attempts: u64,
@@ -33,40 +35,13 @@ impl Figures {
 |---|---|---|---|---|---|---|---|---|---|---|";
 
     pub fn line(&self) -> String {
-        let Self { elapsed_ms, attempts, events, lost, doubled, bytes, .. } = self;
-        let Self { peak_kib, cpu_us, channel_us, thread_us, has_ended, failure, .. } = self;
-        format!(
-            "{MARK}{elapsed_ms} {attempts} {events} {lost} {doubled} {bytes} {peak_kib} {cpu_us} {channel_us} {thread_us} {} {failure}",
-            u8::from(*has_ended)
-        )
+        format!("{MARK}{}", serde_json::to_string(self).unwrap())
     }
 
     /// Finds the line in the output of a process.
     pub fn find(output: &str) -> Option<Self> {
         let (_, rest) = output.split_once(MARK)?;
-        let mut words = rest.lines().next()?.split(' ');
-        let failure = words.next_back()?.to_owned();
-        let numbers: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
-        let [elapsed_ms, attempts, events, lost, doubled, bytes, peak_kib, cpu_us, channel_us, thread_us, ended] =
-            numbers[..]
-        else {
-            return None;
-        };
-        let has_ended = ended == 1;
-        Some(Self {
-            elapsed_ms,
-            attempts,
-            events,
-            lost,
-            doubled,
-            bytes,
-            peak_kib,
-            cpu_us,
-            channel_us,
-            thread_us,
-            has_ended,
-            failure,
-        })
+        serde_json::from_str(rest.lines().next()?).ok()
     }
 
     pub fn row(&self, name: &str) -> String {
