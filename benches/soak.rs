@@ -10,6 +10,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 #![allow(clippy::print_stdout, reason = "the figures")]
 
+#[path = "../tests/support/process.rs"]
+mod process;
+
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -23,6 +26,8 @@ use std::time::{Duration, Instant};
 use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::{Client, Event, Handle, Request, RetryPolicy};
 use socket2::SockRef;
+
+use process::memory;
 
 /// Of all connections together.
 const EVENTS_PER_SECOND: f64 = 200.0;
@@ -203,7 +208,7 @@ impl Soak {
         let total = |field: fn(&Stream) -> u64| self.streams.iter().map(field).sum::<u64>();
         let (events, lost, doubled) = (total(|it| it.events), total(|it| it.lost), total(|it| it.doubled));
         let attempts: u64 = self.handles.iter().map(|handle| handle.stats().attempts).sum();
-        let memory = resident();
+        let memory = memory("VmRSS:");
         if minute >= SLOPE_FROM {
             self.memory.push((f64::from(minute), memory as f64));
         }
@@ -235,12 +240,6 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));
     let spread: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
     (points.len() > 1).then(|| points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum::<f64>() / spread)
-}
-
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
 }
 
 fn count(what: &str) -> usize {

@@ -20,6 +20,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use phase::{Phase, Scene};
 use support::black_hole::BlackHole;
+use support::process::{memory, reset_peak};
 use support::{deadline, wait_until};
 
 #[global_allocator]
@@ -63,13 +64,6 @@ fn heap() -> usize {
     // They wrap, and are read one after the other: more may be freed by then than had been allocated.
     let heap = stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated);
     if heap > usize::MAX / 2 { 0 } else { heap }
-}
-
-/// Returns a figure of `/proc/self/status`, in bytes.
-fn status(name: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse::<usize>().unwrap() * KIB
 }
 
 mod rounds {
@@ -159,8 +153,8 @@ mod rounds {
 mod memory {
     use super::*;
 
-    /// Of the resident set: more than the parser may hold, and than the allocator keeps for later.
-    const BOUND: usize = 8 * MIB;
+    /// Of the resident set, in KiB: more than the parser may hold, and than the allocator keeps for later.
+    const BOUND: u64 = 8 * 1024;
 
     /// Measures the peaks while `send` fills one connection after another. Under an emulator a sixteenth of everything
     /// has to do, and the heap alone is measured.
@@ -172,9 +166,8 @@ mod memory {
         let scale = if is_emulated() { 16 } else { 1 };
         let (bytes, largest_event) = (bytes / scale as u64, MIB / scale);
         let request = request(Request::get(server.url("/events")).retry(policy).max_event_size(largest_event));
-        // Resets the peak.
-        fs::write("/proc/self/clear_refs", "5").unwrap();
-        let before = (status("VmRSS:"), heap());
+        reset_peak();
+        let before = (memory("VmRSS:"), heap());
         let mut most = 0;
         let rx = client().connect("it", request).unwrap();
         let handle = rx.handle();
@@ -182,7 +175,7 @@ mod memory {
             most = most.max(heap());
             handle.stats().bytes >= bytes && (bytes > 0 || handle.stats().attempts > 20)
         });
-        let growth = status("VmHWM:").saturating_sub(before.0);
+        let growth = memory("VmHWM:").saturating_sub(before.0);
         let heap_growth = most.saturating_sub(before.1);
         let stats = handle.stats();
         println!(
@@ -192,12 +185,12 @@ mod memory {
             stats.events,
             stats.comments,
             stats.oversized,
-            growth / KIB,
+            growth,
             heap_growth / KIB,
         );
         // An event while it grows is there twice; the rest is the server's, and what an attempt needs.
         assert!(heap_growth < 2 * largest_event + MIB / 2, "{} KiB of heap", heap_growth / KIB);
-        assert!(growth < BOUND || is_emulated(), "{} KiB", growth / KIB);
+        assert!(growth < BOUND || is_emulated(), "{growth} KiB");
         drop(rx);
         assert!(handle.join_timeout(deadline()));
     }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::{Client, Error, Event, Events, Request};
 
-use super::figures::{Figures, cpu_us, median, memory, reset_peak};
+use super::figures::{Figures, cpu_us, median};
 use super::{Row, Settings, table};
+use crate::support::process::{memory, reset_peak};
 
 /// Set for a process that is to be a client.
 pub const ROW: &str = "HTTP_SSE_FAULT";

@@ -59,18 +59,6 @@ pub fn median(mut times: Vec<Duration>) -> u64 {
     times.get(times.len() / 2).map_or(0, |time| time.as_micros() as u64)
 }
 
-/// Sets the peak back to the present.
-pub fn reset_peak() {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-}
-
-/// Returns a figure of this process in KiB: `VmRSS:` or `VmHWM:`.
-pub fn memory(name: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
-}
-
 /// Returns the CPU time of this process in µs.
 ///
 /// The kernel tells it in steps of 10 ms, ended threads included, and exactly for each living one.

@@ -5,6 +5,7 @@
 
 pub mod black_hole;
 pub mod logs;
+pub mod process;
 #[cfg(feature = "tls")]
 pub mod tls;
 
