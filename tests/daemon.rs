@@ -44,9 +44,6 @@ impl Systemd {
 fn daemon(url: &str) -> Command {
     let mut command = example("daemon");
     command.arg(url);
-    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
-        command.env_remove(variable);
-    }
     command
 }
 

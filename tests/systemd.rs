@@ -67,18 +67,11 @@ fn systemd_notices_a_unit_that_is_wrong() {
     assert!(verdict.contains("Restrat"), "{verdict}");
 }
 
-/// The example, about which nobody else's systemd learns anything.
-fn service(name: &str, url: &str) -> Command {
-    let mut command = example(name);
-    command.arg(url).env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
-    command
-}
-
 /// Ends the program as systemd does, while it reads a stream.
 #[track_caller]
 fn terminate(program: &str, first_line: &str) -> Left {
     let server = Server::start().unwrap();
-    let running = Running::start(&mut service(program, &server.url("/")));
+    let running = Running::start(example(program).arg(server.url("/")));
     let mut peer = server.accept();
     peer.stream();
     peer.send("data: 1\n\n");
@@ -112,7 +105,7 @@ fn the_daemon_ends_at_once_and_cleanly_while_there_is_no_network() {
     let notify = folder.file("notify");
     let systemd = UnixDatagram::bind(&notify).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let running = Running::start(service("daemon", &server.url("/")).env("NOTIFY_SOCKET", &notify));
+    let running = Running::start(example("daemon").arg(server.url("/")).env("NOTIFY_SOCKET", &notify));
     let mut said = [0; 16];
     let length = systemd.recv(&mut said).unwrap();
     assert_eq!(&said[..length], b"READY=1");

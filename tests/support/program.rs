@@ -16,12 +16,15 @@ use http_sse::crossbeam_channel::{Receiver, unbounded};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Returns the command that runs the example, through `HTTP_SSE_RUNNER` or Cargo's own setting where the machine is
-/// not that of the build, and without the proxy that the environment may name.
+/// not that of the build, and without the proxy and the systemd that the environment may name.
 #[track_caller]
 pub(crate) fn example(name: &str) -> Command {
     let mut command = on_its_machine(&path(name));
     for variable in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         command.env_remove(variable).env_remove(variable.to_uppercase());
+    }
+    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(variable);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
