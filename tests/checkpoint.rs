@@ -76,7 +76,7 @@ fn every_event_is_handled_at_least_once_over_a_hundred_kills() {
             .unwrap()
     };
     // Under qemu-user a process hangs in fork now and then: fewer there.
-    let kills = if env::var_os("HTTP_SSE_RUNNER").is_some() { 20 } else { KILLS };
+    let kills = if support::is_emulated() { 20 } else { KILLS };
     for round in 0..kills {
         let connections = server.connections();
         let mut child = consumer();

@@ -9,9 +9,9 @@ mod support;
 mod phase;
 
 use std::alloc::System;
+use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{env, fs};
 
 use http_sse::crossbeam_channel::unbounded;
 use http_sse::testing::{Framing, Peer, Server};
@@ -21,7 +21,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use phase::{Phase, Scene};
 use support::black_hole::BlackHole;
 use support::process::{memory, reset_peak};
-use support::{deadline, wait_until};
+use support::{deadline, is_emulated, wait_until};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -51,11 +51,6 @@ fn threads() -> Vec<String> {
 
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// An emulator is slow, and the memory of the process is mostly its own.
-fn is_emulated() -> bool {
-    env::var_os("HTTP_SSE_RUNNER").is_some()
 }
 
 /// What is allocated in this process, in bytes.

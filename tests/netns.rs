@@ -9,6 +9,7 @@
 mod link;
 #[path = "netns/part.rs"]
 mod part;
+mod support;
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -135,7 +136,7 @@ impl Story {
 /// Says why there is no link, where there is none.
 fn or_left_out(link: Result<Link, String>) -> Option<Link> {
     // The processes in the namespaces would need the emulator in there; what they show is the same on every processor.
-    if env::var_os("HTTP_SSE_RUNNER").is_some() {
+    if support::is_emulated() {
         say("LEFT OUT: a test with network namespaces, under an emulator");
         return None;
     }

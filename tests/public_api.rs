@@ -7,6 +7,8 @@
 #![allow(clippy::print_stderr, reason = "says that it is left out")]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -22,7 +24,7 @@ const TLS_SETTER: &str = "tls_config";
 
 fn rustdoc() -> Option<Value> {
     // The same source, whatever the processor.
-    if env::var_os("HTTP_SSE_RUNNER").is_some() {
+    if support::is_emulated() {
         eprintln!("left out under an emulator");
         return None;
     }

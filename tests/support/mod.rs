@@ -9,12 +9,18 @@ pub mod process;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Returns how long a test waits for anything before it fails.
 pub const fn deadline() -> Duration {
     Duration::from_secs(10)
+}
+
+/// Tells whether an emulator runs the tests: it is slow, and most of the memory of the process is its own.
+pub fn is_emulated() -> bool {
+    env::var_os("HTTP_SSE_RUNNER").is_some()
 }
 
 /// Waits until `condition` holds, and fails at the caller's line after 10 s.
