@@ -17,13 +17,11 @@ pub(super) struct Stream {
     end: usize,
     /// How large the buffer may become.
     most: usize,
-    /// Data has filled the buffer: until that ends, more is held than an idle stream may.
-    is_busy: bool,
 }
 
 impl Stream {
     pub(super) fn new(response: Box<Response>, most: usize) -> Self {
-        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, most, is_busy: false }
+        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, most }
     }
 
     /// Returns the next event if all of it has been received, and nothing else comes before it.
@@ -45,7 +43,7 @@ impl Stream {
 
     /// Reads once all is parsed, until `tick` at the longest.
     pub(super) fn read(&mut self, parser: &Parser, tick: Option<Instant>) -> Result<Chunk, Failure> {
-        let minds_lull = self.is_busy || parser.is_busy();
+        let minds_lull = self.buffer.len() > LEAST || parser.is_busy();
         let chunk = self.response.read(&mut self.buffer, tick, minds_lull)?;
         if let Chunk::Bytes(amount) = chunk {
             (self.start, self.end) = (0, amount);
@@ -57,15 +55,14 @@ impl Stream {
     /// Gives back what only a busy stream needs.
     pub(super) fn rest(&mut self, parser: &mut Parser) {
         parser.rest();
-        self.is_busy = false;
         self.buffer = vec![0; LEAST];
         (self.start, self.end) = (0, 0);
     }
 
+    /// Asks for more while data fills the buffer; until that ends, more is held than an idle stream may.
     fn fit(&mut self, amount: usize) {
         let size = self.buffer.len();
         if amount == size {
-            self.is_busy = true;
             self.buffer.resize(self.most.min(size * 2), 0);
         }
     }
