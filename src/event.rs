@@ -80,10 +80,8 @@ impl Event {
     #[must_use]
     pub fn with_id(self, id: impl AsRef<str>) -> Self {
         let id = without(id.as_ref(), &['\r', '\n', '\0']);
-        let mut content = Content::new(self.data().to_owned(), self.named_type(), &id, None);
-        if let Some(extra) = &self.content.extra {
-            content.add_extra(Extra { comment: extra.comment.clone(), raw: extra.raw.clone() });
-        }
+        let mut content = Content::copied(self.data(), self.named_type(), &id, None);
+        content.extra.clone_from(&self.content.extra);
         Self::of(content)
     }
 
@@ -99,6 +97,11 @@ impl Event {
 
     pub(crate) fn held_bytes(&self) -> usize {
         self.content.held_bytes()
+    }
+
+    /// Returns the bytes of data, type and own id together.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.content.text.len()
     }
 
     /// Tells whether the id came with this event itself.

@@ -27,6 +27,7 @@
 
 mod block;
 mod frame;
+mod large;
 mod line;
 mod partial;
 mod pool;
@@ -286,8 +287,8 @@ impl Parser {
 
     /// Returns the bytes of all buffers that the parser holds on to, spare capacity included.
     ///
-    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size) and 48 KiB for small events that are
-    /// used again, whatever the input.
+    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), and what is used again for further
+    /// events: 48 KiB of small ones and, while one large event follows another, 512 KiB of those.
     ///
     /// # Example: what an idle parser costs
     ///
@@ -310,7 +311,6 @@ impl Parser {
     /// Gives back what only a busy stream needs.
     pub(crate) fn rest(&mut self) {
         self.pool.clear();
-        self.block.rest();
     }
 
     /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.
@@ -388,7 +388,7 @@ impl Parser {
         match field {
             Field::Data => {
                 self.block.start_data_line();
-                self.block.append_data(value);
+                self.block.append_data(value, &mut self.pool);
             }
             Field::Event => self.block.set_type(value),
             Field::Id => self.block.set_id(value),

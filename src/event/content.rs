@@ -1,5 +1,6 @@
 //! What an event holds.
 
+use std::mem;
 use std::sync::Arc;
 
 /// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
@@ -17,14 +18,14 @@ pub(crate) struct Content {
 }
 
 /// What few events have.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Extra {
     pub(crate) comment: Option<Box<str>>,
     pub(crate) raw: Option<Box<str>>,
 }
 
 impl Content {
-    /// Puts a content together: `text` is the data, with room for the rest if it was made for this.
+    /// Makes one whose text begins with the memory of the data.
     pub(crate) fn new(mut text: String, event_type: &str, own_id: &str, inherited_id: Option<Arc<str>>) -> Self {
         let data_end = text.len();
         let type_end = data_end + event_type.len();
@@ -33,6 +34,12 @@ impl Content {
         text.push_str(own_id);
         release_spare(&mut text);
         Self { text, data_end, type_end, inherited_id, extra: None }
+    }
+
+    pub(crate) fn copied(data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) -> Self {
+        let mut content = Self::default();
+        content.refill(data, event_type, own_id, inherited_id);
+        content
     }
 
     /// Makes it another event's content, in the same memory if that is neither too small nor too large.
@@ -70,6 +77,13 @@ impl Content {
             Extra { comment: None, raw: None } => None,
             extra => Some(Box::new(extra)),
         };
+    }
+
+    /// Takes the memory of the text, emptied.
+    pub(crate) fn take_room(&mut self) -> Vec<u8> {
+        let mut room = mem::take(self).text.into_bytes();
+        room.clear();
+        room
     }
 
     pub(crate) fn held_bytes(&self) -> usize {

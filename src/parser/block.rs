@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use simdutf8::basic as utf8;
 
+use super::large::LARGE_BYTES;
 use super::pool::Pool;
 use crate::event::{Content, Event, Extra};
 
 /// How many bytes of comment lines are kept for one event, and of one line for a comment frame.
 pub(super) const COMMENT_BYTES: usize = 4 << 10;
-
-/// From this size on data moves into its event; below it is copied, so that the buffer can be used again.
-const MOVED_BYTES: usize = 4 << 10;
 
 /// A buffer that grew beyond this is given back after the block that needed it.
 const SCRATCH_BYTES: usize = 8 << 10;
@@ -35,8 +33,6 @@ pub(super) struct Block {
     /// Raw bytes of the lines so far, without terminators and comments.
     line_bytes: usize,
     is_skipped: bool,
-    /// The size of the last data that moved into its event: the next is likely to be as large.
-    expected: usize,
 }
 
 impl Block {
@@ -52,12 +48,12 @@ impl Block {
     }
 
     #[inline]
-    pub(super) fn append_data(&mut self, value: &[u8]) {
+    pub(super) fn append_data(&mut self, value: &[u8], pool: &mut Pool) {
         if self.is_skipped {
             return;
         }
-        if self.data.capacity() == 0 && self.expected > value.len() {
-            self.data.reserve_exact(self.expected);
+        if self.data.capacity() == 0 {
+            self.data = pool.room(value.len());
         }
         self.data.extend_from_slice(value);
     }
@@ -137,25 +133,20 @@ impl Block {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
         let is_plain = comment.is_none() && raw.is_none();
-        let mut content = if self.data.len() < MOVED_BYTES {
-            self.expected = 0;
+        let mut content = if self.data.len() < LARGE_BYTES {
+            // Copied, so that the buffer can be used again.
             let data = decode(&self.data);
             if is_plain {
                 return pool.event(&data, &self.event_type, own_id, inherited_id);
             }
-            let mut content = Content::default();
-            content.refill(&data, &self.event_type, own_id, inherited_id);
-            content
+            Content::copied(&data, &self.event_type, own_id, inherited_id)
         } else {
             Content::new(self.take_data(), &self.event_type, own_id, inherited_id.cloned())
         };
         content.add_extra(Extra { comment, raw });
-        Event::of(content)
-    }
-
-    /// Expects small events again.
-    pub(super) fn rest(&mut self) {
-        self.expected = 0;
+        let event = Event::of(content);
+        pool.note(&event);
+        event
     }
 
     /// Forgets the block, keeping its small buffers.
@@ -212,7 +203,6 @@ impl Block {
     }
 
     fn take_data(&mut self) -> String {
-        self.expected = self.data.len();
         String::from_utf8(mem::take(&mut self.data)).unwrap_or_else(|invalid| lossy(invalid.as_bytes()))
     }
 }
@@ -257,64 +247,67 @@ fn replace(text: &mut String, value: &[u8]) {
 mod tests {
     use super::*;
 
-    fn block_of(bytes: usize) -> Block {
+    fn block_of(bytes: usize, pool: &mut Pool) -> Block {
         let mut block = Block::default();
-        block.start_data_line();
-        block.append_data(&vec![b'x'; bytes]);
+        start_next(&mut block, bytes, pool);
         block
     }
 
-    /// Forgets the block, and begins the next one.
-    fn go_on(block: &mut Block) {
+    fn start_next(block: &mut Block, bytes: usize, pool: &mut Pool) {
         block.clear();
         block.start_data_line();
-        block.append_data(b"y");
+        block.append_data(&vec![b'x'; bytes], pool);
     }
 
     #[test]
     fn large_data_moves_into_its_event() {
-        let mut block = block_of(MOVED_BYTES);
+        let pool = &mut Pool::default();
+        let mut block = block_of(LARGE_BYTES, pool);
         let address = block.data.as_ptr();
-        let event = block.take_event("", None, &mut Pool::default());
+        let event = block.take_event("", None, pool);
         assert_eq!(event.data().as_ptr(), address);
     }
 
     #[test]
     fn small_data_leaves_its_buffer_for_the_next_block() {
-        let mut block = block_of(MOVED_BYTES - 1);
+        let pool = &mut Pool::default();
+        let mut block = block_of(LARGE_BYTES - 1, pool);
         let address = block.data.as_ptr();
-        let event = block.take_event("", None, &mut Pool::default());
-        go_on(&mut block);
+        let event = block.take_event("", None, pool);
+        start_next(&mut block, 1, pool);
         assert_ne!(event.data().as_ptr(), address);
         assert_eq!(block.data.as_ptr(), address);
     }
 
     #[test]
     fn after_a_large_event_the_next_has_room_at_once() {
-        let mut block = block_of(10 * MOVED_BYTES);
-        block.take_event("", None, &mut Pool::default());
-        go_on(&mut block);
-        assert_eq!(block.data.capacity(), 10 * MOVED_BYTES);
+        let pool = &mut Pool::default();
+        let mut block = block_of(10 * LARGE_BYTES, pool);
+        block.take_event("", None, pool);
+        start_next(&mut block, 1, pool);
+        assert_eq!(block.data.capacity(), 10 * LARGE_BYTES);
     }
 
     #[test]
     fn after_a_small_event_no_room_is_made() {
-        let mut block = block_of(10 * MOVED_BYTES);
-        block.take_event("", None, &mut Pool::default());
+        let pool = &mut Pool::default();
+        let mut block = block_of(10 * LARGE_BYTES, pool);
+        block.take_event("", None, pool);
         for _ in 0..2 {
-            go_on(&mut block);
-            block.take_event("", None, &mut Pool::default());
+            start_next(&mut block, 1, pool);
+            block.take_event("", None, pool);
         }
-        go_on(&mut block);
+        start_next(&mut block, 1, pool);
         assert!(block.data.capacity() <= 16, "{}", block.data.capacity());
     }
 
     #[test]
     fn room_that_the_next_event_does_not_need_is_given_back() {
-        let mut block = block_of(10 * MOVED_BYTES);
-        block.take_event("", None, &mut Pool::default());
-        go_on(&mut block);
-        block.take_event("", None, &mut Pool::default());
+        let pool = &mut Pool::default();
+        let mut block = block_of(10 * LARGE_BYTES, pool);
+        block.take_event("", None, pool);
+        start_next(&mut block, 1, pool);
+        block.take_event("", None, pool);
         block.clear();
         assert!(block.held_bytes() <= SCRATCH_BYTES, "{}", block.held_bytes());
     }

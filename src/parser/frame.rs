@@ -114,8 +114,6 @@ impl<'a> EventRef<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_event(&self) -> Event {
-        let mut content = Content::default();
-        content.refill(self.data, self.event_type, self.id.unwrap_or_default(), None);
-        Event::of(content)
+        Event::of(Content::copied(self.data, self.event_type, self.id.unwrap_or_default(), None))
     }
 }

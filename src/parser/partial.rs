@@ -144,7 +144,7 @@ impl Parser {
         match self.partial.kind {
             Kind::Field(Field::Data) => {
                 let is_first = self.partial.bytes - part.len() == b"data:".len();
-                self.block.append_data(if is_first { without_space(part) } else { part });
+                self.block.append_data(if is_first { without_space(part) } else { part }, &mut self.pool);
             }
             Kind::Field(_) => text.extend_from_slice(part),
             Kind::Comment => {

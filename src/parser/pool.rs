@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::large::{LARGE_BYTES, Large};
 use crate::event::{Content, Event};
 
 /// A larger event has memory of its own.
@@ -21,17 +22,19 @@ pub(super) struct Pool {
     events: Vec<Event>,
     /// Where the oldest is, and the newest before it.
     oldest: usize,
+    large: Large,
 }
 
 impl Pool {
     #[inline]
     pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
+        if self.large.is_expected() {
+            self.large = Large::default();
+        }
         let size = data.len() + event_type.len() + own_id.len();
         // An id of an earlier event would be held for as long as the event that inherits it.
         if size + inherited.map_or(0, |id| id.len()) > POOLED_BYTES {
-            let mut text = String::with_capacity(size);
-            text.push_str(data);
-            return Event::of(Content::new(text, event_type, own_id, inherited.cloned()));
+            return Event::of(Content::copied(data, event_type, own_id, inherited));
         }
         match self.events.get_mut(self.oldest).and_then(Event::content_mut) {
             Some(content) => content.refill(data, event_type, own_id, inherited),
@@ -42,21 +45,34 @@ impl Pool {
         event
     }
 
+    /// Returns a buffer for the data of an event of which so many bytes are known.
+    pub(super) fn room(&mut self, bytes: usize) -> Vec<u8> {
+        self.large.room(bytes)
+    }
+
+    /// Takes notice of an event that was made elsewhere.
+    pub(super) fn note(&mut self, event: &Event) {
+        if event.text_bytes() < LARGE_BYTES {
+            self.large = Large::default();
+        } else {
+            self.large.add(event);
+        }
+    }
+
     /// Makes a new one; that it is the newest is up to the caller.
     #[cold]
     fn add(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) {
-        let mut content = Content::default();
-        content.refill(data, event_type, own_id, inherited);
+        let event = Event::of(Content::copied(data, event_type, own_id, inherited));
         if self.events.len() < MOST_EVENTS {
-            self.events.insert(self.oldest, Event::of(content));
+            self.events.insert(self.oldest, event);
         } else {
             // The consumer keeps the one that was here, and may do so for ever.
-            self.events[self.oldest] = Event::of(content);
+            self.events[self.oldest] = event;
         }
     }
 
     pub(super) fn is_large(&self) -> bool {
-        self.events.len() > 4
+        self.events.len() > 4 || self.large.is_expected()
     }
 
     /// Gives the memory back.
@@ -67,7 +83,7 @@ impl Pool {
     pub(super) fn held_bytes(&self) -> usize {
         let counters = 2 * size_of::<usize>();
         let events: usize = self.events.iter().map(|event| event.held_bytes() + counters).sum();
-        events + self.events.capacity() * size_of::<Event>()
+        events + self.events.capacity() * size_of::<Event>() + self.large.held_bytes()
     }
 }
 
