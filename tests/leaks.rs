@@ -11,6 +11,7 @@ mod phase;
 use std::alloc::System;
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use http_sse::crossbeam_channel::unbounded;
@@ -257,6 +258,38 @@ mod memory {
         let stats = rx.handle().stats();
         assert_eq!(stats.events, 64 + 1);
         assert!(stats.bytes <= 8 * KIB as u64, "{}", stats.bytes);
+    }
+
+    #[test]
+    fn a_busy_stream_that_falls_silent_holds_as_little_as_before() {
+        let _alone = alone();
+        let server = Server::start().unwrap();
+        let mut events = client().connect("busy", Request::get(server.url("/"))).unwrap();
+        let mut peer = server.accept();
+        peer.stream();
+        peer.send("data: x\n\n");
+        assert!(events.next().unwrap().is_ok());
+        let before = heap();
+        for (amount, bytes) in [(5_000, 50), (100, 40 * KIB)] {
+            let burst = format!("data: {}\n\n", "x".repeat(bytes)).repeat(amount);
+            let sending = thread::spawn(move || {
+                peer.send(burst);
+                peer
+            });
+            let mut busy = 0;
+            for event in events.by_ref().take(amount) {
+                assert_eq!(event.unwrap().data().len(), bytes);
+                busy = busy.max(heap());
+            }
+            peer = sending.join().unwrap();
+            // Beside a few hundred bytes of the servers' and the threads'.
+            wait_until(|| heap() <= before + 2 * KIB);
+            println!(
+                "{amount} events of {bytes} bytes: {before} bytes before, up to {busy} meanwhile, {} later",
+                heap()
+            );
+            assert!(busy > before + 16 * KIB, "the stream was not busy");
+        }
     }
 
     #[test]
