@@ -107,7 +107,10 @@ impl Connection {
         }
         let event = stream.whole_event(&mut self.parser)?;
         // Without an id of its own it has the one that is known already.
-        self.count(&event, event.has_own_id());
+        if event.has_own_id() {
+            self.note_id_of(&event);
+        }
+        self.count(&event);
         Some(event)
     }
 
@@ -229,20 +232,22 @@ impl Connection {
         self.shared.progress().received(amount, Instant::now());
     }
 
-    fn count(&mut self, event: &Event, may_have_new_id: bool) {
+    /// Shows the id of an event, before that counts: whoever sees the number sees the id that came with it, or a later one.
+    fn note_id_of(&self, event: &Event) {
+        remember(&mut self.shared.progress().last_event_id, event.id());
+    }
+
+    fn count(&mut self, event: &Event) {
         if log_enabled!(log::Level::Trace) {
             trace!("sse {}: event of {} bytes", self.shared.id, event.data().len());
         }
         self.backoff.delivered();
-        // Before the event counts: whoever sees the number sees the id that came with it, or a later one.
-        if may_have_new_id {
-            remember(&mut self.shared.progress().last_event_id, event.id());
-        }
         self.shared.count_event();
     }
 
     fn event(&mut self, event: Event) -> Step {
-        self.count(&event, true);
+        self.note_id_of(&event);
+        self.count(&event);
         let mut is_last = false;
         if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
             return self.panicked();

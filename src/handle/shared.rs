@@ -227,7 +227,7 @@ impl Shared {
 struct TimedOut;
 
 thread_local! {
-    /// A reader enters and leaves with every event: asking for the id each time costs two atomic operations more.
+    /// A reader enters and leaves with every read: asking for the id each time costs two atomic operations more.
     static OWN_ID: ThreadId = thread::current().id();
 }
 
