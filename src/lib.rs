@@ -165,6 +165,7 @@ mod client;
 
 mod connection;
 mod outlet;
+mod patience;
 mod worker;
 
 mod http;

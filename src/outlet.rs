@@ -3,14 +3,18 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded, select_biased};
-use crossbeam_utils::Backoff;
 
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Shared;
+use crate::patience::Patience;
 use crate::stop::lock;
+
+/// How long a sender leaves a full channel alone, for the consumer to make some room.
+const DRAINING: Duration = Duration::from_micros(1);
 
 /// What to do with an event for which a receiver's channel has no room.
 ///
@@ -144,18 +148,20 @@ pub(crate) struct Delivery {
     shared: Arc<Shared>,
     current: Vec<Arc<Outlet>>,
     version: usize,
+    patience: Patience,
 }
 
 impl Delivery {
     pub(crate) fn new(outlets: Outlets, shared: Arc<Shared>) -> Self {
-        Self { outlets, shared, current: Vec::new(), version: 0 }
+        Self { outlets, shared, current: Vec::new(), version: 0, patience: Patience::new() }
     }
 
     /// Hands an event to every receiver; waits for room until the connection is stopped.
     pub(crate) fn event(&mut self, event: Event) {
         let hub = match &self.outlets {
             Outlets::Tagged(sender) => {
-                return send_tagged(sender, (Arc::clone(&self.shared.id), Ok(event)), &self.shared);
+                let item = (Arc::clone(&self.shared.id), Ok(event));
+                return send_tagged(sender, item, &self.shared, &mut self.patience);
             }
             Outlets::Hub(hub) => hub,
         };
@@ -166,9 +172,9 @@ impl Delivery {
         }
         let Some((last, others)) = self.current.split_last() else { return };
         for outlet in others {
-            outlet.send(event.clone(), hub.overflow, &self.shared);
+            outlet.send(event.clone(), hub.overflow, &self.shared, &mut self.patience);
         }
-        last.send(event, hub.overflow, &self.shared);
+        last.send(event, hub.overflow, &self.shared, &mut self.patience);
     }
 
     /// Hands the terminal failure to every receiver; false when a stop came before it was handed over.
@@ -176,7 +182,7 @@ impl Delivery {
         let hub = match &self.outlets {
             Outlets::Tagged(sender) => {
                 let id = Arc::clone(&self.shared.id);
-                send_tagged(sender, (id, Err(error)), &self.shared);
+                send_tagged(sender, (id, Err(error)), &self.shared, &mut self.patience);
                 return !self.shared.stop.is_stopped();
             }
             Outlets::Hub(hub) => hub,
@@ -211,7 +217,7 @@ impl Drop for Delivery {
 }
 
 impl Outlet {
-    fn send(&self, event: Event, overflow: Overflow, shared: &Shared) {
+    fn send(&self, event: Event, overflow: Overflow, shared: &Shared, patience: &mut Patience) {
         let mut item = match self.sender.try_send(Ok(event)) {
             Err(TrySendError::Full(item)) => item,
             // A receiver that has gone takes itself off the list.
@@ -228,19 +234,20 @@ impl Outlet {
                     Ok(()) | Err(TrySendError::Disconnected(_)) => return,
                 }
             },
-            _ => self.wait(item, shared),
+            _ => self.wait(item, shared, patience),
         }
     }
 
     /// Waits for room, until the connection is stopped or the receiver has gone.
-    fn wait(&self, item: Item, shared: &Shared) {
-        let Some(item) = insist(&self.sender, item, shared) else { return };
+    fn wait(&self, item: Item, shared: &Shared, patience: &mut Patience) {
+        let Some(item) = insist(&self.sender, item, shared, patience) else { return };
         // The stop first: whoever stops and then makes room must not get more than was buffered.
         select_biased! {
             recv(shared.stop.stopped()) -> _ => {}
             recv(self.gone) -> _ => {}
             send(self.sender, item) -> _ => {}
         }
+        patience.slept();
     }
 
     /// Delivers the terminal failure if there is room, or room can be made.
@@ -264,7 +271,7 @@ impl Outlet {
 }
 
 /// Stops the connection at the first send after the receivers have gone.
-fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared) {
+fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared, patience: &mut Patience) {
     if shared.stop.is_stopped() {
         return;
     }
@@ -273,30 +280,35 @@ fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared) {
         Err(TrySendError::Full(item)) => item,
         Err(TrySendError::Disconnected(_)) => return shared.stop(),
     };
-    let Some(item) = insist(sender, item, shared) else { return };
+    let Some(item) = insist(sender, item, shared, patience) else { return };
     select_biased! {
         recv(shared.stop.stopped()) -> _ => {}
         send(sender, item) -> sent => if sent.is_err() { shared.stop() },
     }
+    patience.slept();
 }
 
-/// Tries for some microseconds before the thread goes to sleep: a consumer at work makes room at once, and to be
-/// woken for each single event costs both sides ten times the event. Returns the item where that was not enough.
-fn insist<T>(sender: &Sender<T>, mut item: T, shared: &Shared) -> Option<T> {
-    let backoff = Backoff::new();
-    while !backoff.is_completed() {
-        backoff.snooze();
+/// Tries for a while where a consumer at work is about to make room. Returns the item if that was not enough.
+fn insist<T>(sender: &Sender<T>, item: T, shared: &Shared, patience: &mut Patience) -> Option<T> {
+    let mut unsent = Some(item);
+    patience.insist(DRAINING, || {
         // After the pause: whoever stops and then makes room must not get more than was buffered.
         if shared.stop.is_stopped() {
-            break;
+            return Some(());
         }
-        match sender.try_send(item) {
-            Err(TrySendError::Full(full)) => item = full,
-            Err(TrySendError::Disconnected(item)) => return Some(item),
-            Ok(()) => return None,
+        match sender.try_send(unsent.take()?) {
+            Err(TrySendError::Full(item)) => {
+                unsent = Some(item);
+                None
+            }
+            Err(TrySendError::Disconnected(item)) => {
+                unsent = Some(item);
+                Some(())
+            }
+            Ok(()) => Some(()),
         }
-    }
-    Some(item)
+    });
+    unsent
 }
 
 fn count_dropped(shared: &Shared) {

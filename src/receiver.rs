@@ -14,17 +14,16 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
 use crate::outlet::Seat;
+use crate::patience::Patience;
 use crate::stop::deadline;
 
 #[cfg(feature = "json")]
 mod json;
 mod merged;
-mod patience;
 
 #[cfg(feature = "json")]
 pub use json::{Decoded, JsonEvents};
 pub use merged::Merged;
-use patience::Patience;
 
 /// The shortest wait for a socket: with less, what has arrived would never be looked at.
 const POLL: Duration = Duration::from_millis(1);
@@ -59,7 +58,7 @@ pub struct Events {
 
 impl Events {
     pub(crate) fn new(receiver: Receiver<Result<Event, Error>>, seat: Seat, shared: Arc<Shared>) -> Self {
-        Self { receiver, shared, seat, patience: Patience::Little }
+        Self { receiver, shared, seat, patience: Patience::new() }
     }
 
     /// Returns a handle to the connection.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
-use super::patience::Patience;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Shared};
+use crate::patience::Patience;
 
 /// The events of several connections, each with the id of its own.
 ///
@@ -44,7 +44,7 @@ pub struct Merged {
 
 impl Merged {
     pub(crate) fn new(receiver: Receiver<(Arc<str>, Result<Event, Error>)>, connections: Vec<Arc<Shared>>) -> Self {
-        Self { receiver, connections, patience: Patience::Little }
+        Self { receiver, connections, patience: Patience::new() }
     }
 
     /// Returns a handle to each connection, in the order in which they were asked for.

@@ -19,7 +19,6 @@ fn main() {
         let code = code
             .replace("use std::sync::", "use crate::sync::")
             .replace("use crossbeam_channel::", "use crate::channel::");
-        let code = code.replace("use crossbeam_utils::", "use crate::channel::");
         fs::write(out.join(file), code).expect("a place for it");
     }
 }

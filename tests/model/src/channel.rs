@@ -1,6 +1,5 @@
 //! The part of crossbeam that the two files use, under one lock: every operation is one step, as crossbeam promises.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -158,23 +157,6 @@ impl<'a> Select<'a> {
         while !self.0.iter().any(|is_ready| is_ready()) {
             world = WORLD.changed.wait(world).unwrap();
         }
-    }
-}
-
-/// Gives up after two tries: what more of them would show, the first two do.
-pub struct Backoff(Cell<u8>);
-
-impl Backoff {
-    pub fn new() -> Self {
-        Self(Cell::new(0))
-    }
-
-    pub fn snooze(&self) {
-        self.0.set(self.0.get() + 1);
-    }
-
-    pub fn is_completed(&self) -> bool {
-        self.0.get() == 2
     }
 }
 

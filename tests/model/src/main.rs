@@ -31,6 +31,25 @@ mod event {
     pub(crate) struct Event(pub(crate) u32);
 }
 
+mod patience {
+    use std::time::Duration;
+
+    pub(crate) struct Patience;
+
+    impl Patience {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        /// Gives up after two tries: what more of them would show, the first two do.
+        pub(crate) fn insist<T>(&mut self, _: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+            attempt().or_else(attempt)
+        }
+
+        pub(crate) fn slept(&mut self) {}
+    }
+}
+
 mod handle {
     use crate::stop::StopToken;
     use crate::sync::Arc;
