@@ -310,7 +310,7 @@ impl ClientBuilder {
     /// Sets how large the buffer may become that a connection reads its socket into, in bytes. Default: 64 KiB; at least 8.
     ///
     /// Each connection starts with 8 KiB and doubles that while data keeps filling it; a tenth of a second after the last
-    /// byte it is back at 8. A second buffer, between HTTP and the parser, grows to half of it.
+    /// byte it is back at 8. A second buffer, between HTTP and the parser, grows to a quarter of it.
     ///
     /// # Example: never more than an idle stream has
     ///
