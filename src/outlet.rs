@@ -173,6 +173,10 @@ impl Delivery {
         let Some((last, others)) = self.current.split_last() else { return };
         for outlet in others {
             outlet.send(event.clone(), hub.overflow, &self.shared, &mut self.patience);
+            // A stop while it waited: whoever stopped must not get more than was buffered.
+            if self.shared.stop.is_stopped() {
+                return;
+            }
         }
         last.send(event, hub.overflow, &self.shared, &mut self.patience);
     }

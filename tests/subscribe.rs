@@ -167,6 +167,17 @@ fn each_has_the_overflow_of_the_request() {
 }
 
 #[test]
+fn a_stop_while_one_is_slow_gives_the_others_no_more_than_they_had() {
+    let mut scene = Scene::new(|request| request.capacity(1));
+    let quick = scene.subscribe();
+    scene.send(&["a", "b"]);
+    assert_eq!(next_data(&quick), "a");
+    scene.await_blocked(2);
+    scene.handle().stop();
+    assert_ended(&quick);
+}
+
+#[test]
 fn under_block_the_slowest_holds_up_all() {
     let mut scene = Scene::new(|request| request.capacity(1));
     let slow = scene.subscribe();
