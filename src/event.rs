@@ -110,7 +110,10 @@ impl Event {
         self.content.type_end < self.content.text.len()
     }
 
-    /// Takes the data out of the event; more than 512 bytes are not copied, unless the event was cloned.
+    /// Takes the data out of the event.
+    ///
+    /// It is copied while others have the event too: clones of yours, or the parser, which makes further events of those up
+    /// to 512 KiB that it made last, when they were let go.
     ///
     /// # Example: keep the data alone
     ///

@@ -62,7 +62,7 @@ const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 
 /// An incremental parser of one `text/event-stream` after the other.
 ///
-/// It holds at most one event and one line, each within its limits.
+/// It holds at most one event and one line, each within its limits, and [some memory](Self::held_bytes) of earlier events.
 ///
 /// # Example: one parser over two responses
 ///
@@ -288,7 +288,7 @@ impl Parser {
     /// Returns the bytes of all buffers that the parser holds on to, spare capacity included.
     ///
     /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), and what is used again for further
-    /// events: 48 KiB of small ones and, while one large event follows another, 512 KiB of those.
+    /// events: 72 KiB of small ones and, while one large event follows another, 512 KiB of those.
     ///
     /// # Example: what an idle parser costs
     ///

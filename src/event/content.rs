@@ -24,6 +24,12 @@ pub(crate) struct Extra {
     pub(crate) raw: Option<Box<str>>,
 }
 
+impl Extra {
+    fn text_bytes(&self) -> usize {
+        [&self.comment, &self.raw].into_iter().flatten().map(|text| text.len()).sum()
+    }
+}
+
 impl Content {
     /// Makes one whose text begins with the memory of the data.
     pub(crate) fn new(mut text: String, event_type: &str, own_id: &str, inherited_id: Option<Arc<str>>) -> Self {
@@ -88,7 +94,8 @@ impl Content {
 
     pub(crate) fn held_bytes(&self) -> usize {
         let inherited_id = self.inherited_id.as_ref().map_or(0, |id| id.len());
-        size_of::<Self>() + self.text.capacity() + inherited_id
+        let extra = self.extra.as_ref().map_or(0, |extra| size_of::<Extra>() + extra.text_bytes());
+        size_of::<Self>() + self.text.capacity() + inherited_id + extra
     }
 }
 

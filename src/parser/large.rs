@@ -24,19 +24,20 @@ pub(super) struct Large {
 }
 
 impl Large {
-    /// Returns a buffer for an event of which so many bytes are known.
+    /// Returns a buffer for an event of which so many bytes are known: none unless the last one was large.
     pub(super) fn room(&mut self, bytes: usize) -> Vec<u8> {
-        if self.expected <= bytes {
+        if !self.is_expected() {
             return Vec::new();
         }
+        let size = bytes.max(self.expected);
         let is_free = self.events.front_mut().is_some_and(|oldest| oldest.content_mut().is_some());
         if is_free {
             let room = self.remove_oldest();
-            if room.capacity() >= self.expected {
+            if room.capacity() >= size {
                 return room;
             }
         }
-        Vec::with_capacity(self.expected)
+        Vec::with_capacity(size)
     }
 
     /// Stays an owner of an event that was made just now.
@@ -73,6 +74,7 @@ impl Large {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Extra;
 
     const SIZE: usize = 100_000;
 
@@ -124,7 +126,23 @@ mod tests {
         drop(made(&mut large, LARGE_BYTES));
         let last = made(&mut large, SIZE);
         assert_eq!(large.room(0).capacity(), SIZE);
-        assert_eq!(large.room(SIZE).capacity(), 0);
         drop(last);
+        assert_eq!(large.room(2 * SIZE).capacity(), 2 * SIZE);
+    }
+
+    #[test]
+    fn after_no_large_event_there_is_no_room() {
+        assert_eq!(Large::default().room(SIZE).capacity(), 0);
+    }
+
+    #[test]
+    fn comments_and_raw_text_count_too() {
+        let mut large = Large::default();
+        for _ in 0..20 {
+            let mut content = Content::new("x".repeat(LARGE_BYTES), "", "", None);
+            content.add_extra(Extra { comment: None, raw: Some("y".repeat(SIZE).into()) });
+            large.add(&Event::of(content));
+        }
+        assert_eq!(large.events.len(), MOST_BYTES / (SIZE + LARGE_BYTES));
     }
 }

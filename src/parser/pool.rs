@@ -28,10 +28,10 @@ pub(super) struct Pool {
 impl Pool {
     #[inline]
     pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
-        if self.large.is_expected() {
+        let size = data.len() + event_type.len() + own_id.len();
+        if size < LARGE_BYTES && self.large.is_expected() {
             self.large = Large::default();
         }
-        let size = data.len() + event_type.len() + own_id.len();
         // An id of an earlier event would be held for as long as the event that inherits it.
         if size + inherited.map_or(0, |id| id.len()) > POOLED_BYTES {
             return Event::of(Content::copied(data, event_type, own_id, inherited));
