@@ -21,7 +21,7 @@ const LONGEST_REST: u32 = 63;
 /// Decides whether to wait awake or asleep, by what became of the waits before.
 ///
 /// Two threads that put each other to sleep at each full or empty channel spend their time on waking each other. So one
-/// whose waits are short tries again, in pauses, before it sleeps. On a stream that is not busy it sleeps at once; and
+/// whose waits are short tries again, in pauses, before it sleeps. On a stream that is not busy nothing is tried; and
 /// where trying leads to nothing, as on one core, ever less is tried.
 #[derive(Debug)]
 pub(crate) struct Patience {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn short_waits_are_worth_trying_and_long_ones_are_not() {
         let mut patience = Patience::new();
-        patience.since = Instant::now() + SHORT * 1000;
+        patience.since = Instant::now() + Duration::from_secs(3600);
         patience.slept();
         assert!(attempts(&mut patience) > 0);
         patience = eager();
@@ -157,9 +157,9 @@ mod tests {
     #[test]
     fn what_comes_meanwhile_is_received_and_the_end_too() {
         let (sender, receiver) = bounded(1);
-        let mut patience = eager();
+        let mut patience = Patience { last_rest: 1, ..eager() };
         sender.send(7).unwrap();
-        assert_eq!(patience.wait(&receiver), Some(7));
+        assert_eq!((patience.wait(&receiver), patience.last_rest), (Some(7), 0), "not awake");
         drop(sender);
         assert_eq!(patience.wait(&receiver), None);
     }
