@@ -27,6 +27,7 @@
 
 mod block;
 mod frame;
+mod interpret;
 mod large;
 mod line;
 mod partial;
@@ -40,9 +41,8 @@ use std::sync::Arc;
 
 use memchr::memchr2;
 
-use crate::event::Event;
-use block::{Block, COMMENT_BYTES, decode};
-use line::{Field, Line};
+use block::{Block, COMMENT_BYTES};
+use line::Line;
 use partial::Partial;
 use pool::Pool;
 use too_large::RUNAWAY_FACTOR;
@@ -160,6 +160,7 @@ impl Parser {
     #[must_use]
     pub fn max_event_size(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self.partial.look_again();
         self
     }
 
@@ -179,6 +180,7 @@ impl Parser {
     pub fn keep_raw(mut self) -> Self {
         self.keeps_raw = true;
         self.is_at_block = false;
+        self.partial.look_again();
         self
     }
 
@@ -205,7 +207,15 @@ impl Parser {
     /// assert!(input.is_empty());
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
+    #[inline]
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
+        if self.take_plain_byte(input) {
+            return Ok(None);
+        }
+        self.frame(input)
+    }
+
+    fn frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
         if let Some(event) = self.whole_event(input) {
             return Ok(Some(Frame::Event(event)));
         }
@@ -357,65 +367,6 @@ impl Parser {
                     && self.block.event_bytes().saturating_add(bytes) <= self.limit
             }
         }
-    }
-
-    fn whole_line(&mut self, line: Line<'_>, text: &[u8]) -> Option<Frame> {
-        if self.keeps_raw {
-            self.block.start_raw_line();
-            self.block.append_raw(text, self.raw_limit());
-        }
-        match line {
-            Line::Comment(comment) => return Some(self.comment(comment)),
-            Line::Field(..) | Line::Unknown => self.block.count_line(text.len()),
-        }
-        match line {
-            Line::Field(field, value) => self.field(field, value),
-            Line::Comment(_) | Line::Unknown => None,
-        }
-    }
-
-    fn comment(&mut self, text: &[u8]) -> Frame {
-        let text = decode(&text[..text.len().min(COMMENT_RAW_BYTES)]);
-        let mut end = text.len().min(COMMENT_BYTES);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.block.add_comment(&text[..end]);
-        Frame::Comment(Box::from(&text[..end]))
-    }
-
-    fn field(&mut self, field: Field, value: &[u8]) -> Option<Frame> {
-        match field {
-            Field::Data => {
-                self.block.start_data_line();
-                self.block.append_data(value, &mut self.pool);
-            }
-            Field::Event => self.block.set_type(value),
-            Field::Id => self.block.set_id(value),
-            Field::Retry => return line::retry(value).map(Frame::Retry),
-        }
-        None
-    }
-
-    /// The blank line: puts the block's id in force, dispatches its data, forgets the rest.
-    fn end_block(&mut self) -> Option<Event> {
-        let has_own_id = self.block.has_id();
-        if has_own_id && self.block.id() != self.last_event_id {
-            self.block.commit_id(&mut self.last_event_id);
-            self.shared_id = None;
-        }
-        let event = self.block.has_data().then(|| self.event(has_own_id));
-        self.block.clear();
-        self.is_at_block = !self.keeps_raw;
-        event
-    }
-
-    fn event(&mut self, has_own_id: bool) -> Event {
-        if has_own_id {
-            return self.block.take_event(&self.last_event_id, None, &mut self.pool);
-        }
-        let inherited = self.inherited_id();
-        self.block.take_event("", inherited.as_ref(), &mut self.pool)
     }
 
     fn runaway_limit(&self) -> usize {

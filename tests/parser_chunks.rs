@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http_sse::Event;
 use http_sse::parser::{Frame, Parser};
-use oracle::{meaning, seen};
+use oracle::{Meaning, meaning, seen};
 use proptest::prelude::*;
 
 /// Cuts at the places named by `cuts`, each as a share of 65536ths of the stream.
@@ -21,8 +21,15 @@ fn pieces<'a>(stream: &'a [u8], cuts: &[u16]) -> Vec<&'a [u8]> {
     ends.iter().map(|&end| &stream[std::mem::replace(&mut start, end)..end]).collect()
 }
 
-fn raw_parser() -> Parser {
-    Parser::new().keep_raw()
+/// Both kinds of parser: one that keeps the raw text goes a careful way only.
+fn parsers() -> [Parser; 2] {
+    [Parser::new(), Parser::new().keep_raw()]
+}
+
+/// Both with what they are to see of a stream.
+fn parsers_and_meanings(stream: &[u8]) -> [(Parser, Meaning); 2] {
+    let [quick, careful] = parsers();
+    [(quick, meaning(stream).without_raw()), (careful, meaning(stream))]
 }
 
 /// Short pieces that streams are made of, the awkward ones first.
@@ -111,13 +118,14 @@ proptest! {
         stream in stream(),
         cuts in proptest::collection::vec(any::<u16>(), 0..12),
     ) {
-        let expected = meaning(&stream);
-        let (frames, id) = seen(raw_parser(), pieces(&stream, &cuts));
-        prop_assert_eq!(&frames, &expected.frames);
-        prop_assert_eq!(&id, &expected.last_event_id);
-        let (frames, id) = seen(raw_parser(), stream.chunks(1));
-        prop_assert_eq!(&frames, &expected.frames);
-        prop_assert_eq!(&id, &expected.last_event_id);
+        for (parser, expected) in parsers_and_meanings(&stream) {
+            let (frames, id) = seen(parser.clone(), pieces(&stream, &cuts));
+            prop_assert_eq!(&frames, &expected.frames);
+            prop_assert_eq!(&id, &expected.last_event_id);
+            let (frames, id) = seen(parser, stream.chunks(1));
+            prop_assert_eq!(&frames, &expected.frames);
+            prop_assert_eq!(&id, &expected.last_event_id);
+        }
     }
 
     #[test]
@@ -126,20 +134,22 @@ proptest! {
         limit in prop_oneof![0_usize..40, 40_usize..400],
         cuts in proptest::collection::vec(any::<u16>(), 0..12),
     ) {
-        let parser = || raw_parser().max_event_size(limit);
-        let whole = seen(parser(), [&stream[..]]);
-        prop_assert_eq!(&seen(parser(), pieces(&stream, &cuts)), &whole);
-        prop_assert_eq!(&seen(parser(), stream.chunks(1)), &whole);
+        for parser in parsers().map(|parser| parser.max_event_size(limit)) {
+            let whole = seen(parser.clone(), [&stream[..]]);
+            prop_assert_eq!(&seen(parser.clone(), pieces(&stream, &cuts)), &whole);
+            prop_assert_eq!(&seen(parser, stream.chunks(1)), &whole);
+        }
     }
 
     #[test]
     fn a_parser_holds_no_more_than_its_limit_allows(stream in stream(), limit in 0_usize..3000) {
-        let mut parser = raw_parser().max_event_size(limit);
-        for chunk in stream.chunks(7) {
-            let mut input = chunk;
-            // An invalid byte may take three, and a buffer twice its text.
-            while !matches!(parser.next_frame(&mut input), Ok(None)) && !input.is_empty() {}
-            prop_assert!(parser.held_bytes() <= 40 * 1024 + 32 * limit, "{} of {limit}", parser.held_bytes());
+        for (mut parser, chunk) in parsers().into_iter().zip([1, 7]) {
+            parser = parser.max_event_size(limit);
+            for mut input in stream.chunks(chunk) {
+                // An invalid byte may take three, and a buffer twice its text.
+                while !matches!(parser.next_frame(&mut input), Ok(None)) && !input.is_empty() {}
+                prop_assert!(parser.held_bytes() <= 40 * 1024 + 32 * limit, "{} of {limit}", parser.held_bytes());
+            }
         }
     }
 
@@ -203,13 +213,14 @@ const ADVERSARIAL: [&str; 12] = [
 #[test]
 fn every_pair_of_cuts_gives_the_same_frames() {
     for stream in ADVERSARIAL.map(str::as_bytes) {
-        let expected = meaning(stream);
-        for first in 0..=stream.len() {
-            for second in first..=stream.len() {
-                let chunks = [&stream[..first], &stream[first..second], &stream[second..]];
-                let (frames, id) = seen(raw_parser(), chunks);
-                assert_eq!(frames, expected.frames, "{stream:?} cut at {first} and {second}");
-                assert_eq!(id, expected.last_event_id, "{stream:?} cut at {first} and {second}");
+        for (parser, expected) in parsers_and_meanings(stream) {
+            for first in 0..=stream.len() {
+                for second in first..=stream.len() {
+                    let chunks = [&stream[..first], &stream[first..second], &stream[second..]];
+                    let (frames, id) = seen(parser.clone(), chunks);
+                    assert_eq!(frames, expected.frames, "{stream:?} cut at {first} and {second}");
+                    assert_eq!(id, expected.last_event_id, "{stream:?} cut at {first} and {second}");
+                }
             }
         }
     }
@@ -218,11 +229,13 @@ fn every_pair_of_cuts_gives_the_same_frames() {
 #[test]
 fn every_line_end_gives_the_same_frames() {
     for stream in ADVERSARIAL.map(|stream| stream.replace("\r\n", "\n").replace('\r', "\n")) {
-        let expected = seen(raw_parser(), [stream.as_bytes()]);
-        for line_end in ["\r", "\r\n"] {
-            let other = stream.replace('\n', line_end);
-            assert_eq!(seen(raw_parser(), [other.as_bytes()]), expected, "{other:?}");
-            assert_eq!(seen(raw_parser(), other.as_bytes().chunks(1)), expected, "{other:?} byte by byte");
+        for parser in parsers() {
+            let expected = seen(parser.clone(), [stream.as_bytes()]);
+            for line_end in ["\r", "\r\n"] {
+                let other = stream.replace('\n', line_end);
+                assert_eq!(seen(parser.clone(), [other.as_bytes()]), expected, "{other:?}");
+                assert_eq!(seen(parser.clone(), other.as_bytes().chunks(1)), expected, "{other:?} byte by byte");
+            }
         }
     }
 }
@@ -230,9 +243,11 @@ fn every_line_end_gives_the_same_frames() {
 #[test]
 fn every_pair_of_cuts_passes_a_small_limit_at_the_same_byte() {
     for stream in ADVERSARIAL.map(str::as_bytes) {
-        for limit in [0, 1, 2, 3, 4, 6, 9, 14] {
-            let parser = || raw_parser().max_event_size(limit);
+        let limits = [0, 1, 2, 3, 4, 6, 9, 14];
+        for (limit, parser) in limits.into_iter().flat_map(|limit| parsers().map(|parser| (limit, parser))) {
+            let parser = || parser.clone().max_event_size(limit);
             let whole = seen(parser(), [stream]);
+            assert_eq!(seen(parser(), stream.chunks(1)), whole, "{stream:?} byte by byte, limit {limit}");
             for first in 0..=stream.len() {
                 for second in first..=stream.len() {
                     let chunks = [&stream[..first], &stream[first..second], &stream[second..]];

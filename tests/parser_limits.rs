@@ -135,6 +135,31 @@ mod limits {
     }
 
     #[test]
+    fn a_limit_set_in_the_middle_of_a_line_counts_from_there_on() {
+        let mut parser = Parser::new();
+        assert!(feed(&mut parser, "data:01234").is_empty());
+        let mut parser = parser.max_event_size(20);
+        for _ in 0..10 {
+            assert!(feed(&mut parser, "x").is_empty());
+        }
+        assert!(feed(&mut parser, "x")[0].is_err());
+        let mut parser = parser.max_event_size(100);
+        assert!(feed(&mut parser, "x\n\n").is_empty(), "an event that was given up stays so");
+    }
+
+    #[test]
+    fn a_line_of_data_can_be_what_makes_its_block_a_runaway() {
+        let unknown = "foo\n".repeat(50);
+        for chunk in [100, 1] {
+            let mut parser = small(10);
+            for part in format!("{unknown}xx\ndata:123").as_bytes().chunks(chunk) {
+                assert!(feed(&mut parser, part).is_empty(), "in chunks of {chunk}");
+            }
+            assert!(matches!(&feed(&mut parser, "4")[..], [Err(error)] if error.is_runaway()), "in chunks of {chunk}");
+        }
+    }
+
+    #[test]
     fn unknown_fields_and_comments_make_no_event_too_large() {
         assert_eq!(said(10, format!("foo:{0}\ndata:a\ndatax:{0}\n\n", "x".repeat(60))), ["a"]);
         assert_eq!(said(10, format!(":{}\ndata:a\n\n", "x".repeat(100))).last().map(String::as_str), Some("a"));
@@ -255,11 +280,14 @@ mod memory {
 
     #[test]
     fn a_skipped_block_is_held_in_constant_memory() {
-        let mut parser = small(1000).keep_raw();
-        feed(&mut parser, format!("event:{0}\n:{0}\ndata:{0}{0}\n", "x".repeat(500)));
-        for _ in 0..30 {
-            feed(&mut parser, format!("data:{0}\nevent:{0}\n:{0}\n", "y".repeat(200)));
-            assert!(parser.held_bytes() <= 16, "{}", parser.held_bytes());
+        for (mut parser, chunk, most) in [(small(1000).keep_raw(), 1000, 16), (small(1000), 1, 300)] {
+            feed(&mut parser, format!("event:{0}\n:{0}\ndata:{0}{0}\n", "x".repeat(500)));
+            for _ in 0..20 {
+                for part in format!("event:{0}\n:{0}\ndata:{0}{0}\n", "y".repeat(200)).as_bytes().chunks(chunk) {
+                    feed(&mut parser, part);
+                }
+                assert!(parser.held_bytes() <= most, "{} in chunks of {chunk}", parser.held_bytes());
+            }
         }
     }
 

@@ -172,3 +172,15 @@ fn a_parser_that_is_told_in_the_middle_of_a_stream_keeps_it_from_there_on() {
     assert_eq!(raw_of_next(&mut parser, b"data: 2\n\n").as_deref(), Some("data: 2"));
     assert_eq!(raw_of_next(&mut parser, b"data: 3\n\n").as_deref(), Some("data: 3"));
 }
+
+#[test]
+fn a_parser_that_is_told_in_the_middle_of_a_line_keeps_what_follows() {
+    let mut parser = Parser::new();
+    assert_eq!(parser.next_frame(&mut &b"data: abc"[..]), Ok(None));
+    let mut parser = parser.keep_raw();
+    for byte in b"de\n" {
+        assert_eq!(parser.next_frame(&mut &[*byte][..]), Ok(None));
+    }
+    let Ok(Some(Frame::Event(event))) = parser.next_frame(&mut &b"\n"[..]) else { panic!("no event") };
+    assert_eq!((event.data(), event.raw()), ("abcde", Some("de")));
+}

@@ -4,7 +4,7 @@ use std::mem;
 
 use super::block::{Block, recycle};
 use super::line::{Field, Line, without_space};
-use super::{COMMENT_RAW_BYTES, EventTooLarge, Frame, Parser};
+use super::{COMMENT_RAW_BYTES, CR, EventTooLarge, Frame, LF, Parser};
 
 /// A line of which the end has not come yet.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Partial {
     event_bytes: usize,
     /// What is needed of the line at its end. Data is not: it goes straight to the block.
     text: Vec<u8>,
+    /// How many more bytes of this line pass no limit and go nowhere but to the data.
+    plain_data: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +38,11 @@ impl Partial {
 
     pub(super) fn held_bytes(&self) -> usize {
         self.text.capacity()
+    }
+
+    /// To be called when a limit or what is kept changes in the midst of a line.
+    pub(super) fn look_again(&mut self) {
+        self.plain_data = 0;
     }
 }
 
@@ -145,6 +152,7 @@ impl Parser {
             Kind::Field(Field::Data) => {
                 let is_first = self.partial.bytes - part.len() == b"data:".len();
                 self.block.append_data(if is_first { without_space(part) } else { part }, &mut self.pool);
+                self.partial.plain_data = self.plain_data();
             }
             Kind::Field(_) => text.extend_from_slice(part),
             Kind::Comment => {
@@ -153,6 +161,28 @@ impl Parser {
             }
             Kind::Open | Kind::Ignored => {}
         }
+    }
+
+    /// Takes a byte that comes by itself in the midst of data, as from a serial line: nothing but its end is looked for.
+    #[inline]
+    pub(super) fn take_plain_byte(&mut self, input: &mut &[u8]) -> bool {
+        let &[byte] = *input else { return false };
+        if self.partial.plain_data == 0 || byte == CR || byte == LF {
+            return false;
+        }
+        *input = &[];
+        self.partial.plain_data -= 1;
+        self.partial.bytes += 1;
+        self.block.push_data(byte);
+        true
+    }
+
+    fn plain_data(&self) -> usize {
+        if self.keeps_raw || self.block.is_skipped() {
+            return 0;
+        }
+        let room = self.runaway_room().min(self.limit.saturating_sub(self.partial.event_bytes));
+        room.saturating_sub(self.partial.bytes)
     }
 
     fn end_partial(&mut self) -> Option<Frame> {

@@ -14,6 +14,18 @@ pub(crate) struct Meaning {
     pub(crate) last_event_id: Option<String>,
 }
 
+impl Meaning {
+    /// The same to a parser that keeps no raw text.
+    pub(crate) fn without_raw(mut self) -> Self {
+        for frame in &mut self.frames {
+            if let Seen::Event { raw, .. } = frame {
+                *raw = None;
+            }
+        }
+        self
+    }
+}
+
 /// A frame in plain types.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {

@@ -1,0 +1,67 @@
+//! What a whole line does, blank lines included (HTML §9.2.6, "Interpreting an event stream").
+
+use super::block::{COMMENT_BYTES, decode};
+use super::line::{self, Field, Line};
+use super::{COMMENT_RAW_BYTES, Frame, Parser};
+use crate::event::Event;
+
+impl Parser {
+    pub(super) fn whole_line(&mut self, line: Line<'_>, text: &[u8]) -> Option<Frame> {
+        if self.keeps_raw {
+            self.block.start_raw_line();
+            self.block.append_raw(text, self.raw_limit());
+        }
+        match line {
+            Line::Comment(comment) => return Some(self.comment(comment)),
+            Line::Field(..) | Line::Unknown => self.block.count_line(text.len()),
+        }
+        match line {
+            Line::Field(field, value) => self.field(field, value),
+            Line::Comment(_) | Line::Unknown => None,
+        }
+    }
+
+    pub(super) fn comment(&mut self, text: &[u8]) -> Frame {
+        let text = decode(&text[..text.len().min(COMMENT_RAW_BYTES)]);
+        let mut end = text.len().min(COMMENT_BYTES);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.block.add_comment(&text[..end]);
+        Frame::Comment(Box::from(&text[..end]))
+    }
+
+    pub(super) fn field(&mut self, field: Field, value: &[u8]) -> Option<Frame> {
+        match field {
+            Field::Data => {
+                self.block.start_data_line();
+                self.block.append_data(value, &mut self.pool);
+            }
+            Field::Event => self.block.set_type(value),
+            Field::Id => self.block.set_id(value),
+            Field::Retry => return line::retry(value).map(Frame::Retry),
+        }
+        None
+    }
+
+    /// The blank line: puts the block's id in force, dispatches its data, forgets the rest.
+    pub(super) fn end_block(&mut self) -> Option<Event> {
+        let has_own_id = self.block.has_id();
+        if has_own_id && self.block.id() != self.last_event_id {
+            self.block.commit_id(&mut self.last_event_id);
+            self.shared_id = None;
+        }
+        let event = self.block.has_data().then(|| self.event(has_own_id));
+        self.block.clear();
+        self.is_at_block = !self.keeps_raw;
+        event
+    }
+
+    fn event(&mut self, has_own_id: bool) -> Event {
+        if has_own_id {
+            return self.block.take_event(&self.last_event_id, None, &mut self.pool);
+        }
+        let inherited = self.inherited_id();
+        self.block.take_event("", inherited.as_ref(), &mut self.pool)
+    }
+}
