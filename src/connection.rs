@@ -190,7 +190,7 @@ impl Connection {
         let opened =
             Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
         let done = call(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
-        self.stage = Stage::Open(Stream::new(response, self.network.read_buffer / 4));
+        self.stage = Stage::Open(Stream::new(response, self.most_unparsed()));
         done.or_else(|Panicked| self.panicked())
     }
 

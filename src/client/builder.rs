@@ -310,7 +310,8 @@ impl ClientBuilder {
     /// Sets how large the buffer may become that a connection reads its socket into, in bytes. Default: 64 KiB; at least 8.
     ///
     /// Each connection starts with 8 KiB and doubles that while data keeps filling it; a tenth of a second after the last
-    /// byte it is back at 8. A second buffer, between HTTP and the parser, grows to a quarter of it.
+    /// byte it is back at 8. A second buffer, between HTTP and the parser, grows from 2 KiB to a quarter of it, or to an
+    /// eighth where the connection has a thread of its own.
     ///
     /// # Example: never more than an idle stream has
     ///

@@ -25,6 +25,15 @@ impl Connection {
         self.opener = Opener::Helper;
     }
 
+    /// How many bytes are read at once for the parser. On a thread of its own it reads less: whoever takes the events
+    /// has none in that time.
+    pub(super) fn most_unparsed(&self) -> usize {
+        match self.opener {
+            Opener::Caller => self.network.read_buffer / 4,
+            Opener::Helper => self.network.read_buffer / 8,
+        }
+    }
+
     pub(super) fn send(&mut self, mut outgoing: Outgoing, tick: Option<Instant>) -> Step {
         let helper = self.helper("open");
         if tick.is_none() {

@@ -21,7 +21,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(response: Box<Response>, most: usize) -> Self {
-        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, most }
+        Self { response, buffer: vec![0; LEAST], start: 0, end: 0, most: most.max(LEAST) }
     }
 
     /// Returns the next event if all of it has been received, and nothing else comes before it.
