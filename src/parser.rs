@@ -164,7 +164,7 @@ impl Parser {
         self
     }
 
-    /// Keeps each block's text for [`Event::raw`]. Default: it is not kept.
+    /// Keeps each block's text for [`Event::raw`](crate::Event::raw). Default: it is not kept.
     ///
     /// # Example: fields that the standard does not know
     ///
