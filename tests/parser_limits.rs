@@ -292,6 +292,17 @@ mod memory {
     }
 
     #[test]
+    fn bytes_that_follow_what_passed_the_limit_are_not_held() {
+        let mut parser = small(1000);
+        assert!(feed(&mut parser, "data:x").is_empty());
+        assert!(feed(&mut parser, "x".repeat(2000))[0].is_err());
+        for _ in 0..900 {
+            assert!(feed(&mut parser, "y").is_empty());
+        }
+        assert!(parser.held_bytes() <= 16, "{}", parser.held_bytes());
+    }
+
+    #[test]
     fn nothing_is_held_of_a_runaway() {
         let mut parser = small(1000).keep_raw();
         feed(&mut parser, format!("event:{0}\ndata:{0}\n:{0}\n", "x".repeat(400)));

@@ -40,7 +40,7 @@ impl Partial {
         self.text.capacity()
     }
 
-    /// To be called when a limit or what is kept changes in the midst of a line.
+    /// Ends the short way of single bytes until a part of data has been checked against all limits, which may be others.
     pub(super) fn look_again(&mut self) {
         self.plain_data = 0;
     }
@@ -95,6 +95,7 @@ impl Parser {
             self.block.append_raw(part, self.raw_limit());
         }
         self.partial.bytes = self.partial.bytes.saturating_add(part.len());
+        self.partial.look_again();
         if self.partial.kind == Kind::Open {
             self.partial.text.extend_from_slice(part);
             if !Line::is_open(&self.partial.text) {
