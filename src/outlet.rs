@@ -300,17 +300,10 @@ fn insist<T>(sender: &Sender<T>, item: T, shared: &Shared, patience: &mut Patien
         if shared.stop.is_stopped() {
             return Some(());
         }
-        match sender.try_send(unsent.take()?) {
-            Err(TrySendError::Full(item)) => {
-                unsent = Some(item);
-                None
-            }
-            Err(TrySendError::Disconnected(item)) => {
-                unsent = Some(item);
-                Some(())
-            }
-            Ok(()) => Some(()),
-        }
+        let Err(error) = sender.try_send(unsent.take()?) else { return Some(()) };
+        let is_full = error.is_full();
+        unsent = Some(error.into_inner());
+        (!is_full).then_some(())
     });
     unsent
 }

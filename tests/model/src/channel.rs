@@ -36,6 +36,18 @@ pub enum TrySendError<T> {
     Disconnected(T),
 }
 
+impl<T> TrySendError<T> {
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(item) | Self::Disconnected(item) => item,
+        }
+    }
+}
+
 #[derive(Debug, PartialEq)]
 pub enum TryRecvError {
     Empty,
