@@ -160,7 +160,6 @@ impl Parser {
     #[must_use]
     pub fn max_event_size(mut self, bytes: usize) -> Self {
         self.limit = bytes;
-        self.partial.look_again();
         self
     }
 
@@ -180,7 +179,6 @@ impl Parser {
     pub fn keep_raw(mut self) -> Self {
         self.keeps_raw = true;
         self.is_at_block = false;
-        self.partial.look_again();
         self
     }
 

@@ -58,11 +58,6 @@ impl Block {
         self.data.extend_from_slice(value);
     }
 
-    #[inline]
-    pub(super) fn push_data(&mut self, byte: u8) {
-        self.data.push(byte);
-    }
-
     pub(super) fn set_type(&mut self, value: &[u8]) {
         if !self.is_skipped {
             replace(&mut self.event_type, value);

@@ -22,6 +22,8 @@ pub(super) enum Line<'a> {
     Unknown,
 }
 
+const NAMES: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
+
 impl<'a> Line<'a> {
     /// Tells what a line is; the value is as far as the bytes go.
     #[inline]
@@ -47,24 +49,7 @@ impl<'a> Line<'a> {
 
     /// Returns true while the bytes that follow this start of a line can still change what it is.
     pub(super) fn is_open(start: &[u8]) -> bool {
-        matches!(
-            start,
-            b"d" | b"da"
-                | b"dat"
-                | b"data"
-                | b"e"
-                | b"ev"
-                | b"eve"
-                | b"even"
-                | b"event"
-                | b"i"
-                | b"id"
-                | b"r"
-                | b"re"
-                | b"ret"
-                | b"retr"
-                | b"retry"
-        )
+        NAMES.iter().any(|name| name.starts_with(start))
     }
 }
 

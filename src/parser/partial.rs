@@ -16,8 +16,6 @@ pub(super) struct Partial {
     event_bytes: usize,
     /// What is needed of the line at its end. Data is not: it goes straight to the block.
     text: Vec<u8>,
-    /// How many more bytes of this line pass no limit and go nowhere but to the data.
-    plain_data: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,11 +36,6 @@ impl Partial {
 
     pub(super) fn held_bytes(&self) -> usize {
         self.text.capacity()
-    }
-
-    /// Ends the short way of single bytes until a part of data has been checked against all limits, which may be others.
-    pub(super) fn look_again(&mut self) {
-        self.plain_data = 0;
     }
 }
 
@@ -95,7 +88,6 @@ impl Parser {
             self.block.append_raw(part, self.raw_limit());
         }
         self.partial.bytes = self.partial.bytes.saturating_add(part.len());
-        self.partial.look_again();
         if self.partial.kind == Kind::Open {
             self.partial.text.extend_from_slice(part);
             if !Line::is_open(&self.partial.text) {
@@ -153,7 +145,6 @@ impl Parser {
             Kind::Field(Field::Data) => {
                 let is_first = self.partial.bytes - part.len() == b"data:".len();
                 self.block.append_data(if is_first { without_space(part) } else { part }, &mut self.pool);
-                self.partial.plain_data = self.plain_data();
             }
             Kind::Field(_) => text.extend_from_slice(part),
             Kind::Comment => {
@@ -168,22 +159,24 @@ impl Parser {
     #[inline]
     pub(super) fn take_plain_byte(&mut self, input: &mut &[u8]) -> bool {
         let &[byte] = *input else { return false };
-        if self.partial.plain_data == 0 || byte == CR || byte == LF {
+        if byte == CR || byte == LF || !self.has_room_for_plain_byte() {
             return false;
         }
-        *input = &[];
-        self.partial.plain_data -= 1;
         self.partial.bytes += 1;
-        self.block.push_data(byte);
+        self.block.append_data(&[byte], &mut self.pool);
+        *input = &[];
         true
     }
 
-    fn plain_data(&self) -> usize {
-        if self.keeps_raw || self.block.is_skipped() {
-            return 0;
-        }
-        let room = self.runaway_room().min(self.limit.saturating_sub(self.partial.event_bytes));
-        room.saturating_sub(self.partial.bytes)
+    /// Whether the next byte is data that goes nowhere else, and is far from every limit: what is near one goes the
+    /// careful way.
+    #[inline]
+    fn has_room_for_plain_byte(&self) -> bool {
+        let Partial { kind, bytes, event_bytes, .. } = self.partial;
+        kind == Kind::Field(Field::Data)
+            && bytes > b"data:".len()
+            && event_bytes.max(self.block.line_bytes()).saturating_add(bytes) < self.limit
+            && !self.keeps_raw
     }
 
     fn end_partial(&mut self) -> Option<Frame> {
