@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http_sse::Event;
 use http_sse::parser::{Frame, Parser};
-use oracle::{Meaning, meaning, seen};
+use oracle::{parsers, parsers_and_meanings, seen};
 use proptest::prelude::*;
 
 /// Cuts at the places named by `cuts`, each as a share of 65536ths of the stream.
@@ -19,17 +19,6 @@ fn pieces<'a>(stream: &'a [u8], cuts: &[u16]) -> Vec<&'a [u8]> {
     ends.push(stream.len());
     let mut start = 0;
     ends.iter().map(|&end| &stream[std::mem::replace(&mut start, end)..end]).collect()
-}
-
-/// Both kinds of parser: one that keeps the raw text goes a careful way only.
-fn parsers() -> [Parser; 2] {
-    [Parser::new(), Parser::new().keep_raw()]
-}
-
-/// Both with what they are to see of a stream.
-fn parsers_and_meanings(stream: &[u8]) -> [(Parser, Meaning); 2] {
-    let [quick, careful] = parsers();
-    [(quick, meaning(stream).without_raw()), (careful, meaning(stream))]
 }
 
 /// Short pieces that streams are made of, the awkward ones first.

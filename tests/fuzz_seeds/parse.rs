@@ -4,14 +4,12 @@
 mod oracle;
 
 use http_sse::parser::Parser;
-use oracle::{Seen, meaning, seen};
+use oracle::{Seen, parsers_and_meanings, seen};
 
 /// The first byte chooses a limit, the second the chunks; the rest is the stream.
 pub(crate) fn run(input: &[u8]) {
     let [limit, seed, stream @ ..] = input else { return };
-    // Raw text takes a careful way only.
-    let parsers = [(Parser::new(), meaning(stream).without_raw()), (Parser::new().keep_raw(), meaning(stream))];
-    for (parser, expected) in parsers {
+    for (parser, expected) in parsers_and_meanings(stream) {
         for chunks in [chunks(stream, *seed), vec![stream], stream.chunks(1).collect()] {
             let (frames, id) = seen(parser.clone(), &chunks);
             assert_eq!(frames, expected.frames);

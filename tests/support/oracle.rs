@@ -16,7 +16,7 @@ pub(crate) struct Meaning {
 
 impl Meaning {
     /// The same to a parser that keeps no raw text.
-    pub(crate) fn without_raw(mut self) -> Self {
+    fn without_raw(mut self) -> Self {
         for frame in &mut self.frames {
             if let Seen::Event { raw, .. } = frame {
                 *raw = None;
@@ -24,6 +24,17 @@ impl Meaning {
         }
         self
     }
+}
+
+/// Both kinds of parser: one that keeps the raw text goes a careful way only.
+pub(crate) fn parsers() -> [Parser; 2] {
+    [Parser::new(), Parser::new().keep_raw()]
+}
+
+/// Both with what they are to see of a stream.
+pub(crate) fn parsers_and_meanings(stream: &[u8]) -> [(Parser, Meaning); 2] {
+    let [quick, careful] = parsers();
+    [(quick, meaning(stream).without_raw()), (careful, meaning(stream))]
 }
 
 /// A frame in plain types.
