@@ -288,6 +288,7 @@ mod memory {
                 "{amount} events of {bytes} bytes: {before} bytes before, up to {busy} meanwhile, {} later",
                 heap()
             );
+            assert!(busy > before + 16 * KIB, "the stream was not busy");
         }
     }
 
