@@ -29,6 +29,7 @@ mod block;
 mod frame;
 mod interpret;
 mod large;
+mod last_event_id;
 mod line;
 mod partial;
 mod pool;
@@ -37,7 +38,6 @@ mod whole;
 
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 
 use memchr::memchr2;
 
@@ -48,6 +48,7 @@ use pool::Pool;
 use too_large::RUNAWAY_FACTOR;
 
 pub use frame::{EventRef, Frame};
+pub(crate) use last_event_id::LastEventId;
 pub use too_large::EventTooLarge;
 
 const CR: u8 = b'\r';
@@ -79,10 +80,9 @@ const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 pub struct Parser {
     limit: usize,
     keeps_raw: bool,
-    /// In force; empty means none.
-    last_event_id: String,
-    /// The same for events that inherit it, made for the first of them.
-    shared_id: Option<Arc<str>>,
+    last_event_id: LastEventId,
+    /// It is another one than `take_changed_id` returned last.
+    id_is_changed: bool,
     /// How much of a byte order mark came, `None` past the start of the stream.
     bom_bytes: Option<usize>,
     /// An LF now belongs to the CR before it.
@@ -109,8 +109,8 @@ impl Parser {
         Self {
             limit: DEFAULT_EVENT_BYTES,
             keeps_raw: false,
-            last_event_id: String::new(),
-            shared_id: None,
+            last_event_id: LastEventId::default(),
+            id_is_changed: false,
             bom_bytes: Some(0),
             after_cr: false,
             is_at_block: false,
@@ -137,8 +137,7 @@ impl Parser {
     /// ```
     #[must_use]
     pub fn with_last_event_id(mut self, id: &str) -> Self {
-        self.last_event_id = id.replace(['\r', '\n', '\0'], "");
-        self.shared_id = None;
+        self.id_is_changed |= self.last_event_id.set(&id.replace(['\r', '\n', '\0'], ""));
         self
     }
 
@@ -266,7 +265,7 @@ impl Parser {
             limit: self.limit,
             keeps_raw: self.keeps_raw,
             last_event_id: mem::take(&mut self.last_event_id),
-            shared_id: self.shared_id.take(),
+            id_is_changed: self.id_is_changed,
             pool: mem::take(&mut self.pool),
             ..Self::new()
         };
@@ -306,9 +305,15 @@ impl Parser {
     /// assert_eq!(Parser::new().held_bytes(), 0);
     /// ```
     pub fn held_bytes(&self) -> usize {
-        let shared_id = self.shared_id.as_ref().map_or(0, |id| id.len());
         let buffers = self.partial.held_bytes() + self.block.held_bytes() + self.pool.held_bytes();
-        self.last_event_id.capacity() + shared_id + buffers
+        self.last_event_id.held_bytes() + buffers
+    }
+
+    /// Returns the id in force if it has changed since the last call: whoever shows it elsewhere need not compare.
+    #[inline]
+    #[allow(dead_code, reason = "for the connection, which compares every id until it uses this")]
+    pub(crate) fn take_changed_id(&mut self) -> Option<&LastEventId> {
+        mem::take(&mut self.id_is_changed).then_some(&self.last_event_id)
     }
 
     /// Tells whether there is something to give back.

@@ -279,6 +279,37 @@ mod memory {
     }
 
     #[test]
+    fn a_large_id_is_held_once_for_all_events_that_inherit_it() {
+        let id = "7".repeat(500_000);
+        for chunk in [usize::MAX, 1000] {
+            let mut parser = Parser::new();
+            for part in format!("\nid:{id}\n\n").as_bytes().chunks(chunk) {
+                feed(&mut parser, part);
+            }
+            let kept: Vec<_> = (0..100).map(|_| only_event(feed(&mut parser, "data:x\n\n"))).collect();
+            assert!(kept.iter().all(|event| event.id() == Some(&id)));
+            assert!(kept.iter().all(|event| event.id().map(str::as_ptr) == kept[0].id().map(str::as_ptr)));
+            let mut input: &[u8] = b"data:x\n\n";
+            let copy = parser.next_event_ref(&mut input).map(|event| event.to_event());
+            assert_eq!(copy.as_ref().and_then(|event| event.id()).map(str::as_ptr), kept[0].id().map(str::as_ptr));
+            drop((kept, copy));
+            assert!(parser.held_bytes() <= 500_000 + (32 << 10), "{} in chunks of {chunk}", parser.held_bytes());
+        }
+    }
+
+    #[test]
+    fn the_memory_of_a_large_id_goes_with_the_next_id() {
+        for chunk in [usize::MAX, 1000] {
+            let mut parser = Parser::new();
+            for part in format!("\nid:{}\n\ndata:x\n\n", "7".repeat(500_000)).as_bytes().chunks(chunk) {
+                feed(&mut parser, part);
+            }
+            assert_eq!(only_event(feed(&mut parser, "id:8\ndata:x\n\n")).id(), Some("8"));
+            assert!(parser.held_bytes() <= 32 << 10, "{} in chunks of {chunk}", parser.held_bytes());
+        }
+    }
+
+    #[test]
     fn a_skipped_block_is_held_in_constant_memory() {
         for (mut parser, chunk, most) in [(small(1000).keep_raw(), 1000, 16), (small(1000), 1, 300)] {
             feed(&mut parser, format!("event:{0}\n:{0}\ndata:{0}{0}\n", "x".repeat(500)));

@@ -123,11 +123,6 @@ impl Block {
         self.raw = Vec::new();
     }
 
-    /// Takes the id that the blank line puts in force; what was in force before is reused as a buffer.
-    pub(super) fn commit_id(&mut self, in_force: &mut String) {
-        mem::swap(&mut self.id, in_force);
-    }
-
     /// Makes the event of a block that has data.
     pub(super) fn take_event(&mut self, own_id: &str, inherited_id: Option<&Arc<str>>, pool: &mut Pool) -> Event {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));

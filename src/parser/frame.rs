@@ -1,5 +1,7 @@
 //! What the parser hands out.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Content, DEFAULT_TYPE, Event};
@@ -45,11 +47,13 @@ pub enum Frame {
 /// assert_eq!((event.event_type(), event.data(), event.id()), ("price", "101.5", Some("7")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct EventRef<'a> {
     pub(super) data: &'a str,
     pub(super) event_type: &'a str,
     pub(super) id: Option<&'a str>,
+    /// The same id where it is inherited and long: not to be copied with each event.
+    pub(super) shared_id: Option<&'a Arc<str>>,
 }
 
 impl<'a> EventRef<'a> {
@@ -114,6 +118,27 @@ impl<'a> EventRef<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_event(&self) -> Event {
-        Event::of(Content::copied(self.data, self.event_type, self.id.unwrap_or_default(), None))
+        Event::of(match self.shared_id {
+            Some(id) => Content::copied(self.data, self.event_type, "", Some(id)),
+            None => Content::copied(self.data, self.event_type, self.id.unwrap_or_default(), None),
+        })
+    }
+}
+
+impl PartialEq for EventRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data && self.event_type == other.event_type && self.id == other.id
+    }
+}
+
+impl Eq for EventRef<'_> {}
+
+impl fmt::Debug for EventRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventRef")
+            .field("event_type", &self.event_type())
+            .field("data", &self.data)
+            .field("id", &self.id)
+            .finish()
     }
 }

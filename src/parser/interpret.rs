@@ -47,9 +47,8 @@ impl Parser {
     /// The blank line: puts the block's id in force, dispatches its data, forgets the rest.
     pub(super) fn end_block(&mut self) -> Option<Event> {
         let has_own_id = self.block.has_id();
-        if has_own_id && self.block.id() != self.last_event_id {
-            self.block.commit_id(&mut self.last_event_id);
-            self.shared_id = None;
+        if has_own_id {
+            self.id_is_changed |= self.last_event_id.set(self.block.id());
         }
         let event = self.block.has_data().then(|| self.event(has_own_id));
         self.block.clear();
@@ -59,9 +58,40 @@ impl Parser {
 
     fn event(&mut self, has_own_id: bool) -> Event {
         if has_own_id {
-            return self.block.take_event(&self.last_event_id, None, &mut self.pool);
+            return self.block.take_event(self.last_event_id.as_str(), None, &mut self.pool);
         }
-        let inherited = self.inherited_id();
-        self.block.take_event("", inherited.as_ref(), &mut self.pool)
+        self.block.take_event("", self.last_event_id.share(), &mut self.pool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parser::LastEventId;
+
+    fn changed(parser: &mut Parser, stream: &str) -> Option<String> {
+        let mut input = stream.as_bytes();
+        while let Ok(Some(_)) = parser.next_frame(&mut input) {}
+        parser.take_changed_id().map(LastEventId::as_str).map(str::to_owned)
+    }
+
+    #[test]
+    fn an_id_is_to_be_shown_once_each_time_it_changes() {
+        let mut parser = Parser::new();
+        for (stream, expected) in [
+            ("\ndata: x\n\n", None),
+            ("id: 7\ndata: x\n\n", Some("7")),
+            ("data: x\n\n", None),
+            ("id: 7\ndata: x\n\nid: 7\n\n", None),
+            ("id: 8\n", None),
+            ("\n", Some("8")),
+            ("id: 9\n\nid: 10\ndata: x\n\n", Some("10")),
+            ("id\n\n", Some("")),
+        ] {
+            assert_eq!(changed(&mut parser, stream).as_deref(), expected, "{stream:?}");
+        }
+        parser = parser.with_last_event_id("11");
+        parser.reset();
+        assert_eq!(changed(&mut parser, "").as_deref(), Some("11"));
     }
 }

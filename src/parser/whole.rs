@@ -1,7 +1,5 @@
 //! The quick way: a block that lies whole in the input, as almost all do, becomes an event at once.
 
-use std::sync::Arc;
-
 use memchr::{memchr, memchr2};
 use simdutf8::basic as utf8;
 
@@ -62,16 +60,18 @@ impl Parser {
     #[allow(single_use_lifetimes, reason = "with one, the parser would be borrowed for as long as the input")]
     pub fn next_event_ref<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<EventRef<'s>> {
         let Taken { data, event_type, own_id } = self.take_whole(input)?;
-        let id = if own_id.is_empty() { self.last_event_id() } else { Some(own_id) };
-        Some(EventRef { data, event_type, id })
+        Some(match own_id {
+            "" => EventRef { data, event_type, id: self.last_event_id(), shared_id: self.last_event_id.shared() },
+            own_id => EventRef { data, event_type, id: Some(own_id), shared_id: None },
+        })
     }
 
     /// The same, as an event of its own.
     #[inline]
     pub(crate) fn whole_event(&mut self, input: &mut &[u8]) -> Option<Event> {
         let Taken { data, event_type, own_id } = self.take_whole(input)?;
-        let inherited = if own_id.is_empty() { self.inherited_id() } else { None };
-        Some(self.pool.event(data, event_type, own_id, inherited.as_ref()))
+        let inherited = if own_id.is_empty() { self.last_event_id.share() } else { None };
+        Some(self.pool.event(data, event_type, own_id, inherited))
     }
 
     /// Takes the block that the input starts with, if it is whole and holds nothing out of the ordinary. Otherwise
@@ -104,21 +104,11 @@ impl Parser {
         let data = utf8::from_utf8(whole.data).ok()?;
         let event_type = if whole.event_type.is_empty() { "" } else { utf8::from_utf8(whole.event_type).ok()? };
         let own_id = if whole.id.is_empty() { "" } else { utf8::from_utf8(whole.id).ok()? };
-        if !own_id.is_empty() && self.last_event_id != own_id {
-            own_id.clone_into(&mut self.last_event_id);
-            self.shared_id = None;
+        if !own_id.is_empty() {
+            self.id_is_changed |= self.last_event_id.set(own_id);
         }
         *input = whole.rest;
         Some(Taken { data, event_type, own_id })
-    }
-
-    /// Returns the id in force, for an event that has none of its own.
-    #[inline]
-    pub(super) fn inherited_id(&mut self) -> Option<Arc<str>> {
-        if self.last_event_id.is_empty() {
-            return None;
-        }
-        Some(Arc::clone(self.shared_id.get_or_insert_with(|| Arc::from(self.last_event_id.as_str()))))
     }
 }
 
