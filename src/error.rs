@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::parser::EventTooLarge;
+use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
 pub use status::Status;
 
@@ -65,6 +65,9 @@ pub enum Error {
     EventTooLarge {
         /// The limit in bytes.
         limit: usize,
+        /// A block or line ran past 16 times the limit, which ends the response. An id that the block had before counts,
+        /// so the next attempt asks for what follows it. Otherwise one event was skipped, and the stream goes on.
+        is_runaway: bool,
     },
     /// A callback of the user's panicked.
     Panicked,
@@ -289,7 +292,7 @@ impl From<Status> for Error {
 
 impl From<EventTooLarge> for Error {
     fn from(error: EventTooLarge) -> Self {
-        Self::EventTooLarge { limit: error.limit() }
+        Self::EventTooLarge { limit: error.limit(), is_runaway: error.is_runaway() }
     }
 }
 
@@ -314,7 +317,10 @@ impl fmt::Display for Error {
             Self::ContentEncoding(value) => write!(f, "the response is encoded as {value:?}, which was not asked for"),
             Self::Redirect(why) => write!(f, "cannot follow the redirect: {why}"),
             Self::Protocol(why) => write!(f, "malformed response: {why}"),
-            Self::EventTooLarge { limit } => write!(f, "an event is larger than {limit} bytes"),
+            Self::EventTooLarge { limit, is_runaway: false } => write!(f, "an event is larger than {limit} bytes"),
+            Self::EventTooLarge { limit, is_runaway: true } => {
+                write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes")
+            }
             Self::Panicked => f.write_str("a callback panicked"),
             Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
         }

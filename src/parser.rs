@@ -45,11 +45,11 @@ use block::{Block, COMMENT_BYTES};
 use line::Line;
 use partial::Partial;
 use pool::Pool;
-use too_large::RUNAWAY_FACTOR;
 
 pub use frame::{EventRef, Frame};
 pub(crate) use last_event_id::LastEventId;
 pub use too_large::EventTooLarge;
+pub(crate) use too_large::RUNAWAY_FACTOR;
 
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
@@ -145,8 +145,8 @@ impl Parser {
     /// Default: 1 MiB.
     ///
     /// A larger event is reported once and skipped in constant memory up to its blank line; its id counts. Comments
-    /// and unknown fields are not held and make no event too large. A block, or one line of whatever field, that runs past
-    /// 16 times the limit in raw bytes is a [runaway](EventTooLarge::is_runaway).
+    /// and unknown fields are not held and make no event too large. A block, or one line of any field, that runs past
+    /// 16 times the limit in raw bytes is a [runaway](EventTooLarge::is_runaway); an id that the block had before counts.
     ///
     /// # Example: small events for a small device
     ///
@@ -271,7 +271,7 @@ impl Parser {
         };
     }
 
-    /// Returns the id in force: that of the last block that came to its blank line and had one.
+    /// Returns the id in force: that of the last block that came to its blank line, or ran away, and had one.
     ///
     /// # Example: an id without an event
     ///

@@ -87,7 +87,8 @@ fn each_event_over_the_limit_is_told() {
     stop(&rx);
     let told = rest(&transcript);
     assert_eq!(told.len(), 3);
-    assert!(told.iter().all(|error| matches!(error, Error::EventTooLarge { limit: LIMIT })), "{told:?}");
+    let skipped = |error: &Error| matches!(error, Error::EventTooLarge { limit: LIMIT, is_runaway: false });
+    assert!(told.iter().all(skipped), "{told:?}");
 }
 
 #[test]
@@ -186,8 +187,41 @@ fn a_runaway_line_is_a_transient_failure_and_the_next_attempt_goes_on() {
     stop(&rx);
     // Once for the event that is skipped, once for the attempt that fails.
     let told = rest(&transcript);
-    assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|error| matches!(error, Error::EventTooLarge { limit: LIMIT }) && error.is_transient()));
+    let [
+        Error::EventTooLarge { limit: LIMIT, is_runaway: false },
+        runaway @ Error::EventTooLarge { limit: LIMIT, is_runaway: true },
+    ] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert!(runaway.is_transient());
+    assert_eq!(runaway.to_string(), "a block or line ran past 16 times the event limit of 1000 bytes");
+}
+
+#[test]
+fn a_runaway_with_an_id_is_not_met_again() {
+    // The server sends what follows the id that the client names.
+    let server = Server::serve(|_, mut peer| {
+        let last = peer.request().header("last-event-id").map(str::to_owned);
+        peer.stream();
+        match last.as_deref() {
+            None => peer.send("id: 1\ndata: a\n\nid: 2\ndata: "),
+            Some("1") => peer.send("id: 2\ndata: "),
+            Some(_) => {
+                peer.send("id: 3\ndata: b\n\n");
+                peer.hold();
+                return;
+            }
+        }
+        loop {
+            peer.send("x".repeat(LIMIT));
+        }
+    })
+    .unwrap();
+    let rx = client().connect("passed", request(&server)).unwrap();
+    assert_eq!([next_data(&rx), next_data(&rx)], ["a", "b"]);
+    assert_eq!(rx.handle().stats().attempts, 2);
+    stop(&rx);
 }
 
 #[test]
@@ -203,7 +237,7 @@ fn a_runaway_comment_is_no_event_and_fails_the_attempt_alone() {
     let (seen, transcript) = transcript();
     let request = request(&server).retry(RetryPolicy::never()).on_error(move |error| seen.send(error.clone()).unwrap());
     let rx = client().connect("comment", request).unwrap();
-    assert!(matches!(terminal_error(&rx), Error::EventTooLarge { limit: LIMIT }));
+    assert!(matches!(terminal_error(&rx), Error::EventTooLarge { limit: LIMIT, is_runaway: true }));
     assert_eq!(rx.handle().stats().oversized, 0);
     assert_eq!(rest(&transcript).len(), 1);
 }

@@ -198,6 +198,32 @@ mod limits {
     }
 
     #[test]
+    fn an_id_that_a_block_had_before_it_ran_away_counts() {
+        let endless = "x".repeat(200);
+        for (block, expected) in [
+            (format!("id:1\ndata:{endless}"), "1"),
+            (format!("id:1\n:{endless}"), "1"),
+            (format!("id:1\nid:2\nfoo{endless}"), "2"),
+            (format!("id:1\n{}", "data:x\n".repeat(30)), "1"),
+            (format!("data:{endless}"), "0"),
+            (format!("data:{}\nid:1\ndata:{endless}", "x".repeat(20)), "1"),
+            (format!("id:{endless}"), "0"),
+            (format!("id:a\0b\ndata:{endless}"), "0"),
+            (format!("id:1\n\ndata:{endless}"), "1"),
+        ] {
+            for chunk in [usize::MAX, 1] {
+                let mut parser = small(10).with_last_event_id("0");
+                let outcomes: Vec<_> =
+                    block.as_bytes().chunks(chunk).flat_map(|part| feed(&mut parser, part)).collect();
+                assert!(matches!(outcomes.last(), Some(Err(error)) if error.is_runaway()), "{block:?}");
+                assert_eq!(parser.last_event_id(), Some(expected), "{block:?}");
+                parser.reset();
+                assert_eq!(parser.last_event_id(), Some(expected), "{block:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_limit_of_any_size_is_a_limit() {
         assert_eq!(said(usize::MAX, "data:a\n\n"), ["a"]);
         assert_eq!(said(0, "\n\n\n"), [""; 0]);

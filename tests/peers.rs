@@ -346,7 +346,7 @@ fn neither_a_line_nor_an_event_goes_on_for_ever() {
         .unwrap();
         let request = Request::get(server.url("/")).retry(RetryPolicy::never()).max_event_size(16 * 1024);
         let rx = client().connect("endless", request).unwrap();
-        assert!(matches!(terminal_error(&rx), Error::EventTooLarge { limit: 16_384 }));
+        assert!(matches!(terminal_error(&rx), Error::EventTooLarge { limit: 16_384, .. }));
         assert!(rx.handle().stats().bytes < 1_000_000);
     }
 }

@@ -168,7 +168,7 @@ fn every_error_can_be_made_and_told_apart_by_code_under_test() {
         (Error::ContentEncoding("gzip".into()), true),
         (Error::Redirect("x".into()), false),
         (Error::Protocol("x".into()), true),
-        (Error::EventTooLarge { limit: 1 }, true),
+        (Error::EventTooLarge { limit: 1, is_runaway: false }, true),
         (Error::Panicked, false),
     ] {
         assert_eq!(error.is_transient(), is_transient, "{error:?}");

@@ -46,14 +46,20 @@ impl Parser {
 
     /// The blank line: puts the block's id in force, dispatches its data, forgets the rest.
     pub(super) fn end_block(&mut self) -> Option<Event> {
-        let has_own_id = self.block.has_id();
-        if has_own_id {
-            self.id_is_changed |= self.last_event_id.set(self.block.id());
-        }
+        let has_own_id = self.commit_id();
         let event = self.block.has_data().then(|| self.event(has_own_id));
         self.block.clear();
         self.is_at_block = !self.keeps_raw;
         event
+    }
+
+    /// Puts the block's id in force; returns `true` if it has one.
+    pub(super) fn commit_id(&mut self) -> bool {
+        let has_own_id = self.block.has_id();
+        if has_own_id {
+            self.id_is_changed |= self.last_event_id.set(self.block.id());
+        }
+        has_own_id
     }
 
     fn event(&mut self, has_own_id: bool) -> Event {

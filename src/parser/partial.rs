@@ -119,6 +119,8 @@ impl Parser {
         if bytes > self.runaway_room() {
             self.is_runaway = true;
             self.partial = Partial::default();
+            // The next request asks for what follows the id, or it would meet the block again.
+            self.commit_id();
             self.block = Block::default();
             return Err(self.too_large());
         }

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::fmt;
 
 /// A line or block of this many times the largest event is a runaway.
-pub(super) const RUNAWAY_FACTOR: usize = 16;
+pub(crate) const RUNAWAY_FACTOR: usize = 16;
 
 /// An event was larger than [`Parser::max_event_size`](super::Parser::max_event_size), or a block or line had no end.
 ///
-/// The former is told once for each such event, and parsing goes on after it. The latter, a
-/// [runaway](Self::is_runaway), is final for the stream.
+/// The former is reported once for each such event, and parsing goes on after it. The latter, a
+/// [runaway](Self::is_runaway), is final for the stream; an id that its block had before is in force.
 ///
 /// # Example: go on after an event that is too large
 ///

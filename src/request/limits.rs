@@ -65,7 +65,8 @@ impl Request {
     /// Limits what one event may hold, in bytes. Default: 1 MiB.
     ///
     /// A larger event is skipped in constant memory and reported to [`on_error`](Self::on_error) and in
-    /// [`Stats::oversized`](crate::Stats::oversized); past 16 times the limit the attempt fails.
+    /// [`Stats::oversized`](crate::Stats::oversized); past 16 times the limit the attempt fails, and the next one
+    /// asks for what follows the event's id, if that came before.
     ///
     /// # Example: the next event comes in spite of the large one
     ///

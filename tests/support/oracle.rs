@@ -61,7 +61,7 @@ pub(crate) fn seen<C: AsRef<[u8]>>(
                 Err(error) => {
                     seen.push(Seen::TooLarge { is_runaway: error.is_runaway() });
                     if error.is_runaway() {
-                        return (seen, None);
+                        return (seen, parser.last_event_id().map(str::to_owned));
                     }
                 }
             }
