@@ -82,17 +82,18 @@ mod names {
 
     use super::*;
 
-    use super::program::{Folder, Running, this_test};
+    use super::program::{Folder, Running, part};
+    use super::support::left_out::lacking;
 
     const URL: &str = "HTTP_SSE_TEST_URL";
     /// Puts its first two arguments in the place of the system's files, and runs the others.
     const WITH_FILES: &str =
         r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@""#;
 
-    /// The part of the process with names of its own; without that there is nothing to see.
     #[test]
+    #[ignore = "a part: the test below runs it in a process with names of its own"]
     fn child_waits_for_a_name() {
-        let Ok(url) = env::var(URL) else { return };
+        let url = env::var(URL).unwrap();
         let (events, failures) = start(&client(), url);
         let failure = assert_waits(&events, &failures);
         println!("waiting: {failure}");
@@ -119,13 +120,12 @@ mod names {
             let tried = within(kind).arg("true").output();
             tried.is_ok_and(|output| output.status.success())
         }) else {
-            return say_that_it_is_left_out();
+            return lacking("netns", "a test with names of its own, which needs a mount namespace");
         };
         let server = Server::start().unwrap();
-        let test = this_test();
+        let test = part("names::child_waits_for_a_name");
         let mut command = within(kind);
         command.arg(test.get_program()).args(test.get_args());
-        command.args(["--exact", "names::child_waits_for_a_name", "--nocapture"]);
         let url = format!("http://sensor.test:{}/events", server.addr().port());
         let child = Running::start(command.env(URL, url));
         next_line(&child, "waiting: ");
@@ -147,11 +147,5 @@ mod names {
                 return text.to_owned();
             }
         }
-    }
-
-    fn say_that_it_is_left_out() {
-        let required = env::var_os("HTTP_SSE_NETNS").is_some_and(|wish| wish == "required");
-        assert!(!required, "HTTP_SSE_NETNS=required, but no mount namespace can be made");
-        let _ = writeln!(std::io::stderr(), "LEFT OUT: a test with names of its own, which needs a mount namespace");
     }
 }

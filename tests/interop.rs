@@ -1,7 +1,7 @@
 //! Servers and proxies that nobody here wrote: a thousand events each, while servers restart and connections break.
 //!
 //! `scripts/interop-setup` installs them. A test whose program is not there is left out, and says so; with
-//! `HTTP_SSE_INTEROP=required` it fails then. Each test starts what it needs on free ports, and prints what it counted.
+//! `interop` in `HTTP_SSE_REQUIRED` it fails then. Each test starts what it needs on free ports, and prints what it counted.
 //!
 //! What a restart is depends on who remembers the events. The servers on uvicorn and Node, and the one behind the
 //! proxies, make them from their number, so they are really killed and started again, and so are the proxies. nchan
@@ -14,6 +14,8 @@ mod delivery;
 #[allow(dead_code, reason = "a part is used")]
 #[path = "nchan/forwarder.rs"]
 mod forwarder;
+#[path = "support/left_out.rs"]
+mod left_out;
 #[allow(dead_code, reason = "a part is used")]
 #[path = "nchan/nginx.rs"]
 mod nginx;

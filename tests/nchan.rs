@@ -8,11 +8,13 @@
 //! survive the death of their neighbours. What is lost there no client can bring back.
 //!
 //! Needs the Debian packages nginx and libnginx-mod-nchan. Without them the test is left out, and says so;
-//! with `HTTP_SSE_NCHAN=required` it fails then.
+//! with `nchan` in `HTTP_SSE_REQUIRED` it fails then.
 #![cfg(unix)]
 
 #[path = "nchan/forwarder.rs"]
 mod forwarder;
+#[path = "support/left_out.rs"]
+mod left_out;
 #[path = "nchan/nginx.rs"]
 mod nginx;
 
@@ -25,6 +27,7 @@ use std::time::Duration;
 use forwarder::Forwarder;
 use http_sse::crossbeam_channel::unbounded;
 use http_sse::{Client, Events, Request, RetryPolicy};
+use left_out::lacking;
 use nginx::{Nginx, Signal};
 
 const MESSAGES: usize = 1000;
@@ -37,13 +40,7 @@ const LAST: &str = "last";
 #[test]
 fn no_message_of_nchan_is_lost_or_doubled_while_workers_die_and_connections_break() {
     let Some(program) = nginx::find() else {
-        assert!(
-            std::env::var_os("HTTP_SSE_NCHAN").is_none_or(|wish| wish != "required"),
-            "HTTP_SSE_NCHAN=required, but there is no nginx with the nchan module"
-        );
-        // Straight to the terminal: the captured output of a passing test is not shown.
-        eprintln_uncaptured("LEFT OUT: the test with a real server needs the packages nginx and libnginx-mod-nchan");
-        return;
+        return lacking("nchan", "the test with a real server needs the packages nginx and libnginx-mod-nchan");
     };
     let channel = Nginx::start(&program, 1, nginx::CHANNEL);
     let mut front = Nginx::start(&program, 2, &nginx::in_front_of(channel.address()));

@@ -1,7 +1,7 @@
 //! Real loss: client and server in network namespaces of their own, and a link between them that goes bad.
 //!
-//! Needs Linux, root and `ip` of iproute2. Elsewhere the tests are left out, and say so; with `HTTP_SSE_NETNS=required`
-//! they fail then. Packets are lost and delayed by the kernel's netem, and by a small program where the kernel has none.
+//! Needs Linux, root and `ip` of iproute2. Elsewhere the tests are left out, and say so; with `netns` in
+//! `HTTP_SSE_REQUIRED` they fail then. Packets are lost and delayed by the kernel's netem, and by a small program where the kernel has none.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use link::{CLIENT, Link, MOVED_CLIENT, SERVER};
 use part::{EVENTS, Process};
+use support::left_out::{lacking, left_out};
 
 /// The event at which the link goes bad.
 const TURN: usize = 300;
@@ -33,8 +34,8 @@ struct Story {
     requests: Vec<(String, usize)>,
 }
 
-/// Run by the others, in a namespace; does nothing by itself.
 #[test]
+#[ignore = "a part: the other tests run it in a namespace"]
 fn a_process_in_a_namespace_plays_its_part() {
     part::play();
 }
@@ -137,17 +138,13 @@ impl Story {
 fn or_left_out(link: Result<Link, String>) -> Option<Link> {
     // The processes in the namespaces would need the emulator in there; what they show is the same on every processor.
     if support::is_emulated() {
-        say("LEFT OUT: a test with network namespaces, under an emulator");
+        left_out("a test with network namespaces, under an emulator");
         return None;
     }
     match link {
         Ok(link) => Some(link),
         Err(reason) => {
-            assert!(
-                env::var_os("HTTP_SSE_NETNS").is_none_or(|wish| wish != "required"),
-                "HTTP_SSE_NETNS=required, but no such link can be made: {reason}"
-            );
-            say(&format!("LEFT OUT: a test with network namespaces, which need root and iproute2: {reason}"));
+            lacking("netns", &format!("a test with network namespaces, which need root and iproute2: {reason}"));
             None
         }
     }

@@ -232,28 +232,28 @@ const CHILD: &str = "HTTP_SSE_TEST_URL";
 
 /// Runs a test of this binary in a process whose proxy variables are these alone.
 fn in_environment(test: &str, url: &str, variables: &[(&str, String)]) {
-    let mut command = program::this_test();
+    let mut command = program::part(test);
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }
-    command.args(["--exact", test, "--nocapture"]).env(CHILD, url);
+    command.env(CHILD, url);
     let output = command.envs(variables.iter().cloned()).output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && shown.contains("1 passed"), "{variables:?}: {shown}");
 }
 
-/// The part of the process with an environment of its own; without that there is nothing to see.
 #[test]
+#[ignore = "a part: the tests below run it in a process with an environment of its own"]
 fn child_gets_one_event() {
-    let Ok(url) = std::env::var(CHILD) else { return };
+    let url = std::env::var(CHILD).unwrap();
     let events = Client::new().connect("child", Request::get(url).retry(RetryPolicy::never())).unwrap();
     assert_eq!(drain(&events).data, ["through"]);
 }
 
-/// The same for an environment whose proxy cannot be used.
 #[test]
+#[ignore = "a part: the last test runs it in a process whose proxy cannot be used"]
 fn child_is_refused() {
-    let Ok(url) = std::env::var(CHILD) else { return };
+    let url = std::env::var(CHILD).unwrap();
     let client = Client::new();
     let refusals = [
         client.connect("child", Request::get(&*url)).err(),

@@ -2,17 +2,20 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
+#[path = "support/left_out.rs"]
+mod left_out;
 #[path = "support/program.rs"]
 mod program;
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, fs, io};
+use std::{env, fs};
 
 use http_sse::testing::Server;
 
+use left_out::lacking;
 use program::{Folder, Left, Running, example};
 
 const README: &str = include_str!("../README.md");
@@ -41,7 +44,7 @@ fn verdict(folder: &str, name: &str, unit: &str) -> Option<String> {
     fs::write(&file, unit).unwrap();
     let output = match Command::new("systemd-analyze").arg("verify").arg(&file).output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let _ = writeln!(io::stderr(), "LEFT OUT: a test with systemd-analyze, which is not there");
+            lacking("systemd", "a test with systemd-analyze, which is not there");
             return None;
         }
         output => output.unwrap(),

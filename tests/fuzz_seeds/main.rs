@@ -1,22 +1,25 @@
 //! What the fuzzer runs, run with the inputs that are checked in: seeds, and whatever it found.
 
-#![allow(clippy::print_stderr, reason = "says what is left out, and which input fails")]
+#![allow(clippy::print_stderr, reason = "says which input fails")]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 mod backoff;
+#[path = "../support/left_out.rs"]
+mod left_out;
 mod parse;
 mod response;
 
 use std::fs;
 use std::path::Path;
 
+use left_out::left_out;
+
 /// Replays `fuzz/seeds/<target>`; a package from the registry has none.
 #[track_caller]
 fn replay(target: &str, run: fn(&[u8])) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     if !fuzz.exists() {
-        eprintln!("left out: there is no {}", fuzz.display());
-        return;
+        return left_out(&format!("there is no {}", fuzz.display()));
     }
     let mut replayed = 0;
     for entry in fs::read_dir(fuzz.join("seeds").join(target)).unwrap() {

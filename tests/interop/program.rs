@@ -4,6 +4,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use crate::left_out::lacking;
+
 /// Finds a program on the path, or where Debian puts daemons.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH").unwrap_or_default();
@@ -30,11 +32,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
 /// When it is missing although the environment says that it is required.
 pub(crate) fn or_left_out<T>(found: Option<T>, what: &str) -> Option<T> {
     if found.is_none() {
-        assert!(
-            env::var_os("HTTP_SSE_INTEROP").is_none_or(|wish| wish != "required"),
-            "HTTP_SSE_INTEROP=required, but there is no {what}: scripts/interop-setup installs it"
-        );
-        say(&format!("LEFT OUT: there is no {what}; scripts/interop-setup installs it"));
+        lacking("interop", &format!("there is no {what}; scripts/interop-setup installs it"));
     }
     found
 }

@@ -1,7 +1,7 @@
 //! What the error output tells of the connection: log lines, or a status line on a terminal.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use http_sse::testing::Server;
 
 use crate::program::{Folder, Running, run};
+use crate::support::left_out::lacking;
 use crate::{answered, ssecat};
 
 #[test]
@@ -104,8 +105,7 @@ impl Terminal {
         if version.is_ok_and(|version| String::from_utf8_lossy(&version.stdout).contains("util-linux")) {
             return Some(Self { kind: "xterm" });
         }
-        // Straight to the terminal: the captured output of a passing test is not shown.
-        let _ = io::stderr().write_all(b"LEFT OUT: a test with a terminal needs script of util-linux\n");
+        lacking("terminal", "a test with a terminal needs script of util-linux");
         None
     }
 

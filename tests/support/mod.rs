@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 pub mod black_hole;
+pub mod left_out;
 pub mod logs;
 pub mod process;
 #[cfg(feature = "tls")]

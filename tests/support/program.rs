@@ -35,6 +35,14 @@ pub(crate) fn this_test() -> Command {
     on_its_machine(&env::current_exe().unwrap())
 }
 
+/// Returns the command that runs one `#[ignore]`d test of this binary: a part that another test needs in a process of
+/// its own.
+pub(crate) fn part(name: &str) -> Command {
+    let mut command = this_test();
+    command.args(["--exact", name, "--ignored", "--nocapture"]);
+    command
+}
+
 /// A running example; it is killed when a test fails.
 pub(crate) struct Running {
     child: Child,

@@ -1,0 +1,30 @@
+//! Tests that need what this machine may lack: a package, a privilege, a processor that is not emulated.
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(unreachable_pub, reason = "a private module of every test binary")]
+
+use std::env;
+use std::io::{self, Write};
+
+/// Names what must not be left out, in words: `nchan`, `interop`, `netns`, `systemd`, `terminal`, `rustdoc`.
+const REQUIRED: &str = "HTTP_SSE_REQUIRED";
+
+/// Reports that a test is left out because something cannot be had here.
+///
+/// # Panics
+///
+/// When the environment requires it.
+#[track_caller]
+pub fn lacking(need: &str, why: &str) {
+    let required = env::var(REQUIRED).unwrap_or_default();
+    assert!(!required.split_whitespace().any(|word| word == need), "{REQUIRED} names {need}, but: {why}");
+    left_out(why);
+}
+
+/// Reports that a test is left out because its result would mean nothing here.
+///
+/// Straight to the terminal, because the captured output of a passing test is not shown. `.ci/run` repeats these lines
+/// at its end.
+pub fn left_out(why: &str) {
+    // One write: other tests write at the same time.
+    let _ = io::stderr().write_all(format!("LEFT OUT: {why}\n").as_bytes());
+}
