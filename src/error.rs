@@ -56,6 +56,9 @@ pub enum Error {
     /// The response is not `text/event-stream`; holds the Content-Type received.
     ContentType(String),
     /// The response is compressed though `identity` was asked for; holds the Content-Encoding received.
+    ///
+    /// Only for codings that change the body: gzip, x-gzip, deflate, br, zstd, compress, x-compress, dcb and dcz. Any
+    /// other word (`none`, `utf-8`) is ignored.
     ContentEncoding(String),
     /// A redirect cannot be followed; says why.
     Redirect(String),

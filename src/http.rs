@@ -228,7 +228,7 @@ impl Outgoing {
                 return Err(Error::from(status.with_body(error_body(body, &link)?)).into());
             }
         }
-        if let Some(encoding) = judge::content_encoding(&headers) {
+        if let Some(encoding) = judge::content_encoding(&self.id, &headers) {
             return Err(Error::ContentEncoding(encoding).into());
         }
         if !self.limits.any_content_type && !judge::is_event_stream(&headers) {

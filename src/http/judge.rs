@@ -2,8 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use log::debug;
 use ureq::http::HeaderMap;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER};
+
+/// The codings that change the body (IANA's registry). Any other word is no coding: `none`, `utf-8`, `binary` are sent.
+const CODINGS: [&str; 9] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"];
 
 /// Whether the body is an event stream: the MIME essence of the last valid item (Fetch, "extract a MIME type").
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
@@ -15,11 +19,17 @@ pub(super) fn content_type_text(headers: &HeaderMap) -> String {
     joined(headers, CONTENT_TYPE.as_str())
 }
 
-/// Returns the Content-Encoding when there is one that changes the body.
-pub(super) fn content_encoding(headers: &HeaderMap) -> Option<String> {
+/// Returns the Content-Encoding if it changes the body; `id` is the connection's, for the log.
+pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> {
     let value = joined(headers, CONTENT_ENCODING.as_str());
-    let plain = value.split(',').map(str::trim).all(|item| item.is_empty() || item.eq_ignore_ascii_case("identity"));
-    if plain { None } else { Some(value) }
+    let is_coding = |item: &str| CODINGS.iter().any(|coding| item.eq_ignore_ascii_case(coding));
+    if value.split(',').map(str::trim).any(is_coding) {
+        return Some(value);
+    }
+    if !value.is_empty() {
+        debug!("sse {id}: ignoring the content encoding {value:?}, which changes nothing");
+    }
+    None
 }
 
 /// Returns how long `Retry-After` asks to wait: seconds, or a date against the response's own `Date`.
@@ -113,16 +123,15 @@ mod tests {
 
     #[test]
     fn only_an_encoding_that_changes_the_body_is_reported() {
-        for (value, encoding) in [
-            ("identity", None),
-            ("IDENTITY", None),
-            ("", None),
-            ("gzip", Some("gzip")),
-            ("identity, br", Some("identity, br")),
-        ] {
-            assert_eq!(content_encoding(&headers(&[("content-encoding", value)])).as_deref(), encoding, "{value}");
+        let encoding = |pairs: &[(&'static str, &'static str)]| content_encoding("test", &headers(pairs));
+        for plain in ["identity", "IDENTITY", "", ",", "none", "utf-8", "binary", "none, utf-8", "x-unknown", "gzip2"] {
+            assert_eq!(encoding(&[("content-encoding", plain)]), None, "{plain}");
         }
-        assert_eq!(content_encoding(&headers(&[])), None);
+        for coded in CODINGS.into_iter().chain(["GZip", "identity, br", "none,gzip", "zstd , identity"]) {
+            assert_eq!(encoding(&[("content-encoding", coded)]).as_deref(), Some(coded));
+        }
+        assert_eq!(encoding(&[("content-encoding", "none"), ("content-encoding", "br")]).as_deref(), Some("none, br"));
+        assert_eq!(encoding(&[]), None);
     }
 
     #[test]
