@@ -260,8 +260,8 @@ impl Request {
 
     /// Starts in the middle: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another. Default: none.
     ///
-    /// An empty id is none; one with CR, LF or NUL is [`Error::InvalidRequest`](crate::Error::InvalidRequest). One longer
-    /// than 1 KiB is not sent.
+    /// An empty id is none. One with CR, LF or NUL, or with more than 7,983 bytes (a header line of 8,000), is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: what came after event 41
     ///

@@ -3,9 +3,6 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-/// The longest `Retry-After` that is obeyed in full.
-const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
-
 /// How a connection comes back after a failure or the end of a response.
 ///
 /// The wait before retry number n+1 is `min(base × 2ⁿ, max) × (1 + jitter × random)`: 1 s doubling to 30 s
@@ -34,6 +31,7 @@ pub struct RetryPolicy {
     reset_after: Duration,
     max_elapsed: Duration,
     server_delay: RangeInclusive<Duration>,
+    max_retry_after: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -48,6 +46,7 @@ impl Default for RetryPolicy {
             reset_after: Duration::from_secs(60),
             max_elapsed: Duration::MAX,
             server_delay: Duration::from_millis(500)..=Duration::from_secs(300),
+            max_retry_after: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -186,6 +185,24 @@ impl RetryPolicy {
         self
     }
 
+    /// Sets how much of a `Retry-After` (RFC 9110 section 10.2.3) is obeyed at most. Default: one day.
+    ///
+    /// Services with daily quotas ask for hours; [`Stats::retry_in`](crate::Stats::retry_in) shows such a wait. The
+    /// attempt comes up to the base delay later than asked for.
+    ///
+    /// # Example: ask again within the hour, whatever the server says
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::forever().max_retry_after(Duration::from_secs(3600));
+    /// ```
+    pub fn max_retry_after(mut self, wait: Duration) -> Self {
+        self.max_retry_after = wait;
+        self
+    }
+
     pub(crate) fn is_never(&self) -> bool {
         !self.enabled
     }
@@ -258,7 +275,7 @@ impl Backoff {
         let delay = self.spread(doubled.min(self.policy.max.max(self.base)), random);
         self.failures = self.failures.saturating_add(1);
         let Some(retry_after) = retry_after else { return Some(delay) };
-        let asked = retry_after.min(RETRY_AFTER_CAP).saturating_add(scale(self.base, random));
+        let asked = retry_after.min(self.policy.max_retry_after).saturating_add(scale(self.base, random));
         Some(delay.max(asked))
     }
 

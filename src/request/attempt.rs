@@ -121,6 +121,9 @@ impl<'a> Attempt<'a> {
 
     /// Sets the last event id, for this attempt and until the server sets another.
     ///
+    /// What [`Request::last_event_id`](crate::Request::last_event_id) refuses ends the connection with
+    /// [`Error::InvalidRequest`].
+    ///
     /// # Example: resume at what a database holds
     ///
     /// ```

@@ -118,8 +118,14 @@ impl Plan {
     }
 }
 
-/// An id with these bytes would end its line (HTML §9.2.6), and cannot be sent.
+/// The longest last event id that is sent, in bytes: 8,000 for the header line, which servers take by default.
+pub(crate) const MAX_LAST_EVENT_ID: usize = 8_000 - "last-event-id: \r\n".len();
+
+/// Checks that an id can be sent: some bytes would end its line (HTML §9.2.6), and servers limit the line's length.
 pub(crate) fn check_last_event_id(id: &str) -> Result<(), String> {
+    if id.len() > MAX_LAST_EVENT_ID {
+        return Err(format!("the last event id has {} bytes; at most {MAX_LAST_EVENT_ID} can be sent", id.len()));
+    }
     if id.contains(['\r', '\n', '\0']) {
         return Err("the last event id holds CR, LF or NUL".into());
     }

@@ -119,12 +119,21 @@ fn a_base_above_the_cap_is_not_lowered_by_it() {
 }
 
 #[test]
-fn retry_after_is_a_lower_bound_spread_above_and_capped_at_an_hour() {
+fn retry_after_is_a_lower_bound_spread_above_and_capped_at_a_day() {
     let now = Instant::now();
     let mut backoff = Backoff::new(RetryPolicy::forever());
     assert_eq!(backoff.failed(now, Some(SECOND * 10), 0.5), Some(Duration::from_millis(10_500)));
     assert_eq!(backoff.failed(now, Some(Duration::ZERO), 0.0), Some(SECOND * 2));
-    assert_eq!(backoff.failed(now, Some(Duration::MAX), 0.0), Some(SECOND * 3600));
+    assert_eq!(backoff.failed(now, Some(Duration::MAX), 0.0), Some(SECOND * 24 * 3600));
+}
+
+#[test]
+fn the_cap_of_retry_after_can_be_set() {
+    let now = Instant::now();
+    for cap in [Duration::ZERO, SECOND * 7, Duration::MAX] {
+        let mut backoff = Backoff::new(RetryPolicy::forever().max_retry_after(cap));
+        assert_eq!(backoff.failed(now, Some(Duration::MAX), 0.0), Some(cap.max(SECOND)));
+    }
 }
 
 #[test]

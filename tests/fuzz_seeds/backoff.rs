@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use retry::{Backoff, RetryPolicy};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads numbers from the input; zero when it is used up.
 struct Numbers<'a>(&'a [u8]);
@@ -100,7 +100,7 @@ struct Bounds {
 impl Bounds {
     fn check(&self, delay: Option<Duration>, retry_after: Option<Duration>) {
         let Some(delay) = delay else { return };
-        let asked = retry_after.map(|asked| asked.min(HOUR));
+        let asked = retry_after.map(|asked| asked.min(DAY));
         let least = self.base.max(asked.unwrap_or_default());
         let spread = self.max.max(self.base).as_secs_f64() * (1.0 + self.jitter);
         let lifted = asked.map_or(0.0, |asked| asked.as_secs_f64() + self.base.as_secs_f64());
