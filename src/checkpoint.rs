@@ -1,25 +1,31 @@
 //! Where a stream was left off, kept in a file over restarts and power cuts.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
-use std::iter::FusedIterator;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use log::warn;
 
-use crate::error::Error;
-use crate::event::Event;
+pub use self::events::Checkpointed;
+use self::store::{Content, Store};
 
-const FIRST_LINE: &str = "http-sse checkpoint 1";
-const LAST_LINE: &str = "end";
+mod events;
+mod store;
+
+/// Bounds the wear of flash memory: docs/checkpoint.md has the figures.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// The shortest wait between two writes that are due by time.
+const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// The id of the last event that was handled, in a file.
 ///
-/// The file is written to a temporary name, flushed to the disk and renamed: a power cut leaves the old id or the
-/// new one. Writes are throttled so that flash is not worn out; what is not written yet when the power fails is
-/// delivered again. One process at a time may use a file.
+/// The file is replaced as a whole: a power cut leaves the old id or the new one. Writes are throttled so that flash
+/// memory is not worn out ([`every`](Self::every)); what is not written yet when the power fails is delivered again.
+/// What each file system needs at boot, and the bytes written per day, are in `docs/checkpoint.md` of the repository.
+///
+/// Symbolic links are followed, owner and mode of an existing file are kept. While it is written there is a second file
+/// beside it, `<name>.<16 hex digits>.tmp`. The folder must be one that only the program and those it trusts can write.
+/// Two programs that use one file do not tear it, but overwrite each other's id: give each its own.
 ///
 /// # Example: at least once, over restarts
 ///
@@ -35,28 +41,75 @@ const LAST_LINE: &str = "end";
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Example: exactly once, with a database
+///
+/// A program that stores events in a database needs no file: the id goes into the transaction of the event, so that a
+/// crash keeps both or neither. This is rusqlite; any database with transactions will do.
+///
+/// ```no_run
+/// # mod rusqlite {
+/// #     pub type Result<T> = std::result::Result<T, std::fmt::Error>;
+/// #     pub struct Connection;
+/// #     impl Connection {
+/// #         pub fn open(_: &str) -> Result<Self> { Ok(Self) }
+/// #         pub fn execute_batch(&self, _: &str) -> Result<()> { Ok(()) }
+/// #         pub fn query_row(&self, _: &str, _: (), _: impl Fn(&Self) -> Result<String>) -> Result<String> { Ok(String::new()) }
+/// #         pub fn get<T: Default>(&self, _: usize) -> Result<T> { Ok(T::default()) }
+/// #         pub fn transaction(&mut self) -> Result<Self> { Ok(Self) }
+/// #         pub fn execute(&self, _: &str, _: (&str,)) -> Result<usize> { Ok(1) }
+/// #         pub fn commit(self) -> Result<()> { Ok(()) }
+/// #     }
+/// # }
+/// use http_sse::{Client, Request, RetryPolicy};
+///
+/// let mut database = rusqlite::Connection::open("/var/lib/meter/readings.db")?;
+/// database.execute_batch(
+///     "PRAGMA synchronous = FULL;
+///     CREATE TABLE IF NOT EXISTS reading (data TEXT);
+///     CREATE TABLE IF NOT EXISTS position (id TEXT);
+///     INSERT INTO position SELECT '' WHERE NOT EXISTS (SELECT * FROM position);",
+/// )?;
+/// let position: String = database.query_row("SELECT id FROM position", (), |row| row.get(0))?;
+/// let request =
+///     Request::get("https://example.com/events").last_event_id(position).retry(RetryPolicy::forever());
+/// for event in Client::new().read("meter", request)? {
+///     let event = event?;
+///     let transaction = database.transaction()?;
+///     transaction.execute("INSERT INTO reading VALUES (?1)", (event.data(),))?;
+///     transaction.execute("UPDATE position SET id = ?1", (event.id().unwrap_or_default(),))?;
+///     transaction.commit()?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Checkpoint {
-    path: PathBuf,
+    store: Store,
     last_event_id: String,
     saved: String,
     interval: Duration,
     events: u32,
     /// Since the last write.
     unsaved_events: u32,
-    saved_at: Instant,
+    opened_at: Instant,
+    /// When it was last written, or failed to be.
+    tried_at: Option<Instant>,
     damaged: Option<PathBuf>,
 }
 
 impl Checkpoint {
-    /// Reads the file; one that is missing is an empty checkpoint.
+    /// Reads the file; a missing one is an empty checkpoint.
     ///
-    /// A file that is torn or not a checkpoint is kept beside it as `<name>.damaged`, reported by `log::warn!` and
-    /// [`damaged`](Self::damaged), and started over.
+    /// A regular file that was read and is torn, or not a checkpoint, is renamed to `<name>.damaged-1` (or the next free
+    /// number), reported by `log::warn!` and [`damaged`](Self::damaged), and started over. Everything else is an error,
+    /// and nothing is touched: the position may still be there when the cause is gone.
     ///
     /// # Errors
     ///
-    /// The file can neither be read nor set aside.
+    /// The folder is missing or cannot be written; the path names a folder, a FIFO or a device; the file cannot be read
+    /// (no permission, too many open files, a broken disk), or is damaged and cannot be set aside. The text names the
+    /// path, the kind is that of the cause. A full disk is only a warning here: it is an error of each
+    /// [`save`](Self::save) until there is room.
     ///
     /// # Example: the first start
     ///
@@ -64,45 +117,46 @@ impl Checkpoint {
     /// use http_sse::Checkpoint;
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-open-{}", std::process::id()));
-    /// let checkpoint = Checkpoint::open(&path)?; // the file need not exist
+    /// let checkpoint = Checkpoint::open(&path)?; // the file need not exist, its folder must
     /// assert_eq!(checkpoint.last_event_id(), "");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let path = path.into();
-        let (last_event_id, damaged) = match fs::read(&path) {
-            Ok(bytes) => match parse(&bytes) {
-                Some(id) => (id.to_owned(), None),
-                None => (String::new(), Some(set_aside(&path, "it is torn, or not a checkpoint")?)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), None),
-            Err(error) => (String::new(), Some(set_aside(&path, &error.to_string())?)),
+        let store = Store::open(&path.into())?;
+        let (last_event_id, damaged) = match store.read()? {
+            Content::Missing => (String::new(), None),
+            Content::Id(id) => (id, None),
+            Content::Damaged => (String::new(), Some(store.set_aside()?)),
         };
         Ok(Self {
-            path,
+            store,
             saved: last_event_id.clone(),
             last_event_id,
-            interval: Duration::from_secs(5),
-            events: 100,
+            interval: INTERVAL,
+            events: u32::MAX,
             unsaved_events: 0,
-            saved_at: Instant::now(),
+            opened_at: Instant::now(),
+            tried_at: None,
             damaged,
         })
     }
 
-    /// Writes at most this often, unless [`every_events`](Self::every_events) comes first. Default: 5 s.
+    /// Writes at most this often, unless [`every_events`](Self::every_events) comes first. Default: 60 s.
+    ///
+    /// The first new id is written at once. Then the wait grows from 1 s up to this: it is never longer than the
+    /// checkpoint has been open, so that a program that crashes early and often still gets ahead.
     ///
     /// Only [`commit`](Self::commit), [`save`](Self::save) and dropping write: there is no timer. The last id before a long
-    /// silence waits for one of them.
+    /// silence waits for one of them; [`due_in`](Self::due_in) says for how long it should.
     ///
-    /// # Example: spare the SD card
+    /// # Example: fewer repeated events after a power cut, for more wear
     ///
     /// ```
     /// use http_sse::Checkpoint;
     /// use std::time::Duration;
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-every-{}", std::process::id()));
-    /// let checkpoint = Checkpoint::open(&path)?.every(Duration::from_secs(60)).every_events(u32::MAX);
+    /// let checkpoint = Checkpoint::open(&path)?.every(Duration::from_secs(5));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn every(mut self, interval: Duration) -> Self {
@@ -110,7 +164,10 @@ impl Checkpoint {
         self
     }
 
-    /// Writes after so many events at the latest. Default: 100; `u32::MAX` leaves it to the time alone.
+    /// Writes after so many events at the latest. Default: `u32::MAX`, which leaves it to the time alone.
+    ///
+    /// Each write is flushed to the disk: on a busy stream a small number slows the program down, and wears flash memory
+    /// out.
     ///
     /// # Example: write each id at once
     ///
@@ -119,8 +176,10 @@ impl Checkpoint {
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-events-{}", std::process::id()));
     /// let mut checkpoint = Checkpoint::open(&path)?.every_events(1);
-    /// checkpoint.commit("7")?;
-    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+    /// for id in ["7", "8"] {
+    ///     checkpoint.commit(id)?;
+    ///     assert_eq!(Checkpoint::open(&path)?.last_event_id(), id);
+    /// }
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -166,9 +225,12 @@ impl Checkpoint {
 
     /// Marks an event as handled; writes when it is time to.
     ///
+    /// What is stored is any text that the next request can begin with: the last event id, or a position in other terms.
+    ///
     /// # Errors
     ///
-    /// The file cannot be written. The id is kept, and it is tried again when the next write is due.
+    /// The file cannot be written: the id is kept, and it is tried again when the next write is due. `InvalidInput`: the
+    /// id holds CR, LF or NUL, which no event's id does, or more than 1 MiB; the one before is kept.
     ///
     /// # Example: by hand, once the work is stored
     ///
@@ -177,23 +239,75 @@ impl Checkpoint {
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-commit-{}", std::process::id()));
     /// let mut checkpoint = Checkpoint::open(&path)?;
-    /// checkpoint.commit("7")?;
-    /// assert_eq!(checkpoint.last_event_id(), "7");
+    /// checkpoint.commit("7")?; // the first one is written at once
+    /// checkpoint.commit("8")?;
+    /// assert_eq!(checkpoint.last_event_id(), "8");
     /// drop(checkpoint); // writes what is not written yet
-    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "8");
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn commit(&mut self, last_event_id: &str) -> io::Result<()> {
+        self.commit_at(last_event_id, Instant::now())
+    }
+
+    fn commit_at(&mut self, last_event_id: &str, now: Instant) -> io::Result<()> {
         if self.last_event_id != last_event_id {
+            self.store.check(last_event_id)?;
             self.last_event_id.clear();
             self.last_event_id.push_str(last_event_id);
         }
         self.unsaved_events = self.unsaved_events.saturating_add(1);
-        if self.unsaved_events < self.events && self.saved_at.elapsed() < self.interval {
-            return Ok(());
+        match self.due_in_at(now) {
+            Some(Duration::ZERO) => self.save_at(now),
+            Some(_) => Ok(()),
+            None => {
+                self.unsaved_events = 0;
+                Ok(())
+            }
         }
-        self.save()
+    }
+
+    /// Returns how long the last id may wait until it is written; `None` when the file holds it.
+    ///
+    /// # Example: nothing stays unwritten in a long silence
+    ///
+    /// ```no_run
+    /// use http_sse::crossbeam_channel::RecvTimeoutError;
+    /// use http_sse::{Checkpoint, Client, Request};
+    /// use std::time::Duration;
+    ///
+    /// let mut checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+    /// let request = Request::get("https://example.com/events").last_event_id(checkpoint.last_event_id());
+    /// let events = Client::new().connect("meter", request)?;
+    /// loop {
+    ///     match events.recv_timeout(checkpoint.due_in().unwrap_or(Duration::MAX)) {
+    ///         Ok(event) => {
+    ///             let event = event?;
+    ///             println!("{}", event.data());
+    ///             checkpoint.commit(event.id().unwrap_or_default())?;
+    ///         }
+    ///         Err(RecvTimeoutError::Timeout) => checkpoint.save()?,
+    ///         Err(RecvTimeoutError::Disconnected) => break,
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn due_in(&self) -> Option<Duration> {
+        self.due_in_at(Instant::now())
+    }
+
+    fn due_in_at(&self, now: Instant) -> Option<Duration> {
+        if self.saved == self.last_event_id {
+            return None;
+        }
+        let Some(tried_at) = self.tried_at else { return Some(Duration::ZERO) };
+        if self.unsaved_events >= self.events {
+            return Some(Duration::ZERO);
+        }
+        let age = tried_at.saturating_duration_since(self.opened_at);
+        let wait = self.interval.min(age.max(MIN_WAIT));
+        Some(wait.saturating_sub(now.saturating_duration_since(tried_at)))
     }
 
     /// Writes now, if there is anything new.
@@ -210,25 +324,24 @@ impl Checkpoint {
     /// # let path = std::env::temp_dir().join(format!("http-sse-save-{}", std::process::id()));
     /// let mut checkpoint = Checkpoint::open(&path)?;
     /// checkpoint.commit("7")?;
+    /// checkpoint.commit("8")?;
     /// checkpoint.save()?; // the machine may be switched off now
-    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "8");
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn save(&mut self) -> io::Result<()> {
-        // Also after a failure: a full disk is not asked again at every event.
-        self.unsaved_events = 0;
-        self.saved_at = Instant::now();
+        self.save_at(Instant::now())
+    }
+
+    fn save_at(&mut self, now: Instant) -> io::Result<()> {
         if self.saved == self.last_event_id {
             return Ok(());
         }
-        let temporary = beside(&self.path, ".tmp");
-        let mut file = File::create(&temporary)?;
-        file.write_all(text(&self.last_event_id).as_bytes())?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, &self.path)?;
-        sync_folder(&self.path)?;
+        // Also after a failure: a full disk is not asked again at every event.
+        self.unsaved_events = 0;
+        self.tried_at = Some(now);
+        self.store.replace(&self.last_event_id)?;
         self.saved.clone_from(&self.last_event_id);
         Ok(())
     }
@@ -237,142 +350,9 @@ impl Checkpoint {
 impl Drop for Checkpoint {
     fn drop(&mut self) {
         if let Err(error) = self.save() {
-            warn!("the checkpoint {} cannot be written: {error}", self.path.display());
+            warn!("{error}");
         }
     }
-}
-
-/// Events whose ids are committed to a [`Checkpoint`] as they are handled.
-///
-/// An event counts as handled when the *next* one is asked for: what a crash, or a `break`, interrupts comes again.
-/// A checkpoint that cannot be written is reported by `log::warn!`; the events go on.
-///
-/// # Example: what is interrupted comes again
-///
-/// ```
-/// use http_sse::{Checkpoint, Client, Request};
-///
-/// # let server = http_sse::testing::Server::serve(|_, mut peer| {
-/// #     peer.stream();
-/// #     peer.send("id: 7\ndata: 1\n\nid: 8\ndata: 2\n\n");
-/// #     peer.hold();
-/// # })?;
-/// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
-/// # let path = std::env::temp_dir().join(format!("http-sse-checkpointed-{}", std::process::id()));
-/// for event in client.connect("meter", Request::get(url))?.checkpoint(Checkpoint::open(&path)?) {
-///     if event?.id() == Some("8") {
-///         break; // the work on event 8 is not done
-///     }
-/// }
-/// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
-/// # std::fs::remove_file(path)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "dropping it stops the connection"]
-pub struct Checkpointed<I> {
-    // Before the checkpoint: the connection stops, then the last id is written.
-    events: I,
-    checkpoint: Checkpoint,
-    /// The id of the event that is being handled.
-    handling: Option<String>,
-}
-
-impl<I> Checkpointed<I> {
-    pub(crate) fn new(events: I, checkpoint: Checkpoint) -> Self {
-        Self { events, checkpoint, handling: None }
-    }
-
-    /// Returns the checkpoint.
-    ///
-    /// # Example: was the file of the last run whole?
-    ///
-    /// ```no_run
-    /// use http_sse::{Checkpoint, Client, Request};
-    ///
-    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
-    /// let events = Client::new().connect("meter", Request::get("https://example.com/events"))?.checkpoint(checkpoint);
-    /// if let Some(aside) = events.checkpoint().damaged() {
-    ///     eprintln!("started over, the old file is {}", aside.display());
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
-    }
-
-    /// Returns the events themselves, for their handle or channel.
-    ///
-    /// # Example: a handle to stop it by
-    ///
-    /// ```no_run
-    /// use http_sse::{Checkpoint, Client, Request};
-    ///
-    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
-    /// let events = Client::new().connect("meter", Request::get("https://example.com/events"))?.checkpoint(checkpoint);
-    /// let handle = events.get_ref().handle();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn get_ref(&self) -> &I {
-        &self.events
-    }
-
-    fn commit(&mut self) {
-        let Some(id) = self.handling.take() else { return };
-        if let Err(error) = self.checkpoint.commit(&id) {
-            warn!("the checkpoint {} cannot be written: {error}", self.checkpoint.path.display());
-        }
-    }
-}
-
-impl<I: Iterator<Item = Result<Event, Error>>> Iterator for Checkpointed<I> {
-    type Item = Result<Event, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.commit();
-        let item = self.events.next();
-        if let Some(Ok(event)) = &item {
-            self.handling = Some(event.id().unwrap_or_default().to_owned());
-        }
-        item
-    }
-}
-
-impl<I: FusedIterator<Item = Result<Event, Error>>> FusedIterator for Checkpointed<I> {}
-
-fn text(id: &str) -> String {
-    format!("{FIRST_LINE}\n{}\n{id}\n{LAST_LINE}\n", id.len())
-}
-
-/// Returns the id of a whole checkpoint.
-fn parse(bytes: &[u8]) -> Option<&str> {
-    let rest = std::str::from_utf8(bytes).ok()?.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?;
-    let (length, rest) = rest.split_once('\n')?;
-    let id = rest.get(..length.parse().ok()?)?;
-    // No id holds them: a disk that lost its power may have left zeros.
-    (rest[id.len()..] == *format!("\n{LAST_LINE}\n") && !id.contains(['\r', '\n', '\0'])).then_some(id)
-}
-
-fn set_aside(path: &Path, why: &str) -> io::Result<PathBuf> {
-    let aside = beside(path, ".damaged");
-    fs::rename(path, &aside)?;
-    warn!("the checkpoint {} is set aside as {}: {why}", path.display(), aside.display());
-    Ok(aside)
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(ending);
-    name.into()
-}
-
-/// Makes the rename itself last; elsewhere than on Unix folders cannot be flushed.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

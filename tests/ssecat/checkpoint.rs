@@ -82,7 +82,7 @@ fn a_damaged_file_is_reported_kept_aside_and_started_over() {
     let left = run(ssecat(&["--retry", "never"]).arg("--checkpoint").arg(&file).arg("http://127.0.0.1:1/"));
     let line = left.stderr.lines().next().unwrap();
     assert!(line.starts_with("ssecat: warning: the checkpoint ") && line.contains("is set aside as"), "{left:?}");
-    assert_eq!(std::fs::read_to_string(folder.file("id.damaged")).unwrap(), "http-sse checkpoint 1\n4\n12");
+    assert_eq!(std::fs::read_to_string(folder.file("id.damaged-1")).unwrap(), "http-sse checkpoint 1\n4\n12");
 }
 
 #[test]
@@ -95,9 +95,8 @@ fn a_quiet_stream_leaves_nothing_unsaved() {
     let mut peer = server.accept();
     peer.stream();
     peer.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
-    // Written a few seconds later, and only once: the file is whole as soon as it is there.
-    crate::support::wait_until(|| file.exists());
-    assert_eq!(Checkpoint::open(&file).unwrap().last_event_id(), "2");
+    // Written a few seconds later; the first one at once.
+    crate::support::wait_until(|| std::fs::read_to_string(&file).is_ok_and(|text| text.contains("\n2\n")));
     running.signal("KILL");
     peer.hold();
     assert_eq!(running.finish().code, None);
@@ -107,9 +106,29 @@ fn a_quiet_stream_leaves_nothing_unsaved() {
 fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     let folder = Folder::new("ssecat-unwritable");
     let file = folder.file("id");
-    // Where the temporary file would be.
-    std::fs::create_dir(folder.file("id.tmp")).unwrap();
-    let (left, _) = run_once(&["--count", "2"], &file);
+    let server = Server::start().unwrap();
+    let mut command = ssecat(&["--count", "2"]);
+    let running = Running::start(command.arg("--checkpoint").arg(&file).arg(server.url("/events")));
+    let mut peer = server.accept();
+    // It is open by now. Nothing can be renamed to a folder that is not empty.
+    std::fs::create_dir_all(file.join("full")).unwrap();
+    peer.stream();
+    peer.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
+    peer.hold();
+    let left = running.finish();
     assert_eq!((ids(&left), left.code), (vec!["1", "2"], Some(0)));
     assert!(left.stderr.starts_with("ssecat: warning: the checkpoint "), "{left:?}");
+}
+
+#[test]
+fn a_folder_in_place_of_the_file_is_refused_and_stays() {
+    let folder = Folder::new("ssecat-folder");
+    let file = folder.file("id");
+    std::fs::create_dir(&file).unwrap();
+    let left = run(ssecat(&[]).arg("--checkpoint").arg(&file).arg("http://127.0.0.1:1/"));
+    assert_eq!(left.code, Some(2));
+    let text =
+        format!("ssecat: --checkpoint {file:?}: the checkpoint {} cannot be read: is a directory", file.display());
+    assert!(left.stderr.starts_with(&text), "{left:?}");
+    assert!(file.is_dir());
 }

@@ -1,0 +1,117 @@
+//! An iterator of events with a checkpoint behind it.
+
+use std::iter::FusedIterator;
+
+use log::{info, warn};
+
+use super::Checkpoint;
+use crate::error::Error;
+use crate::event::Event;
+
+/// Events whose ids are committed to a [`Checkpoint`] as they are handled.
+///
+/// An event counts as handled when the *next* one is asked for: what a crash, or a `break`, interrupts comes again.
+/// A checkpoint that cannot be written is reported by `log::warn!`, once until it can be again; the events go on.
+///
+/// # Example: what is interrupted comes again
+///
+/// ```
+/// use http_sse::{Checkpoint, Client, Request};
+///
+/// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+/// #     peer.stream();
+/// #     peer.send("id: 7\ndata: 1\n\nid: 8\ndata: 2\n\n");
+/// #     peer.hold();
+/// # })?;
+/// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+/// # let path = std::env::temp_dir().join(format!("http-sse-checkpointed-{}", std::process::id()));
+/// for event in client.connect("meter", Request::get(url))?.checkpoint(Checkpoint::open(&path)?) {
+///     if event?.id() == Some("8") {
+///         break; // the work on event 8 is not done
+///     }
+/// }
+/// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it stops the connection"]
+pub struct Checkpointed<I> {
+    // Before the checkpoint: the connection stops, then the last id is written.
+    events: I,
+    checkpoint: Checkpoint,
+    /// The id of the event that is being handled.
+    handling: Option<String>,
+    /// The last commit failed.
+    is_failing: bool,
+}
+
+impl<I> Checkpointed<I> {
+    pub(crate) fn new(events: I, checkpoint: Checkpoint) -> Self {
+        Self { events, checkpoint, handling: None, is_failing: false }
+    }
+
+    /// Returns the checkpoint.
+    ///
+    /// # Example: was the file of the last run whole?
+    ///
+    /// ```no_run
+    /// use http_sse::{Checkpoint, Client, Request};
+    ///
+    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+    /// let events = Client::new().connect("meter", Request::get("https://example.com/events"))?.checkpoint(checkpoint);
+    /// if let Some(aside) = events.checkpoint().damaged() {
+    ///     eprintln!("started over, the old file is {}", aside.display());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Returns the events themselves, for their handle or channel.
+    ///
+    /// # Example: a handle to stop it by
+    ///
+    /// ```no_run
+    /// use http_sse::{Checkpoint, Client, Request};
+    ///
+    /// let checkpoint = Checkpoint::open("/var/lib/meter/last-event-id")?;
+    /// let events = Client::new().connect("meter", Request::get("https://example.com/events"))?.checkpoint(checkpoint);
+    /// let handle = events.get_ref().handle();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_ref(&self) -> &I {
+        &self.events
+    }
+
+    fn commit(&mut self) {
+        let Some(id) = self.handling.take() else { return };
+        match self.checkpoint.commit(&id) {
+            Ok(()) if self.is_failing && self.checkpoint.due_in().is_none() => {
+                self.is_failing = false;
+                info!("the checkpoint is written again");
+            }
+            Err(error) if !self.is_failing => {
+                self.is_failing = true;
+                warn!("{error}");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+impl<I: Iterator<Item = Result<Event, Error>>> Iterator for Checkpointed<I> {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.commit();
+        let item = self.events.next();
+        if let Some(Ok(event)) = &item {
+            self.handling = Some(event.id().unwrap_or_default().to_owned());
+        }
+        item
+    }
+}
+
+impl<I: FusedIterator<Item = Result<Event, Error>>> FusedIterator for Checkpointed<I> {}

@@ -1,0 +1,272 @@
+//! The file of a checkpoint: read once, replaced as a whole, never torn.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use log::{debug, warn};
+
+const FIRST_LINE: &str = "http-sse checkpoint 1";
+const LAST_LINE: &str = "end";
+/// The largest id in bytes; a file that is longer was not written here.
+const MAX_ID: usize = 1024 * 1024;
+/// Links that are followed; as many as Linux does.
+const MAX_LINKS: u32 = 40;
+/// The age from which on a temporary file is a leftover.
+const LEFTOVER_AGE: Duration = Duration::from_secs(60);
+/// Where the clock jumps, another program that opens the same checkpoint may take a new temporary file for a leftover.
+const MAX_TRIES: u32 = 3;
+
+#[derive(Debug)]
+pub(super) struct Store {
+    /// Absolute, and not a symbolic link: a rename would replace the link in place of its target.
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+/// What the file held.
+#[derive(Debug)]
+pub(super) enum Content {
+    Missing,
+    Id(String),
+    /// A regular file that was read and does not parse.
+    Damaged,
+}
+
+impl Store {
+    /// Finds out where the file is, and that it can be replaced. Leftovers of interrupted writes go.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let path = follow_links(std::path::absolute(path)?);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::Error::new(ErrorKind::InvalidInput, format!("{} names no file", path.display())));
+        };
+        let store = Self { path: folder.join(name), folder: folder.to_owned() };
+        store.remove_leftovers();
+        let unwritable = |error| store.explain("is in a folder that cannot be written", &error);
+        match Temporary::create(&store.path, None) {
+            // A disk that is full now may have room at the first commit.
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                warn!("{}", unwritable(error));
+            }
+            probe => drop(probe.map_err(unwritable)?),
+        }
+        Ok(store)
+    }
+
+    pub(super) fn read(&self) -> io::Result<Content> {
+        let unreadable = |error| self.explain("cannot be read", &error);
+        // Asked before it is opened: opening a FIFO would block.
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(metadata) if metadata.is_dir() => return Err(unreadable(ErrorKind::IsADirectory.into())),
+            Ok(_) => return Err(unreadable(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Content::Missing),
+            Err(error) => return Err(unreadable(error)),
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(&self.path).map_err(unreadable)?;
+        file.take(text("").len() as u64 + MAX_ID as u64 + 20).read_to_end(&mut bytes).map_err(unreadable)?;
+        Ok(parse(&bytes).map_or(Content::Damaged, |id| Content::Id(id.to_owned())))
+    }
+
+    /// Gives the damaged file the first free name of `<name>.damaged-1`, `-2`, …, and returns it.
+    pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
+        let cannot = |error| self.explain("is damaged and cannot be set aside", &error);
+        let mut number = 1_u32;
+        let aside = loop {
+            let aside = beside(&self.path, &format!(".damaged-{number}"));
+            // Claims the name: a rename alone would overwrite what is there.
+            match OpenOptions::new().write(true).create_new(true).open(&aside) {
+                Ok(_) => break aside,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => number = number.saturating_add(1),
+                Err(error) => return Err(cannot(error)),
+            }
+        };
+        if let Err(error) = fs::rename(&self.path, &aside) {
+            let _ = fs::remove_file(&aside);
+            return Err(cannot(error));
+        }
+        let (path, aside_path) = (self.path.display(), aside.display());
+        warn!("the checkpoint {path} is set aside as {aside_path}: it is torn, or not a checkpoint");
+        Ok(aside)
+    }
+
+    /// Returns an error for an id that [`read`](Self::read) would not give back.
+    pub(super) fn check(&self, id: &str) -> io::Result<()> {
+        let problem = if id.len() > MAX_ID {
+            format!("an id of {} bytes, more than {MAX_ID}", id.len())
+        } else if id.contains(['\r', '\n', '\0']) {
+            "an id with a line break or NUL".to_owned()
+        } else {
+            return Ok(());
+        };
+        let text = format!("the checkpoint {} cannot hold {problem}", self.path.display());
+        Err(io::Error::new(ErrorKind::InvalidInput, text))
+    }
+
+    /// Replaces the file: a power cut leaves the old one or the new one, and after the return the new one.
+    pub(super) fn replace(&self, id: &str) -> io::Result<()> {
+        retried(|| self.try_to_replace(id)).map_err(|error| self.explain("cannot be written", &error))
+    }
+
+    fn try_to_replace(&self, id: &str) -> io::Result<()> {
+        let mut temporary = Temporary::create(&self.path, fs::metadata(&self.path).ok().as_ref())?;
+        temporary.file.write_all(text(id).as_bytes())?;
+        temporary.file.sync_all()?;
+        temporary.rename(&self.path)?;
+        // On FAT the new entry holds neither size nor place of the data until the file is flushed under its new name.
+        temporary.file.sync_all()?;
+        sync_folder(&self.folder)
+    }
+
+    /// Removes the temporary files of writes that a crash has interrupted.
+    fn remove_leftovers(&self) {
+        // A folder that can be written and not listed keeps them.
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            if is_temporary_of(&self.path, &entry.path()) && entry.metadata().is_ok_and(|file| is_leftover(&file)) {
+                let result = fs::remove_file(entry.path());
+                debug!("leftover {} of an interrupted write removed: {result:?}", entry.path().display());
+            }
+        }
+    }
+
+    fn explain(&self, what: &str, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("the checkpoint {} {what}: {error}", self.path.display()))
+    }
+}
+
+/// A new file beside the checkpoint, which goes unless it is renamed.
+#[derive(Debug)]
+struct Temporary {
+    file: File,
+    path: PathBuf,
+    is_renamed: bool,
+}
+
+impl Temporary {
+    /// Creates it under a name that nobody can foresee; with owner and mode of the file it is to replace.
+    fn create(target: &Path, replaced: Option<&Metadata>) -> io::Result<Self> {
+        let unique = RandomState::new().build_hasher().finish();
+        let path = beside(target, &format!(".{unique:016x}.tmp"));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if replaced.is_some() {
+            // Until it has the right mode, nobody else may read it.
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let temporary = Self { file: options.open(&path)?, path, is_renamed: false };
+        #[cfg(unix)]
+        if let Some(replaced) = replaced {
+            imitate(&temporary.file, replaced)?;
+        }
+        #[cfg(not(unix))]
+        let _ = replaced;
+        Ok(temporary)
+    }
+
+    fn rename(&mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.is_renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.is_renamed {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Gives a file owner, group and mode of another, as far as the system allows.
+#[cfg(unix)]
+fn imitate(file: &File, other: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+
+    let own = file.metadata()?;
+    // Not every user may give a file away, and not every file system has owners and modes.
+    if (own.uid(), own.gid()) != (other.uid(), other.gid()) {
+        let _ = fchown(file, Some(other.uid()), Some(other.gid()));
+    }
+    if own.mode() != other.mode() {
+        let _ = file.set_permissions(other.permissions());
+    }
+    Ok(())
+}
+
+/// Tries again where the temporary file has vanished.
+fn retried(mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    for _ in 1..MAX_TRIES {
+        match write() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            result => return result,
+        }
+    }
+    write()
+}
+
+/// Makes the rename itself last; elsewhere than on Unix folders cannot be flushed.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        // Some file systems cannot flush a folder and say so. There is nothing else to flush there.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+fn follow_links(mut path: PathBuf) -> PathBuf {
+    for _ in 0..MAX_LINKS {
+        // What is not a link, or a problem, is found by whoever opens it.
+        let Ok(target) = fs::read_link(&path) else { return path };
+        path.pop();
+        path.push(target);
+    }
+    path
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+fn is_temporary_of(target: &Path, path: &Path) -> bool {
+    let (Some(target), Some(name)) = (target.file_name(), path.file_name()) else { return false };
+    let middle = name
+        .as_encoded_bytes()
+        .strip_prefix(target.as_encoded_bytes())
+        .and_then(|rest| rest.strip_prefix(b"."))
+        .and_then(|rest| rest.strip_suffix(b".tmp"));
+    middle.is_some_and(|unique| unique.len() == 16 && unique.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Links and folders are not ours; what seems to come from the future may be new.
+fn is_leftover(metadata: &Metadata) -> bool {
+    let modified = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
+    metadata.is_file() && modified.is_some_and(|age| age >= LEFTOVER_AGE)
+}
+
+fn text(id: &str) -> String {
+    format!("{FIRST_LINE}\n{}\n{id}\n{LAST_LINE}\n", id.len())
+}
+
+/// Returns the id of a whole checkpoint.
+fn parse(bytes: &[u8]) -> Option<&str> {
+    let rest = std::str::from_utf8(bytes).ok()?.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?;
+    let (length, rest) = rest.split_once('\n')?;
+    let id = rest.get(..length.parse().ok()?)?;
+    // No id holds them: a disk that lost its power may have left zeros.
+    (rest[id.len()..] == *format!("\n{LAST_LINE}\n") && !id.contains(['\r', '\n', '\0'])).then_some(id)
+}
+
+#[cfg(test)]
+mod tests;
