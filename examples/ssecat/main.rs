@@ -5,61 +5,43 @@
 //! ssecat --json --only price https://example.com/events | jq -r .data
 //! ssecat --retry forever --checkpoint /var/lib/meter/id https://example.com/meter >> meter.log
 //! ssecat -H "Authorization: Bearer $TOKEN" -d @question.json https://example.com/v1/chat/completions
+//! ssecat --retry forever --checkpoint id --exec 'psql -c "select handle(:d)" -v d="$SSE_DATA"' https://example.com/jobs
 //! ```
 //!
-//! Events go to the standard output, one a block in its canonical wire form, or with `--json` one JSON object a line,
-//! `{"type":"price","id":"7","data":"101.5"}`: `id` is `null` while there is none, `data` always the string that came.
-//! Each event is written and flushed by itself; only then its id goes to the checkpoint.
+//! `--help` lists the options, `docs/ssecat.md` shows what they are for.
 //!
-//! The state goes to the error output. On a terminal it is one status line that is kept up to date, anywhere else
-//! a line for each failure; `-v` adds lines about everything else. Neither shows a header, a query, a password or data.
-//!
-//! Exit codes: 0 done, also after SIGINT, SIGTERM, `--count`, `--timeout`, and when the reader of the output has gone;
-//! 1 the output cannot be written; 2 usage; 3 network; 4 HTTP status, or an answer that is no event stream;
-//! 5 TLS or the clock.
+//! Each event is written and flushed by itself, or handled by a command; only then its id goes to the checkpoint. The
+//! state goes to the error output: where both outputs are a terminal it is one status line, anywhere else a line for each
+//! failure. Neither shows a header, a query, a password or data, and what the libraries below log is left out.
 
 mod arguments;
+mod exec;
+mod failure;
+mod format;
+mod output;
+mod position;
 mod screen;
 mod status;
+mod stop;
 
 use std::env;
-use std::fmt;
-use std::io::{self, ErrorKind, Write};
-use std::process::{self, ExitCode};
-use std::thread;
-use std::time::Duration;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use arguments::{Arguments, Wish};
+use exec::Exec;
+use failure::{DONE, Failure};
+use format::Layout;
 use http_sse::crossbeam_channel::RecvTimeoutError;
-use http_sse::{Checkpoint, Client, Error, Event, Handle};
-use log::warn;
+use http_sse::{Client, Event, EventReader};
+use position::Position;
 use screen::Screen;
-#[cfg(unix)]
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    iterator::Signals,
-};
+use stop::{Cause, Stop, Work};
 
 /// The connection's name in the library's log lines, which the screen leaves out.
 const ID: &str = "ssecat";
-/// After so long without an event the checkpoint is written; while they come, it sees to that itself.
-const QUIET: Duration = Duration::from_secs(5);
-/// How long a stop waits for an output that takes nothing, or a slow disk.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-const DONE: u8 = 0;
-const OUTPUT: u8 = 1;
-const USAGE: u8 = 2;
-const NETWORK: u8 = 3;
-const STATUS: u8 = 4;
-const TLS: u8 = 5;
-
-enum Failure {
-    Usage(String),
-    System(io::Error),
-    Output(io::Error),
-    Connection(Error),
-}
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse(env::args_os().skip(1)) {
@@ -69,164 +51,111 @@ fn main() -> ExitCode {
         Err(problem) => Err(Failure::Usage(problem)),
     };
     let Err(failure) = outcome else { return DONE.into() };
-    if failure.is_closed_output() {
-        return DONE.into();
+    if !failure.is_silent() {
+        screen::say(&failure);
     }
-    screen::say(&failure);
     failure.exit_code().into()
 }
 
-/// Prints the events until the stream ends or enough have come.
+fn print(text: &str) -> Result<(), Failure> {
+    output::write(io::stdout().lock(), text.as_bytes()).map_err(Failure::Output)
+}
+
+/// Reads until the stream ends or enough events have come.
 fn read(mut arguments: Arguments) -> Result<(), Failure> {
-    let screen = Screen::start(ID, arguments.verbose);
-    let mut checkpoint = match arguments.open_checkpoint() {
-        Ok(checkpoint) => checkpoint,
-        Err(problem) => return Err(Failure::Usage(problem)),
-    };
-    let last_event_id = checkpoint.as_ref().map(Checkpoint::last_event_id).unwrap_or_default();
+    let screen = Screen::start(ID, arguments.messages());
+    let mut position = Position::new(arguments.open_checkpoint().map_err(Failure::Usage)?);
     let request = arguments
-        .request(last_event_id)
+        .request(position.last_event_id())
         .on_open(move |_| screen.recovered())
-        .on_error(move |error| screen.failure(error.to_string()));
+        .on_error(move |error| screen.failure(error));
     let reader = arguments.client().and_then(|client: Client| client.read(ID, request));
     let mut reader = reader.map_err(|error| Failure::Usage(arguments.culprit(error)))?;
     let handle = reader.handle();
-    stop_on_signals(handle.clone()).map_err(Failure::System)?;
-    stop_after(arguments.timeout, handle.clone()).map_err(Failure::System)?;
+    let destination = Destination::of(&arguments, screen);
+    let stop = Stop::new(handle.clone(), destination.work());
+    stop.on_signals().map_err(Failure::System)?;
+    stop.after(arguments.timeout).map_err(Failure::System)?;
+    stop.when_output_closes().map_err(Failure::System)?;
     screen.keep_up_to_date(handle.clone()).map_err(Failure::System)?;
 
-    let mut left = arguments.count;
-    // Of the checkpoint: there may be an id that is not on the disk yet.
-    let mut is_behind = false;
-    let mut outcome = Ok(());
-    while left != Some(0) {
-        let event = match reader.next_timeout(if is_behind { QUIET } else { Duration::MAX }) {
+    let outcome = handle_events(&mut reader, &arguments, &destination, &stop, &mut position);
+    drop(reader);
+    drop(position);
+    screen.end(&handle);
+    match (outcome?, arguments.count, stop.cause()) {
+        (_, _, Some(Cause::Signal | Cause::ClosedOutput)) => Ok(()),
+        (came, Some(wanted), _) if came < wanted => Err(Failure::TooFew { came, wanted }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns how many events were handled.
+fn handle_events(
+    reader: &mut EventReader,
+    arguments: &Arguments,
+    destination: &Destination,
+    stop: &Arc<Stop>,
+    position: &mut Position,
+) -> Result<u64, Failure> {
+    let mut handled = 0;
+    while arguments.count.is_none_or(|wanted| handled < wanted) {
+        let event = match reader.next_timeout(position.save_after()) {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => {
-                outcome = Err(Failure::Connection(error));
-                break;
+                return Err(Failure::Connection { error, is_logged: destination.screen.shows_failures() });
             }
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                report(checkpoint.as_mut().map(Checkpoint::save));
-                is_behind = false;
+                position.save();
                 continue;
             }
         };
         if arguments.wants(&event) {
-            if let Err(error) = screen.print(&text(&event, arguments.json)) {
-                outcome = Err(Failure::Output(error));
-                break;
+            match destination.deliver(&event, stop)? {
+                Delivery::Done => handled += 1,
+                Delivery::Stopped => break,
             }
-            left = left.map(|left| left - 1);
         }
-        // What is left out counts as written.
-        report(checkpoint.as_mut().map(|checkpoint| checkpoint.commit(event.id().unwrap_or_default())));
-        is_behind = checkpoint.is_some();
+        // What is left out counts as handled.
+        position.handled(&event);
     }
-    drop(reader);
-    drop(checkpoint);
-    screen.end(&handle);
-    match outcome {
-        // The log has said it.
-        Err(Failure::Connection(error)) if screen.shows_failures() => process::exit(exit_code(&error).into()),
-        outcome => outcome,
-    }
+    Ok(handled)
 }
 
-fn text(event: &Event, json: bool) -> String {
-    if !json {
-        return event.to_string();
-    }
-    let object = [
-        ("type", serde_json::Value::from(event.event_type())),
-        ("id", event.id().into()),
-        ("data", event.data().into()),
-    ];
-    let members: Vec<_> = object.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    format!("{{{}}}\n", members.join(","))
+/// What became of an event.
+enum Delivery {
+    Done,
+    /// A stop came first: it has not been handled.
+    Stopped,
 }
 
-/// The events go on without the checkpoint: after a restart, more of them come again.
-fn report(saved: Option<io::Result<()>>) {
-    if let Some(Err(error)) = saved {
-        warn!("the checkpoint cannot be written: {error}");
-    }
+/// Where events go.
+struct Destination {
+    screen: &'static Screen,
+    layout: Layout,
+    exec: Option<Exec>,
 }
 
-/// The first signal ends the stream, the second the program at once.
-#[cfg(unix)]
-fn stop_on_signals(handle: Handle) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        let mut signals = signals.forever();
-        if signals.next().is_some() {
-            thread::spawn(move || stop(&handle));
-        }
-        if signals.next().is_some() {
-            process::exit(OUTPUT.into());
-        }
-    })?;
-    Ok(())
-}
-
-/// Elsewhere the system ends the program.
-#[cfg(not(unix))]
-fn stop_on_signals(_: Handle) -> io::Result<()> {
-    Ok(())
-}
-
-fn stop_after(timeout: Option<Duration>, handle: Handle) -> io::Result<()> {
-    let Some(timeout) = timeout else { return Ok(()) };
-    thread::Builder::new().name("timeout".into()).spawn(move || {
-        thread::sleep(timeout);
-        stop(&handle);
-    })?;
-    Ok(())
-}
-
-/// Ends the stream, and with it the program, unless that is stuck in its output.
-fn stop(handle: &Handle) {
-    handle.stop();
-    thread::sleep(PATIENCE);
-    process::exit(OUTPUT.into());
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Failure::Output)
-}
-
-impl Failure {
-    fn is_closed_output(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+impl Destination {
+    fn of(arguments: &Arguments, screen: &'static Screen) -> Self {
+        let (layout, retry) = (arguments.layout(), arguments.exec_retry);
+        let exec = arguments.exec.clone().map(|command| Exec { command, retry, layout });
+        Self { screen, layout, exec }
     }
 
-    fn exit_code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => USAGE,
-            Self::System(_) | Self::Output(_) => OUTPUT,
-            Self::Connection(error) => exit_code(error),
-        }
+    fn work(&self) -> Work {
+        if self.exec.is_some() { Work::Command } else { Work::Writing }
     }
-}
 
-fn exit_code(error: &Error) -> u8 {
-    match error {
-        Error::InvalidRequest(_) => USAGE,
-        Error::Status(_) | Error::ContentType(_) | Error::ContentEncoding(_) | Error::Redirect(_) => STATUS,
-        Error::Tls(_) | Error::ClockNotSet(_) => TLS,
-        _ => NETWORK,
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(problem) => f.write_str(problem),
-            Self::System(error) => write!(f, "the system refused a thread or a signal handler: {error}"),
-            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
-            Self::Connection(error) => write!(f, "{error}"),
+    fn deliver(&self, event: &Event, stop: &Stop) -> Result<Delivery, Failure> {
+        match &self.exec {
+            Some(exec) => exec.run(event, stop),
+            None => {
+                let text = self.layout.text(event, SystemTime::now());
+                self.screen.print(&text).map_err(Failure::Output)?;
+                Ok(Delivery::Done)
+            }
         }
     }
 }

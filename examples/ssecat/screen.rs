@@ -2,14 +2,16 @@
 
 use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http_sse::{Handle, State};
+use http_sse::{Error, Handle, State};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::format::harmless_lines;
+use crate::output;
 use crate::status::{Rate, Status, harmless};
 
 /// How often the status line is brought up to date.
@@ -22,14 +24,22 @@ const WRAP: &str = "\x1b[?7h";
 
 static SCREEN: OnceLock<Screen> = OnceLock::new();
 
+/// What the error output is for.
+pub(crate) struct Messages {
+    pub(crate) level: LevelFilter,
+    /// Wanted where there is a terminal for it.
+    pub(crate) status_line: bool,
+}
+
 /// The two outputs, which may be one terminal.
 pub(crate) struct Screen {
     /// What the library's lines on the connection begin with.
     prefix: String,
+    level: LevelFilter,
+    /// Only where events go to a terminal too, and make room for it: anything else in between, as in `ssecat | jq`,
+    /// would write into it.
     has_status_line: bool,
-    /// Events on a terminal too: the status line must make room for them.
-    shares_terminal: bool,
-    verbose: bool,
+    events_on_terminal: bool,
     inner: Mutex<Inner>,
 }
 
@@ -44,19 +54,19 @@ struct Inner {
 
 impl Screen {
     /// Looks what there is to write on, and begins to take log lines.
-    pub(crate) fn start(id: &str, verbose: bool) -> &'static Self {
+    pub(crate) fn start(id: &str, messages: Messages) -> &'static Self {
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        let has_status_line = io::stderr().is_terminal() && !is_dumb;
+        let events_on_terminal = io::stdout().is_terminal();
         let screen = SCREEN.get_or_init(|| Self {
             prefix: format!("sse {id}: "),
-            has_status_line,
-            shares_terminal: has_status_line && io::stdout().is_terminal(),
-            verbose,
+            level: messages.level,
+            has_status_line: messages.status_line && events_on_terminal && io::stderr().is_terminal() && !is_dumb,
+            events_on_terminal,
             inner: Mutex::default(),
         });
         // Fails when there is a logger already: this one.
         let _ = log::set_logger(screen);
-        log::set_max_level(if verbose { LevelFilter::Debug } else { LevelFilter::Warn });
+        log::set_max_level(messages.level);
         screen
     }
 
@@ -77,22 +87,28 @@ impl Screen {
 
     /// Writes and flushes an event.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
-        let inner = self.shares_terminal.then(|| self.inner());
-        if let Some(inner) = &inner {
-            inner.erase();
+        if !self.events_on_terminal {
+            return output::write(io::stdout().lock(), text.as_bytes());
         }
-        let mut output = io::stdout().lock();
-        output.write_all(text.as_bytes())?;
-        output.flush()?;
-        if let Some(inner) = &inner {
-            inner.restore();
-        }
+        let inner = self.inner();
+        inner.erase();
+        output::write(io::stdout().lock(), harmless_lines(text).as_bytes())?;
+        inner.restore();
         Ok(())
     }
 
-    /// The connection has failed; it may come back.
-    pub(crate) fn failure(&self, failure: String) {
-        self.inner().failure = Some(failure);
+    /// The connection has failed and may come back, or has skipped an event.
+    pub(crate) fn failure(&self, error: &Error) {
+        let text = error.to_string();
+        let mut inner = self.inner();
+        match error {
+            // The stream goes on: the status line has no place for it.
+            Error::EventTooLarge { .. } if self.has_status_line && !self.shows_failures() => {
+                inner.say_above(&format_args!("warning: skipped an event: {text}"));
+            }
+            Error::EventTooLarge { .. } => {}
+            _ => inner.failure = Some(text),
+        }
     }
 
     /// The connection is open.
@@ -114,9 +130,9 @@ impl Screen {
         }
     }
 
-    /// Tells whether failures of the connection are log lines.
+    /// Returns `true` if failures of the connection are log lines.
     pub(crate) fn shows_failures(&self) -> bool {
-        self.verbose || !self.has_status_line
+        self.level > LevelFilter::Warn || (self.level == LevelFilter::Warn && !self.has_status_line)
     }
 
     fn draw(&self, handle: &Handle) {
@@ -154,6 +170,13 @@ impl Inner {
         }
     }
 
+    /// Writes a line above the status line.
+    fn say_above(&self, what: &dyn fmt::Display) {
+        self.erase();
+        say(what);
+        self.restore();
+    }
+
     fn restore(&self) {
         if !self.line.is_empty() {
             write_error(&format!("{ERASE}{NO_WRAP}{}{WRAP}", self.line));
@@ -163,8 +186,8 @@ impl Inner {
 
 impl Log for Screen {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // What the libraries below log is not checked for secrets.
-        metadata.target().starts_with("http_sse") || metadata.target().starts_with("ssecat")
+        // The libraries below write queries and whole heads, with what they hold of secrets.
+        matches!(metadata.target().split("::").next(), Some("http_sse" | "ssecat"))
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -180,10 +203,7 @@ impl Log for Screen {
             Level::Warn => "warning: ",
             _ => "",
         };
-        let inner = self.inner();
-        inner.erase();
-        say(&format_args!("{level}{}", of_connection.unwrap_or(&text)));
-        inner.restore();
+        self.inner().say_above(&format_args!("{level}{}", of_connection.unwrap_or(&text)));
     }
 
     fn flush(&self) {}
@@ -196,5 +216,5 @@ pub(crate) fn say(what: &dyn fmt::Display) {
 
 fn write_error(text: &str) {
     // There is nowhere left to complain to.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = output::write(io::stderr().lock(), text.as_bytes());
 }

@@ -65,9 +65,9 @@ fn an_event_that_could_not_be_printed_comes_again() {
     let server = Server::start().unwrap();
     let mut command = ssecat(&[]);
     let mut running = Running::start_unread(command.arg("--checkpoint").arg(&file).arg(server.url("/events")));
-    drop(running.take_output());
     let mut peer = server.accept();
     peer.stream();
+    drop(running.take_output());
     peer.send("id: 1\ndata: 1\n\n");
     peer.hold();
     assert_eq!(running.finish().code, Some(0));

@@ -114,10 +114,39 @@ fn as_many_retries_as_asked_for_are_made() {
 }
 
 #[test]
+fn without_retries_the_end_of_a_stream_with_events_is_the_end() {
+    for retry in ["0", "never"] {
+        let server = Server::serve(|_, peer| crate::send(peer, "retry: 500\ndata: 1\n\n")).unwrap();
+        let left = run(ssecat(&["--retry", retry]).arg(server.url("/")));
+        assert_eq!((left.stdout.as_str(), left.code, server.connections()), ("data: 1\n\n", Some(0), 1), "{left:?}");
+    }
+}
+
+#[test]
+fn fewer_events_than_count_are_7() {
+    let server = Server::serve(|_, peer| crate::send(peer, "data: 1\n\n")).unwrap();
+    let left = run(ssecat(&["--retry", "never", "--count", "2"]).arg(server.url("/")));
+    let line = "ssecat: 1 of 2 events came\n";
+    assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", line, Some(7)));
+}
+
+#[test]
+fn a_timeout_before_the_events_of_count_is_7() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.hold();
+    })
+    .unwrap();
+    let left = run(ssecat(&["--timeout", "0.3", "--count", "1"]).arg(server.url("/")));
+    assert_eq!((left.stdout.as_str(), left.stderr.as_str()), ("", "ssecat: 0 of 1 events came\n"));
+    assert_eq!(left.code, Some(7));
+}
+
+#[test]
 fn a_signal_ends_an_open_stream_with_0() {
     for signal in ["INT", "TERM"] {
         let server = Server::start().unwrap();
-        let running = Running::start(ssecat(&[]).arg(server.url("/")));
+        let running = Running::start(ssecat(&["--count", "9"]).arg(server.url("/")));
         let mut peer = server.accept();
         peer.stream();
         peer.send("data: 1\n\ndata: hal");

@@ -4,6 +4,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
+#[path = "../../examples/ssecat/format.rs"]
+#[allow(dead_code, reason = "its unit tests use a part")]
+mod format;
 #[path = "../support/program.rs"]
 mod program;
 #[path = "../../examples/ssecat/status.rs"]
@@ -13,9 +16,12 @@ mod support;
 
 mod checkpoint;
 mod end;
+mod exec;
+mod formats;
 mod output;
 mod request;
 mod state;
+mod terminal;
 mod usage;
 
 use std::process::Command;

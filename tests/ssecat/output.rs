@@ -1,5 +1,9 @@
 //! What is printed, and when.
 
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
 use http_sse::testing::Server;
 
 use crate::program::{Running, run};
@@ -12,18 +16,6 @@ fn an_event_is_printed_as_a_block_in_its_canonical_wire_form() {
     let left = answered(&[], BLOCKS);
     let blocks = "event: price\nid: 1\ndata: a\ndata: b\n\n:note\nid: 1\ndata: \"c\"\n\nevent: bye\ndata: \n\n";
     assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), (blocks, "", Some(0)));
-}
-
-#[test]
-fn json_is_one_object_a_line_with_the_data_as_it_came() {
-    let left = answered(&["--json"], BLOCKS);
-    let lines = [
-        r#"{"type":"price","id":"1","data":"a\nb"}"#,
-        r#"{"type":"message","id":"1","data":"\"c\""}"#,
-        r#"{"type":"bye","id":null,"data":""}"#,
-    ];
-    assert_eq!(left.stdout.lines().collect::<Vec<_>>(), lines);
-    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
 }
 
 #[test]
@@ -85,13 +77,48 @@ fn events_go_on_over_a_reconnect() {
 fn a_closed_output_ends_quietly() {
     let server = Server::start().unwrap();
     let mut running = Running::start_unread(ssecat(&[]).arg(server.url("/events")));
-    drop(running.take_output());
     let mut peer = server.accept();
     peer.stream();
+    drop(running.take_output());
     peer.send("data: 1\n\n");
     peer.hold();
     let left = running.finish();
     assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+}
+
+#[test]
+fn a_closed_output_ends_a_stream_without_events_too() {
+    let server = Server::start().unwrap();
+    let mut running = Running::start_unread(ssecat(&["--count", "9"]).arg(server.url("/events")));
+    let mut peer = server.accept();
+    peer.stream();
+    drop(running.take_output());
+    peer.hold();
+    let left = running.finish();
+    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+}
+
+#[test]
+fn an_output_that_takes_nothing_for_now_is_waited_for() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.send(format!("data: {}\n\ndata: 2\n\n", "x".repeat(900_000)));
+        peer.end();
+    })
+    .unwrap();
+    let (mut output, theirs) = UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let mut command = ssecat(&["--retry", "never"]);
+    command.stdout(OwnedFd::from(theirs)).arg(server.url("/events"));
+    let running = Running::start_unread(&mut command);
+    // Holds the other end.
+    drop(command);
+    let mut text = String::new();
+    output.set_read_timeout(Some(crate::support::deadline())).unwrap();
+    output.read_to_string(&mut text).unwrap();
+    let left = running.finish();
+    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+    assert!(text == format!("data: {}\n\ndata: 2\n\n", "x".repeat(900_000)), "{} bytes", text.len());
 }
 
 #[test]

@@ -38,7 +38,9 @@ fn an_option_without_its_value_is_refused() {
     for option in ["-X", "-H", "-d"] {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
-    for option in ["--only", "--last-id", "--checkpoint", "--idle", "--count", "--timeout", "--retry", "--cacert"] {
+    let request = ["--last-id", "--checkpoint", "--idle", "--retry", "--cacert"];
+    let events = ["--format", "--only", "--exec", "--exec-retry", "--count", "--timeout"];
+    for option in request.iter().chain(&events) {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
 }
@@ -48,7 +50,7 @@ fn a_number_that_is_none_is_refused() {
     for value in ["", "x", "0", "-1", "1.5", "99999999999999999999"] {
         refused(&["--count", value, URL], &format!("--count {value:?}: not a whole number above 0"));
     }
-    for option in ["--idle", "--timeout"] {
+    for option in ["--idle", "--timeout", "--exec-retry"] {
         for value in ["", "x", "0", "-1", "inf", "nan", "1e30"] {
             refused(&[option, value, URL], &format!("{option} {value:?}: not a number of seconds above 0"));
         }
@@ -57,6 +59,18 @@ fn a_number_that_is_none_is_refused() {
         let line = format!("--retry {value:?}: neither never nor forever nor a whole number");
         refused(&["--retry", value, URL], &line);
     }
+}
+
+#[test]
+fn a_format_that_does_not_exist_is_refused() {
+    for value in ["", "xml", "JSON"] {
+        refused(&["--format", value, URL], &format!("--format {value:?}: none of text, json, tsv, data and raw"));
+    }
+}
+
+#[test]
+fn a_retry_of_no_command_is_refused() {
+    refused(&["--exec-retry", "1", URL], "--exec-retry: there is no --exec");
 }
 
 #[test]
@@ -94,7 +108,8 @@ fn a_file_that_cannot_be_used_is_refused() {
 #[test]
 fn a_value_that_is_not_unicode_is_refused() {
     let raw = OsStr::from_bytes(b"\xff");
-    for option in ["-X", "-H", "--only", "--last-id", "--idle", "--count", "--timeout", "--retry"] {
+    let options = ["-X", "-H", "--only", "--last-id", "--idle", "--count", "--timeout", "--retry", "--format"];
+    for option in options {
         let left = run(ssecat(&[URL, option]).arg(raw));
         assert_eq!((left.stderr, left.code), (format!("ssecat: {option}: the value is not Unicode\n"), Some(2)));
     }
@@ -123,12 +138,14 @@ fn help_and_version_go_to_the_output() {
     for option in ["-h", "--help"] {
         let left = run(&mut ssecat(&["--count", "1", option]));
         assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
-        let options = ["-X METHOD", "-H 'NAME: VALUE'", "-d BODY, -d @FILE", "--json", "--only TYPE", "--last-id ID"];
-        let more = ["--checkpoint FILE", "--idle SECS", "--count N", "--timeout SECS", "--cacert PEM", "-v ", "-V"];
-        for option in options.iter().chain(&more).chain(&["--retry never|forever|N", "Exit codes: "]) {
+        let request = ["-X METHOD", "-H 'NAME: VALUE'", "-d BODY, -d @FILE", "--last-id ID", "--checkpoint FILE"];
+        let connection = ["--idle SECS", "--retry never|forever|N", "--cacert PEM"];
+        let output = ["--format FORMAT", "--json", "--time", "--only TYPE", "--exec CMD", "--exec-retry SECS"];
+        let rest = ["--count N", "--timeout SECS", "-v ", "-q, --quiet", "-h, --help", "-V, --version", "Exit codes: "];
+        for option in request.iter().chain(&connection).chain(&output).chain(&rest) {
             assert!(left.stdout.contains(option), "{option}: {}", left.stdout);
         }
-        assert!(left.stdout.lines().all(|line| line.chars().count() <= 120));
+        assert!(left.stdout.lines().all(|line| line.chars().count() <= 80));
     }
     for option in ["-V", "--version"] {
         let left = run(&mut ssecat(&[option]));

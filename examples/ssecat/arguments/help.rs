@@ -1,0 +1,63 @@
+//! What `--help` prints, within 80 columns.
+
+pub(crate) const HELP: &str = r#"Prints the events of a Server-Sent Events stream, or runs a command for each.
+
+Usage: ssecat [OPTIONS] URL
+
+Request:
+  -X METHOD           the method; default GET, with -d POST
+  -H 'NAME: VALUE'    a header; may be given several times
+  -d BODY, -d @FILE   the body, or the file that holds it (@- is the standard
+                      input); sent as application/json if it is JSON, else as
+                      application/x-www-form-urlencoded, unless
+                      -H 'Content-Type: …' says otherwise
+
+Position:
+  --last-id ID        start after this event
+  --checkpoint FILE   keep the id of the last event handled in FILE, and start
+                      after it; wins over --last-id once it holds an id
+
+Connection:
+  --idle SECS         reconnect when nothing has come for so long, comments
+                      included; default 300
+  --retry never|forever|N
+                      how many failures in a row to try again; default 5 for
+                      GET, never for every other method; 0 is never
+  --cacert PEM        trust the certificates of this file, and no others
+
+Output:
+  --format FORMAT     text  a block in its canonical wire form (default)
+                      json  one line: {"type":…,"id":…,"data":…}
+                      tsv   one line: type, id and data, separated by tabs
+                      data  the data alone (default with --exec)
+                      raw   the block as it was received
+  --json              the same as --format json
+  --time              add the time at which each event was received, in UTC
+  --only TYPE         leave out events of other types; may be given several
+                      times
+
+Command:
+  --exec CMD          run CMD with sh for each event instead of printing it:
+                      the event is on its standard input, and in the variables
+                      SSE_TYPE, SSE_ID and SSE_DATA; it counts as handled once
+                      CMD exits with 0; if CMD fails, ssecat ends
+  --exec-retry SECS   if CMD fails, run it again after so many seconds, until
+                      it succeeds
+
+End:
+  --count N           end after N events
+  --timeout SECS      end after so many seconds
+
+Messages:
+  -v                  log more
+  -q, --quiet         no status line and no warnings, only what ends it
+
+  -h, --help          print this
+  -V, --version       print the version
+
+SECS may have decimals. Events go to the standard output, everything else to
+the error output. On a terminal, control characters are shown as U+FFFD.
+
+Exit codes: 0 done, 1 the output cannot be written, 2 usage, 3 network,
+4 HTTP status, 5 TLS or clock, 6 CMD failed, 7 fewer events than --count.
+"#;

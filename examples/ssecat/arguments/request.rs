@@ -1,0 +1,99 @@
+//! What the library is given: the client, the request and the checkpoint, or which option it refuses.
+
+use std::path::Path;
+
+use http_sse::{Checkpoint, Client, Error, Request};
+
+use super::Arguments;
+use crate::format::Format;
+
+/// A URL that passes every check, to find out which option does not.
+const SOUND_URL: &str = "http://localhost/";
+
+impl Arguments {
+    pub(crate) fn client(&self) -> Result<Client, Error> {
+        match &self.cacert {
+            None => Ok(Client::new()),
+            Some(certificates) => trusting(&certificates.pem),
+        }
+    }
+
+    /// Returns the request; `last_event_id` is that of the checkpoint. The body goes along.
+    pub(crate) fn request(&mut self, last_event_id: &str) -> Request {
+        let default = if self.body.is_some() { "POST" } else { "GET" };
+        let mut request = Request::new(self.method.as_deref().unwrap_or(default), &self.url);
+        for (name, value) in &self.headers {
+            request = request.append_header(name, value);
+        }
+        if let Some(body) = self.body.take() {
+            let content_type = content_type(&body);
+            request = request.body(body, content_type);
+        }
+        request = request.last_event_id(if last_event_id.is_empty() { &self.last_id } else { last_event_id });
+        if let Some(idle) = self.idle {
+            request = request.idle_timeout(idle);
+        }
+        if self.layout().format == Format::Raw {
+            request = request.keep_raw();
+        }
+        match &self.retry {
+            Some(policy) => request.retry(policy.clone()),
+            None => request,
+        }
+    }
+
+    /// Opens the checkpoint, where there is one.
+    pub(crate) fn open_checkpoint(&self) -> Result<Option<Checkpoint>, String> {
+        let Some(path) = &self.checkpoint else { return Ok(None) };
+        let problem = |what: &dyn std::fmt::Display| format!("--checkpoint {path:?}: {what}");
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(problem(&format_args!("there is no folder {folder:?}")));
+        }
+        let checkpoint = Checkpoint::open(path).map_err(|error| problem(&error))?;
+        // A command that has succeeded must not run again, whatever happens to this program.
+        Ok(Some(if self.exec.is_some() { checkpoint.every_events(1) } else { checkpoint }))
+    }
+
+    /// Returns what is wrong with a request that was refused, and in which option.
+    pub(crate) fn culprit(&self, error: Error) -> String {
+        if let (Some(certificates), Err(error)) = (&self.cacert, self.client()) {
+            // The name of the setter means nothing here.
+            let problem = problem(error).replace("root_certificates_pem: ", "");
+            return format!("--cacert {:?}: {problem}", certificates.path);
+        }
+        let Ok(client) = Client::builder().no_proxy().build() else { return problem(error) };
+        let refusal = |request| client.read("check", request).err().map(problem);
+        let method = self.method.iter().map(|method| ("-X: ", Request::new(method, SOUND_URL)));
+        let headers = self.headers.iter().map(|(n, v)| ("-H: ", Request::get(SOUND_URL).append_header(n, v)));
+        let last_id = ("--last-id: ", Request::get(SOUND_URL).last_event_id(&self.last_id));
+        let requests = method.chain(headers).chain([("", Request::get(&self.url)), last_id]);
+        let mut found = requests.filter_map(|(option, request)| Some(format!("{option}{}", refusal(request)?)));
+        found.next().unwrap_or_else(|| problem(error))
+    }
+}
+
+#[cfg(feature = "tls")]
+fn trusting(pem: &[u8]) -> Result<Client, Error> {
+    Client::builder().only_root_certificates_pem(pem).build()
+}
+
+#[cfg(not(feature = "tls"))]
+fn trusting(_: &[u8]) -> Result<Client, Error> {
+    Err(Error::InvalidRequest("this program was built without TLS".into()))
+}
+
+/// An error in one line, without the introduction that the option's name is.
+fn problem(error: Error) -> String {
+    match error {
+        Error::InvalidRequest(what) => what,
+        error => error.to_string(),
+    }
+}
+
+fn content_type(body: &[u8]) -> &'static str {
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(_) => "application/json",
+        Err(_) => "application/x-www-form-urlencoded",
+    }
+}

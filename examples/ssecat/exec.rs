@@ -1,0 +1,87 @@
+//! `--exec`: a command for each event.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, SystemTime};
+
+use http_sse::Event;
+use log::warn;
+
+use crate::Delivery;
+use crate::failure::Failure;
+use crate::format::Layout;
+use crate::stop::Stop;
+
+/// What fits into a variable on every system, with room for the others: Linux takes 128 KiB for each.
+const MAX_VARIABLE: usize = 64 * 1024;
+/// Ctrl-C reaches the command and this program at once: so long the news of it may take.
+const SIGNAL_LATENCY: Duration = Duration::from_millis(200);
+
+pub(crate) struct Exec {
+    pub(crate) command: OsString,
+    /// After so long a command that has failed is run again.
+    pub(crate) retry: Option<Duration>,
+    /// Of what it reads.
+    pub(crate) layout: Layout,
+}
+
+impl Exec {
+    /// Runs the command until it succeeds, or a stop is asked for.
+    pub(crate) fn run(&self, event: &Event, stop: &Stop) -> Result<Delivery, Failure> {
+        let input = self.layout.text(event, SystemTime::now());
+        loop {
+            let problem = match self.run_once(event, &input) {
+                Ok(status) if status.success() => return Ok(Delivery::Done),
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            let id = event.id().map_or_else(|| "without an id".to_owned(), |id| format!("with the id {id:?}"));
+            let problem = format!("the command failed for the event {id}: {problem}");
+            if stop.comes_within(SIGNAL_LATENCY) {
+                return Ok(Delivery::Stopped);
+            }
+            let Some(pause) = self.retry else { return Err(Failure::Command(problem)) };
+            warn!("{problem}; again in {pause:?}");
+            if stop.comes_within(pause) {
+                return Ok(Delivery::Stopped);
+            }
+        }
+    }
+
+    fn run_once(&self, event: &Event, input: &str) -> io::Result<ExitStatus> {
+        let mut command = shell();
+        command.arg(&self.command).stdin(Stdio::piped());
+        let id = event.id().unwrap_or_default();
+        for (name, value) in [("SSE_TYPE", event.event_type()), ("SSE_ID", id), ("SSE_DATA", event.data())] {
+            if value.len() <= MAX_VARIABLE && !value.contains('\0') {
+                command.env(name, value);
+            } else {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            match stdin.write_all(input.as_bytes()) {
+                // It need not read all of it.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => warn!("the command's input: {error}"),
+                _ => {}
+            }
+        }
+        child.wait()
+    }
+}
+
+#[cfg(unix)]
+fn shell() -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c");
+    shell
+}
+
+#[cfg(not(unix))]
+fn shell() -> Command {
+    let mut shell = Command::new("cmd");
+    shell.arg("/C");
+    shell
+}

@@ -1,0 +1,122 @@
+//! What ends the stream from outside: signals, `--timeout`, and the reader of the output that goes away.
+
+use std::io;
+use std::process;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use http_sse::Handle;
+#[cfg(unix)]
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::failure::OUTPUT;
+use crate::output;
+
+/// How long a stop waits for an output that takes nothing, or a slow disk.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Signal,
+    Timeout,
+    ClosedOutput,
+}
+
+/// What a stop waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// An event that is being written, for some seconds.
+    Writing,
+    /// A command that is running, for as long as that takes.
+    Command,
+}
+
+pub(crate) struct Stop {
+    handle: Handle,
+    work: Work,
+    /// The first one counts.
+    cause: Mutex<Option<Cause>>,
+    asked: Condvar,
+}
+
+impl Stop {
+    pub(crate) fn new(handle: Handle, work: Work) -> Arc<Self> {
+        Arc::new(Self { handle, work, cause: Mutex::default(), asked: Condvar::new() })
+    }
+
+    /// The first signal ends the stream, the second one the program at once.
+    #[cfg(unix)]
+    pub(crate) fn on_signals(self: &Arc<Self>) -> io::Result<()> {
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        self.in_background("signals", move |stop| {
+            let mut signals = signals.forever();
+            if signals.next().is_some() {
+                thread::spawn(move || stop.ask(Cause::Signal));
+            }
+            if signals.next().is_some() {
+                process::exit(OUTPUT.into());
+            }
+        })
+    }
+
+    /// Elsewhere the system ends the program.
+    #[cfg(not(unix))]
+    pub(crate) fn on_signals(self: &Arc<Self>) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn after(self: &Arc<Self>, timeout: Option<Duration>) -> io::Result<()> {
+        let Some(timeout) = timeout else { return Ok(()) };
+        self.in_background("timeout", move |stop| {
+            thread::sleep(timeout);
+            stop.ask(Cause::Timeout);
+        })
+    }
+
+    /// On a quiet stream nothing else would notice that `head` has enough. A command may have no use for the output.
+    pub(crate) fn when_output_closes(self: &Arc<Self>) -> io::Result<()> {
+        if self.work == Work::Command {
+            return Ok(());
+        }
+        self.in_background("output", |stop| {
+            if output::wait_for_close() {
+                stop.ask(Cause::ClosedOutput);
+            }
+        })
+    }
+
+    /// Waits until a stop is asked for, at most so long; returns whether it has been.
+    pub(crate) fn comes_within(&self, time: Duration) -> bool {
+        let waiting = self.asked.wait_timeout_while(self.lock(), time, |cause| cause.is_none());
+        waiting.unwrap_or_else(PoisonError::into_inner).0.is_some()
+    }
+
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        *self.lock()
+    }
+
+    /// Ends the stream, and with it the program, unless that is stuck in its output.
+    fn ask(&self, cause: Cause) {
+        self.lock().get_or_insert(cause);
+        self.asked.notify_all();
+        self.handle.stop();
+        if self.work == Work::Writing {
+            thread::sleep(PATIENCE);
+            process::exit(OUTPUT.into());
+        }
+    }
+
+    fn in_background(self: &Arc<Self>, name: &str, task: impl FnOnce(Arc<Self>) + Send + 'static) -> io::Result<()> {
+        let stop = Arc::clone(self);
+        thread::Builder::new().name(name.into()).spawn(move || task(stop))?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Cause>> {
+        self.cause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
