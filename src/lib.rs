@@ -115,7 +115,8 @@
 //! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response
 //!   that ends without any event counts as a failure. See [`RetryPolicy`].
 //! - **Secrets stay where they belong**: a redirect to another origin takes along no header of yours, and neither the
-//!   log nor `Debug` shows header values, query strings, user names or event data.
+//!   log nor `Debug` shows header values, query strings, user names or event data. This holds for what this crate logs,
+//!   not for [the crates below](#log-levels).
 //! - **Timers never use the wall clock**: the first time synchronisation of a device fires and freezes nothing.
 //!
 //! # Log levels
@@ -128,6 +129,33 @@
 //! | `warn!` | a failure with the wait before the next attempt, or giving up; an event skipped as too large |
 //! | `debug!` | attempts, responses and their status, redirects, ends |
 //! | `trace!` | sizes of what is read and delivered, never contents |
+//!
+//! All of them have the target `http_sse` or one below it. **Let no other target through where a log may be read by
+//! others:** the crates below (`ureq`, `ureq_proto`) log queries at debug level, and at trace level whole heads with
+//! `Authorization` and what the stream holds. With `env_logger` write `RUST_LOG=http_sse=trace`, never `RUST_LOG=trace`;
+//! a logger of your own, as the example `ssecat` has one, looks at the target:
+//!
+//! ```
+//! struct Lines;
+//!
+//! impl log::Log for Lines {
+//!     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+//!         metadata.target().split("::").next() == Some("http_sse")
+//!     }
+//!
+//!     fn log(&self, record: &log::Record<'_>) {
+//!         if self.enabled(record.metadata()) {
+//!             eprintln!("{}: {}", record.level(), record.args());
+//!         }
+//!     }
+//!
+//!     fn flush(&self) {}
+//! }
+//!
+//! log::set_logger(&Lines)?;
+//! log::set_max_level(log::LevelFilter::Debug);
+//! # Ok::<(), log::SetLoggerError>(())
+//! ```
 //!
 //! # Features
 //!
