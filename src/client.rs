@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::broadcast::{Broadcast, Sink};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::handle::{Handle, Shared};
-use crate::outlet::{Hub, Outlets};
 use crate::receiver::{EventReader, Events};
 use crate::request::Request;
 use crate::stop::deadline;
@@ -116,10 +116,11 @@ impl Client {
     /// ```
     pub fn connect(&self, id: impl AsRef<str>, request: Request) -> Result<Events, Error> {
         let (capacity, overflow) = request.channel();
-        let (connection, shared, hub) = self.register_hub(id.as_ref(), request, Hub::new(capacity, overflow, true))?;
-        let (receiver, seat) = hub.open();
-        self.start(connection, &shared, Outlets::Hub(hub))?;
-        Ok(Events::new(receiver, seat, shared))
+        let (connection, shared, broadcast) =
+            self.register_broadcast(id.as_ref(), request, Broadcast::new(capacity, overflow, true))?;
+        let (receiver, subscription) = broadcast.open();
+        self.start(connection, &shared, Sink::Broadcast(broadcast))?;
+        Ok(Events::new(receiver, subscription, shared))
     }
 
     /// Opens a connection that runs on the caller's thread, inside the iterator's `next()`.
@@ -178,8 +179,9 @@ impl Client {
     /// ```
     pub fn listen(&self, id: impl AsRef<str>, request: Request) -> Result<Handle, Error> {
         let (capacity, overflow) = request.channel();
-        let (connection, shared, hub) = self.register_hub(id.as_ref(), request, Hub::new(capacity, overflow, false))?;
-        self.start(connection, &shared, Outlets::Hub(hub))?;
+        let (connection, shared, broadcast) =
+            self.register_broadcast(id.as_ref(), request, Broadcast::new(capacity, overflow, false))?;
+        self.start(connection, &shared, Sink::Broadcast(broadcast))?;
         Ok(Handle { shared })
     }
 
@@ -297,28 +299,33 @@ impl Client {
         ending.iter().all(|shared| shared.join_until(until))
     }
 
-    fn start(&self, connection: Connection, shared: &Arc<Shared>, outlets: Outlets) -> Result<(), Error> {
-        worker::start(connection, shared, outlets, self.inner.settings.stack_size)
+    fn start(&self, connection: Connection, shared: &Arc<Shared>, sink: Sink) -> Result<(), Error> {
+        worker::start(connection, shared, sink, self.inner.settings.stack_size)
     }
 
-    fn register_hub(
+    fn register_broadcast(
         &self,
         id: &str,
         request: Request,
-        hub: Arc<Hub>,
-    ) -> Result<(Connection, Arc<Shared>, Arc<Hub>), Error> {
-        let (connection, shared) = self.register(id, request, Some(Arc::clone(&hub)))?;
-        Ok((connection, shared, hub))
+        broadcast: Arc<Broadcast>,
+    ) -> Result<(Connection, Arc<Shared>, Arc<Broadcast>), Error> {
+        let (connection, shared) = self.register(id, request, Some(Arc::clone(&broadcast)))?;
+        Ok((connection, shared, broadcast))
     }
 
     /// Checks everything, then takes the id.
-    fn register(&self, id: &str, request: Request, hub: Option<Arc<Hub>>) -> Result<(Connection, Arc<Shared>), Error> {
+    fn register(
+        &self,
+        id: &str,
+        request: Request,
+        broadcast: Option<Arc<Broadcast>>,
+    ) -> Result<(Connection, Arc<Shared>), Error> {
         check_id(id)?;
         let settings = &self.inner.settings;
         let plan = request.plan(&settings.headers)?;
         let network = settings.network().map_err(Error::InvalidRequest)?;
         let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
-        self.inner.registry.insert(&shared, hub)?;
+        self.inner.registry.insert(&shared, broadcast)?;
         Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))
     }
 }

@@ -191,8 +191,8 @@ mod request;
 
 mod client;
 
+mod broadcast;
 mod connection;
-mod outlet;
 mod patience;
 mod worker;
 
@@ -214,12 +214,12 @@ mod stop;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use broadcast::Overflow;
 pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, JsonError, Status, Timeout};
 pub use event::Event;
 pub use handle::{End, Handle, State, Stats};
-pub use outlet::Overflow;
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};
 pub use receiver::{EventReader, Events, Merged};

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use crate::broadcast::Subscription;
 use crate::checkpoint::{Checkpoint, Checkpointed};
 use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
-use crate::outlet::Seat;
 use crate::patience::Patience;
 use crate::stop::deadline;
 
@@ -52,13 +52,17 @@ const POLL: Duration = Duration::from_millis(1);
 pub struct Events {
     receiver: Receiver<Result<Event, Error>>,
     shared: Arc<Shared>,
-    seat: Seat,
+    subscription: Subscription,
     patience: Patience,
 }
 
 impl Events {
-    pub(crate) fn new(receiver: Receiver<Result<Event, Error>>, seat: Seat, shared: Arc<Shared>) -> Self {
-        Self { receiver, shared, seat, patience: Patience::new() }
+    pub(crate) fn new(
+        receiver: Receiver<Result<Event, Error>>,
+        subscription: Subscription,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self { receiver, shared, subscription, patience: Patience::new() }
     }
 
     /// Returns a handle to the connection.
@@ -126,7 +130,7 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        if self.seat.leave() {
+        if self.subscription.unsubscribe() {
             self.shared.stop();
         }
     }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::outlet::Overflow;
+use crate::broadcast::Overflow;
 use crate::retry::RetryPolicy;
 
 pub use attempt::{Attempt, Opened};

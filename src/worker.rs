@@ -6,10 +6,10 @@ use std::thread;
 
 use log::warn;
 
+use crate::broadcast::{EventSender, Sink};
 use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::handle::{End, Shared};
-use crate::outlet::{Delivery, Outlets};
 
 /// What a connection's stack has over a helper's, in bytes: glibc keeps the stacks of ended threads for new ones that
 /// need no more, and one that a helper has used is resident.
@@ -19,7 +19,7 @@ const MORE: usize = 4 * 1024;
 pub(crate) fn start(
     mut connection: Connection,
     shared: &Arc<Shared>,
-    outlets: Outlets,
+    sink: Sink,
     stack_size: usize,
 ) -> Result<(), Error> {
     connection.open_on_helpers();
@@ -32,9 +32,9 @@ pub(crate) fn start(
         // Declared first, dropped last: whoever joins finds the channel ended and the socket closed.
         let _leaving = Leaving(Arc::clone(&own));
         own.enter();
-        let mut delivery = Delivery::new(outlets, Arc::clone(&own));
-        let handed_over = match pump(&mut connection, &own, &mut delivery) {
-            End::Failed(error) => delivery.last(error),
+        let mut sender = EventSender::new(sink, Arc::clone(&own));
+        let handed_over = match pump(&mut connection, &own, &mut sender) {
+            End::Failed(error) => sender.last(error),
             _ => true,
         };
         if !handed_over {
@@ -43,7 +43,7 @@ pub(crate) fn start(
         }
         // The user's closures first: what they hold may be part of the channel's other end.
         connection.close();
-        drop(delivery);
+        drop(sender);
         // Last: to free a large request body takes milliseconds.
         drop(connection);
     });
@@ -68,14 +68,14 @@ impl Drop for Leaving {
     }
 }
 
-fn pump(connection: &mut Connection, shared: &Shared, delivery: &mut Delivery) -> End {
+fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) -> End {
     let pumped = catch_unwind(AssertUnwindSafe(|| {
         loop {
             while let Some(event) = connection.received_event() {
-                delivery.event(event);
+                sender.event(event);
             }
             match connection.next(None) {
-                Item::Event(event) => delivery.event(event),
+                Item::Event(event) => sender.event(event),
                 Item::End(end) => return end,
                 Item::Tick => {}
             }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::broadcast::Broadcast;
 use crate::error::Error;
 use crate::handle::Shared;
-use crate::outlet::Hub;
 use crate::stop::lock;
 
 /// Which ids are taken, and which connections are still winding down.
@@ -22,11 +22,15 @@ struct Entries {
 pub(super) struct Live {
     pub(super) shared: Arc<Shared>,
     /// The receivers, where there can be more than one.
-    pub(super) hub: Option<Arc<Hub>>,
+    pub(super) broadcast: Option<Arc<Broadcast>>,
 }
 
 impl Registry {
-    pub(super) fn insert(self: &Arc<Self>, shared: &Arc<Shared>, hub: Option<Arc<Hub>>) -> Result<(), Error> {
+    pub(super) fn insert(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        broadcast: Option<Arc<Broadcast>>,
+    ) -> Result<(), Error> {
         let mut entries = lock(&self.0);
         if entries.live.contains_key(&shared.id) {
             return Err(Error::DuplicateId(shared.id.to_string()));
@@ -37,7 +41,7 @@ impl Registry {
                 registry.release(&own);
             }
         });
-        entries.live.insert(Arc::clone(&shared.id), Live { shared: Arc::clone(shared), hub });
+        entries.live.insert(Arc::clone(&shared.id), Live { shared: Arc::clone(shared), broadcast });
         Ok(())
     }
 

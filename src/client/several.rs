@@ -6,11 +6,11 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::Client;
 use super::registry::Live;
+use crate::broadcast::{Overflow, Sink};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Shared};
-use crate::outlet::{Outlets, Overflow};
 use crate::receiver::{Events, Merged};
 use crate::request::{MOST_CAPACITY, Request};
 
@@ -47,7 +47,7 @@ impl Client {
     ) -> Result<Handle, Error> {
         check_blocks(&request)?;
         let (connection, shared) = self.register(id.as_ref(), request, None)?;
-        self.start(connection, &shared, Outlets::Tagged(sender))?;
+        self.start(connection, &shared, Sink::Tagged(sender))?;
         Ok(Handle { shared })
     }
 
@@ -91,7 +91,7 @@ impl Client {
         // Dropped on the way out, it stops those that have started.
         let merged = Merged::new(receiver, opened.iter().map(|(_, shared)| Arc::clone(shared)).collect());
         for (connection, shared) in opened {
-            self.start(connection, &shared, Outlets::Tagged(sender.clone()))?;
+            self.start(connection, &shared, Sink::Tagged(sender.clone()))?;
         }
         Ok(merged)
     }
@@ -116,9 +116,9 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn subscribe(&self, id: &str) -> Option<Events> {
-        let Live { shared, hub } = self.inner.registry.get(id)?;
-        let (receiver, seat) = hub?.add()?;
-        Some(Events::new(receiver, seat, shared))
+        let Live { shared, broadcast } = self.inner.registry.get(id)?;
+        let (receiver, subscription) = broadcast?.add()?;
+        Some(Events::new(receiver, subscription, shared))
     }
 }
 

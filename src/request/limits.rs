@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Request;
-use crate::outlet::Overflow;
+use crate::broadcast::Overflow;
 
 impl Request {
     /// Limits look-up, TCP, proxy and TLS together. Default: 10 s.

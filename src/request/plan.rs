@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Callbacks, Request};
+use crate::broadcast::Overflow;
 use crate::error::Error;
 use crate::http::{self, HeaderMap, HeaderName, HeaderValue, Limits, Method, Uri};
-use crate::outlet::Overflow;
 use crate::parser::Parser;
 use crate::retry::RetryPolicy;
 

@@ -6,7 +6,7 @@ use std::{env, fs};
 fn main() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
-    for file in ["stop.rs", "outlet.rs"] {
+    for file in ["stop.rs", "broadcast.rs"] {
         let path = source.join(file);
         println!("cargo::rerun-if-changed={}", path.display());
         let text = fs::read_to_string(&path).expect("the crate's source");

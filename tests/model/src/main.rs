@@ -1,4 +1,4 @@
-//! `src/stop.rs` and `src/outlet.rs` in every interleaving: `cargo run --release`, at most three
+//! `src/stop.rs` and `src/broadcast.rs` in every interleaving: `cargo run --release`, at most three
 //! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
 //!
 //! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
@@ -16,8 +16,8 @@ mod stop {
 }
 
 #[allow(dead_code, reason = "the model drives a part")]
-mod outlet {
-    include!(concat!(env!("OUT_DIR"), "/outlet.rs"));
+mod broadcast {
+    include!(concat!(env!("OUT_DIR"), "/broadcast.rs"));
 }
 
 /// What the two files know of the rest of the crate.

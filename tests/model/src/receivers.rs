@@ -1,12 +1,12 @@
-//! The hub: receivers that come, go and stop while the connection's thread delivers.
+//! The broadcast: receivers that come, go and stop while the connection's thread delivers.
 
 use loom::thread;
 
+use crate::broadcast::{Broadcast, EventSender, Item, Overflow, Sink, Subscription};
 use crate::channel::{Receiver, TryRecvError, bounded};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Shared;
-use crate::outlet::{Delivery, Hub, Item, Outlets, Overflow, Seat};
 use crate::sync::Arc;
 
 pub(crate) const PROPERTIES: [(&str, fn()); 10] = [
@@ -22,18 +22,18 @@ pub(crate) const PROPERTIES: [(&str, fn()); 10] = [
     ("DropOldest delivers the failure to a full channel", drop_oldest_makes_room),
 ];
 
-fn hub(capacity: usize, overflow: Overflow) -> (Arc<Hub>, Arc<Shared>, Receiver<Item>, Seat) {
-    let hub = Hub::new(capacity, overflow, true);
-    let (receiver, seat) = hub.open();
-    (hub, Shared::new(), receiver, seat)
+fn broadcast(capacity: usize, overflow: Overflow) -> (Arc<Broadcast>, Arc<Shared>, Receiver<Item>, Subscription) {
+    let broadcast = Broadcast::new(capacity, overflow, true);
+    let (receiver, subscription) = broadcast.open();
+    (broadcast, Shared::new(), receiver, subscription)
 }
 
 /// A connection's thread: events, then the failure, then the end of all channels.
-fn deliver(hub: Arc<Hub>, shared: Arc<Shared>, events: u32) -> thread::JoinHandle<bool> {
+fn deliver(broadcast: Arc<Broadcast>, shared: Arc<Shared>, events: u32) -> thread::JoinHandle<bool> {
     thread::spawn(move || {
-        let mut delivery = Delivery::new(Outlets::Hub(hub), shared);
-        (0..events).for_each(|number| delivery.event(Event(number)));
-        delivery.last(Error)
+        let mut sender = EventSender::new(Sink::Broadcast(broadcast), shared);
+        (0..events).for_each(|number| sender.event(Event(number)));
+        sender.last(Error)
     })
 }
 
@@ -51,8 +51,8 @@ fn assert_is_sound(items: &[Item]) {
 }
 
 fn one_terminal_item() {
-    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
-    let connection = deliver(hub, shared, 2);
+    let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::Block);
+    let connection = deliver(broadcast, shared, 2);
     let items = rest(&receiver);
     assert_eq!(items, [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
     assert!(connection.join().unwrap());
@@ -60,8 +60,8 @@ fn one_terminal_item() {
 }
 
 fn stop_ends_a_blocked_delivery() {
-    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
-    let connection = deliver(hub, Arc::clone(&shared), 2);
+    let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::Block);
+    let connection = deliver(broadcast, Arc::clone(&shared), 2);
     shared.stop();
     // Nobody makes room: only the stop can end it.
     let told = connection.join().unwrap();
@@ -72,8 +72,8 @@ fn stop_ends_a_blocked_delivery() {
 }
 
 fn stop_ends_a_blocked_failure() {
-    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
-    let connection = deliver(hub, Arc::clone(&shared), 1);
+    let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::Block);
+    let connection = deliver(broadcast, Arc::clone(&shared), 1);
     shared.stop();
     // Nobody makes room: only the stop can end it.
     assert!(!connection.join().unwrap());
@@ -82,23 +82,23 @@ fn stop_ends_a_blocked_failure() {
 }
 
 fn leaving_ends_a_blocked_delivery() {
-    let (hub, shared, receiver, seat) = hub(1, Overflow::Block);
-    let connection = deliver(hub, Arc::clone(&shared), 2);
+    let (broadcast, shared, receiver, subscription) = broadcast(1, Overflow::Block);
+    let connection = deliver(broadcast, Arc::clone(&shared), 2);
     // As dropping `Events` does, while a bare clone of its receiver lives on.
-    if seat.leave() {
+    if subscription.unsubscribe() {
         shared.stop();
     }
-    drop(seat);
+    drop(subscription);
     connection.join().unwrap();
     assert_is_sound(&rest(&receiver));
 }
 
 fn leaving_does_not_hold_up_the_others() {
-    let (hub, shared, receiver, _seat) = hub(1, Overflow::Block);
-    let (_bare_clone, seat) = hub.add().expect("not closed");
-    let connection = deliver(hub, shared, 2);
-    assert!(!seat.leave(), "there is another");
-    drop(seat);
+    let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::Block);
+    let (_bare_clone, subscription) = broadcast.add().expect("not closed");
+    let connection = deliver(broadcast, shared, 2);
+    assert!(!subscription.unsubscribe(), "there is another");
+    drop(subscription);
     assert_eq!(rest(&receiver), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
     assert!(connection.join().unwrap());
 }
@@ -108,11 +108,11 @@ fn tagged_delivery_ends() {
     let (sender, receiver) = bounded(1);
     let other = Arc::clone(&shared);
     let connection = thread::spawn(move || {
-        let mut delivery = Delivery::new(Outlets::Tagged(sender), Arc::clone(&other));
-        delivery.event(Event(0));
-        delivery.event(Event(1));
+        let mut sender = EventSender::new(Sink::Tagged(sender), Arc::clone(&other));
+        sender.event(Event(0));
+        sender.event(Event(1));
         assert!(other.stop.is_stopped(), "there was no room for the second");
-        assert!(!delivery.last(Error));
+        assert!(!sender.last(Error));
     });
     let other = Arc::clone(&shared);
     let stopping = thread::spawn(move || other.stop());
@@ -122,16 +122,16 @@ fn tagged_delivery_ends() {
 }
 
 fn added_before_an_event() {
-    let (hub, shared, _receiver, _seat) = hub(4, Overflow::Block);
+    let (broadcast, shared, _receiver, _subscription) = broadcast(4, Overflow::Block);
     let (open, gate) = bounded::<()>(0);
-    let other = Arc::clone(&hub);
+    let other = Arc::clone(&broadcast);
     let connection = thread::spawn(move || {
-        let mut delivery = Delivery::new(Outlets::Hub(other), shared);
-        delivery.event(Event(0));
+        let mut sender = EventSender::new(Sink::Broadcast(other), shared);
+        sender.event(Event(0));
         assert!(gate.recv().is_err());
-        delivery.event(Event(1));
+        sender.event(Event(1));
     });
-    let (added, _added_seat) = hub.add().expect("not closed");
+    let (added, _added_subscription) = broadcast.add().expect("not closed");
     drop(open);
     connection.join().unwrap();
     let items = rest(&added);
@@ -140,20 +140,20 @@ fn added_before_an_event() {
 }
 
 fn added_beside_the_end() {
-    let (hub, shared, receiver, _seat) = hub(2, Overflow::Block);
-    let connection = deliver(Arc::clone(&hub), shared, 0);
-    if let Some((added, _seat)) = hub.add() {
+    let (broadcast, shared, receiver, _subscription) = broadcast(2, Overflow::Block);
+    let connection = deliver(Arc::clone(&broadcast), shared, 0);
+    if let Some((added, _subscription)) = broadcast.add() {
         assert_eq!(rest(&added), [Err(Error)]);
     }
     assert_eq!(rest(&receiver), [Err(Error)]);
     assert!(connection.join().unwrap());
-    assert!(hub.add().is_none());
+    assert!(broadcast.add().is_none());
 }
 
 fn added_beside_an_event() {
-    let (hub, shared, receiver, _seat) = hub(4, Overflow::Block);
-    let connection = deliver(Arc::clone(&hub), shared, 2);
-    if let Some((added, _seat)) = hub.add() {
+    let (broadcast, shared, receiver, _subscription) = broadcast(4, Overflow::Block);
+    let connection = deliver(Arc::clone(&broadcast), shared, 2);
+    if let Some((added, _subscription)) = broadcast.add() {
         let items = rest(&added);
         assert_is_sound(&items);
         assert_eq!(items.last(), Some(&Err(Error)));
@@ -163,8 +163,8 @@ fn added_beside_an_event() {
 }
 
 fn drop_oldest_makes_room() {
-    let (hub, shared, receiver, _seat) = hub(1, Overflow::DropOldest);
-    let connection = deliver(hub, Arc::clone(&shared), 2);
+    let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::DropOldest);
+    let connection = deliver(broadcast, Arc::clone(&shared), 2);
     let items = rest(&receiver);
     assert_is_sound(&items);
     assert_eq!(items.last(), Some(&Err(Error)));

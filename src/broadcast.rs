@@ -41,16 +41,16 @@ pub(crate) type Item = Result<Event, Error>;
 pub(crate) type Tagged = (Arc<str>, Item);
 
 /// Where the connection's thread delivers to.
-pub(crate) enum Outlets {
+pub(crate) enum Sink {
     /// Channels of this crate, which come and go.
-    Hub(Arc<Hub>),
+    Broadcast(Arc<Broadcast>),
     /// One channel of several connections.
     Tagged(Sender<Tagged>),
 }
 
 /// The receivers of one connection.
 #[derive(Debug)]
-pub(crate) struct Hub {
+pub(crate) struct Broadcast {
     capacity: usize,
     overflow: Overflow,
     /// A connection ends with the last of its own receivers; one that is listened to does not.
@@ -62,13 +62,13 @@ pub(crate) struct Hub {
 
 #[derive(Debug, Default)]
 struct Receivers {
-    list: Vec<Arc<Outlet>>,
+    list: Vec<Arc<Subscriber>>,
     next_number: u64,
     is_closed: bool,
 }
 
 #[derive(Debug)]
-struct Outlet {
+struct Subscriber {
     number: u64,
     sender: Sender<Item>,
     /// Under `DropOldest`: the other end, to make room.
@@ -77,44 +77,44 @@ struct Outlet {
     gone: Receiver<Infallible>,
 }
 
-/// A receiver's place in the hub, given up when it is dropped.
+/// A receiver's place in the broadcast, given up when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    hub: Arc<Hub>,
+pub(crate) struct Subscription {
+    broadcast: Arc<Broadcast>,
     number: u64,
     _alive: Sender<Infallible>,
 }
 
-impl Hub {
+impl Broadcast {
     pub(crate) fn new(capacity: usize, overflow: Overflow, ends_with_last: bool) -> Arc<Self> {
         let receivers = Mutex::default();
         Arc::new(Self { capacity, overflow, ends_with_last, receivers, version: AtomicUsize::new(0) })
     }
 
     /// Adds the first receiver, before the connection's thread starts.
-    pub(crate) fn open(self: &Arc<Self>) -> (Receiver<Item>, Seat) {
-        self.seat(&mut lock(&self.receivers))
+    pub(crate) fn open(self: &Arc<Self>) -> (Receiver<Item>, Subscription) {
+        self.subscribe(&mut lock(&self.receivers))
     }
 
     /// Adds a receiver that gets every event from now on; `None` once the connection is ending.
-    pub(crate) fn add(self: &Arc<Self>) -> Option<(Receiver<Item>, Seat)> {
+    pub(crate) fn add(self: &Arc<Self>) -> Option<(Receiver<Item>, Subscription)> {
         let mut receivers = lock(&self.receivers);
-        if receivers.is_closed { None } else { Some(self.seat(&mut receivers)) }
+        if receivers.is_closed { None } else { Some(self.subscribe(&mut receivers)) }
     }
 
-    fn seat(self: &Arc<Self>, receivers: &mut Receivers) -> (Receiver<Item>, Seat) {
+    fn subscribe(self: &Arc<Self>, receivers: &mut Receivers) -> (Receiver<Item>, Subscription) {
         let (sender, receiver) = bounded(self.capacity);
         let (alive, gone) = bounded(0);
         let oldest = (self.overflow == Overflow::DropOldest).then(|| receiver.clone());
         let number = receivers.next_number;
         receivers.next_number += 1;
-        receivers.list.push(Arc::new(Outlet { number, sender, oldest, gone }));
+        receivers.list.push(Arc::new(Subscriber { number, sender, oldest, gone }));
         self.version.fetch_add(1, Ordering::Release);
-        (receiver, Seat { hub: Arc::clone(self), number, _alive: alive })
+        (receiver, Subscription { broadcast: Arc::clone(self), number, _alive: alive })
     }
 
     /// Takes no more receivers; the last item is on its way.
-    fn close(&self) -> Vec<Arc<Outlet>> {
+    fn close(&self) -> Vec<Arc<Subscriber>> {
         let mut receivers = lock(&self.receivers);
         receivers.is_closed = true;
         receivers.list.clone()
@@ -129,98 +129,98 @@ impl Hub {
     }
 }
 
-impl Seat {
+impl Subscription {
     /// Gives the place up, and tells whether the connection has nobody left.
-    pub(crate) fn leave(&self) -> bool {
-        let mut receivers = lock(&self.hub.receivers);
-        receivers.list.retain(|outlet| outlet.number != self.number);
-        self.hub.version.fetch_add(1, Ordering::Release);
+    pub(crate) fn unsubscribe(&self) -> bool {
+        let mut receivers = lock(&self.broadcast.receivers);
+        receivers.list.retain(|subscriber| subscriber.number != self.number);
+        self.broadcast.version.fetch_add(1, Ordering::Release);
         // Under the lock: whoever subscribes meanwhile is refused, or keeps the connection.
-        let is_last = self.hub.ends_with_last && receivers.list.is_empty();
+        let is_last = self.broadcast.ends_with_last && receivers.list.is_empty();
         receivers.is_closed |= is_last;
         is_last
     }
 }
 
 /// The thread's side: delivers, and knows which receivers there are.
-pub(crate) struct Delivery {
-    outlets: Outlets,
+pub(crate) struct EventSender {
+    sink: Sink,
     shared: Arc<Shared>,
-    current: Vec<Arc<Outlet>>,
+    current: Vec<Arc<Subscriber>>,
     version: usize,
     patience: Patience,
 }
 
-impl Delivery {
-    pub(crate) fn new(outlets: Outlets, shared: Arc<Shared>) -> Self {
-        Self { outlets, shared, current: Vec::new(), version: 0, patience: Patience::new() }
+impl EventSender {
+    pub(crate) fn new(sink: Sink, shared: Arc<Shared>) -> Self {
+        Self { sink, shared, current: Vec::new(), version: 0, patience: Patience::new() }
     }
 
     /// Hands an event to every receiver; waits for room until the connection is stopped.
     pub(crate) fn event(&mut self, event: Event) {
-        let hub = match &self.outlets {
-            Outlets::Tagged(sender) => {
+        let broadcast = match &self.sink {
+            Sink::Tagged(sender) => {
                 let item = (Arc::clone(&self.shared.id), Ok(event));
                 return send_tagged(sender, item, &self.shared, &mut self.patience);
             }
-            Outlets::Hub(hub) => hub,
+            Sink::Broadcast(broadcast) => broadcast,
         };
-        let version = hub.version.load(Ordering::Acquire);
+        let version = broadcast.version.load(Ordering::Acquire);
         if version != self.version {
             self.version = version;
-            self.current = lock(&hub.receivers).list.clone();
+            self.current = lock(&broadcast.receivers).list.clone();
         }
         let Some((last, others)) = self.current.split_last() else { return };
-        for outlet in others {
-            outlet.send(event.clone(), hub.overflow, &self.shared, &mut self.patience);
+        for subscriber in others {
+            subscriber.send(event.clone(), broadcast.overflow, &self.shared, &mut self.patience);
             // A stop while it waited: whoever stopped must not get more than was buffered.
             if self.shared.stop.is_stopped() {
                 return;
             }
         }
-        last.send(event, hub.overflow, &self.shared, &mut self.patience);
+        last.send(event, broadcast.overflow, &self.shared, &mut self.patience);
     }
 
     /// Hands the terminal failure to every receiver; false when a stop came before it was handed over.
     pub(crate) fn last(&mut self, error: Error) -> bool {
-        let hub = match &self.outlets {
-            Outlets::Tagged(sender) => {
+        let broadcast = match &self.sink {
+            Sink::Tagged(sender) => {
                 let id = Arc::clone(&self.shared.id);
                 send_tagged(sender, (id, Err(error)), &self.shared, &mut self.patience);
                 return !self.shared.stop.is_stopped();
             }
-            Outlets::Hub(hub) => hub,
+            Sink::Broadcast(broadcast) => broadcast,
         };
-        let mut waiting = hub.close();
+        let mut waiting = broadcast.close();
         loop {
             if self.shared.stop.is_stopped() {
                 return waiting.is_empty();
             }
             // Whoever has room, in whatever order: a slow receiver must not keep the others from their end.
-            waiting.retain(|outlet| !outlet.is_gone() && !outlet.try_last(&error, &self.shared));
+            waiting.retain(|subscriber| !subscriber.is_gone() && !subscriber.try_last(&error, &self.shared));
             if waiting.is_empty() {
                 return true;
             }
             let mut change = Select::new();
             change.recv(self.shared.stop.stopped());
-            for outlet in &waiting {
-                change.recv(&outlet.gone);
-                change.send(&outlet.sender);
+            for subscriber in &waiting {
+                change.recv(&subscriber.gone);
+                change.send(&subscriber.sender);
             }
             change.ready();
         }
     }
 }
 
-impl Drop for Delivery {
+impl Drop for EventSender {
     fn drop(&mut self) {
-        if let Outlets::Hub(hub) = &self.outlets {
-            hub.end();
+        if let Sink::Broadcast(broadcast) = &self.sink {
+            broadcast.end();
         }
     }
 }
 
-impl Outlet {
+impl Subscriber {
     fn send(&self, event: Event, overflow: Overflow, shared: &Shared, patience: &mut Patience) {
         let mut item = match self.sender.try_send(Ok(event)) {
             Err(TrySendError::Full(item)) => item,
