@@ -26,7 +26,7 @@ const KILLS: u32 = 100;
 const PORTION: u64 = 400;
 
 #[test]
-#[ignore = "the consumer, which the test below runs in a process of its own"]
+#[ignore = "a part: the other tests kill it"]
 fn consumer() {
     let (url, folder) = (env::var("CHECKPOINT_URL").unwrap(), env::var("CHECKPOINT_FOLDER").unwrap());
     let checkpoint = Checkpoint::open(format!("{folder}/id")).unwrap().every_events(100);
@@ -67,8 +67,7 @@ fn every_event_is_handled_at_least_once_over_a_hundred_kills() {
     let folder = env::temp_dir().join(format!("http-sse-kill-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let consumer = || {
-        program::this_test()
-            .args(["--ignored", "--exact", "consumer"])
+        program::part("consumer")
             .env("CHECKPOINT_URL", server.url("/events"))
             .env("CHECKPOINT_FOLDER", &folder)
             .stdout(Stdio::null())
@@ -124,8 +123,7 @@ fn a_program_that_is_killed_early_every_time_gets_ahead() {
     let saved = || fs::read_to_string(folder.file("id")).unwrap_or_default();
     for _ in 0..6 {
         let before = saved();
-        let mut child = program::this_test()
-            .args(["--ignored", "--exact", "consumer"])
+        let mut child = program::part("consumer")
             .env("CHECKPOINT_URL", server.url("/events"))
             .env("CHECKPOINT_FOLDER", folder.file(""))
             .stdout(Stdio::null())

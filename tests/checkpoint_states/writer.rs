@@ -1,0 +1,75 @@
+//! Programs that keep an id in a file: the checkpoint, and some that do it wrong, as controls.
+//!
+//! `scripts/power-cut` runs them in an emulated board, too.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use http_sse::Checkpoint;
+
+pub(crate) const WRITERS: [&str; 6] =
+    ["checkpoint", "in-place", "no-file-flush", "no-folder-flush", "no-last-flush", "early-report"];
+
+/// Commits the ids that follow the one in the file, and reports each on the standard output before and after.
+///
+/// What is reported as done must survive a power cut.
+pub(crate) fn write(writer: &str, path: &Path, count: u64) -> io::Result<()> {
+    let mut checkpoint = Checkpoint::open(path)?.every_events(1);
+    let first = number(checkpoint.last_event_id()).unwrap_or(0) + 1;
+    say(&format!("OPEN {} {}", first - 1, checkpoint.damaged().is_some()))?;
+    for n in first..first + count {
+        say(&format!("BEGIN {n}"))?;
+        match writer {
+            "checkpoint" => checkpoint.commit(&id(n))?,
+            "early-report" => {
+                say(&format!("DONE {n}"))?;
+                checkpoint.commit(&id(n))?;
+            }
+            bad => write_badly(bad, path, &id(n))?,
+        }
+        say(&format!("DONE {n}"))?;
+    }
+    // The bad ones have not told it.
+    std::mem::forget(checkpoint);
+    Ok(())
+}
+
+/// Each seventh id is long: it takes several sectors, as those of some servers do.
+pub(crate) fn id(n: u64) -> String {
+    if n % 7 == 3 { format!("{n}{}", ".".repeat(5000)) } else { n.to_string() }
+}
+
+/// Returns the number of an id that is whole.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let n = text.trim_end_matches('.').parse().ok()?;
+    (id(n) == text).then_some(n)
+}
+
+fn write_badly(writer: &str, path: &Path, id: &str) -> io::Result<()> {
+    let text = format!("http-sse checkpoint 1\n{}\n{id}\nend\n", id.len());
+    let temporary = PathBuf::from(format!("{}.new", path.display()));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = File::create(if writer == "in-place" { path } else { &temporary })?;
+    file.write_all(text.as_bytes())?;
+    if writer != "no-file-flush" {
+        file.sync_all()?;
+    }
+    if writer == "in-place" {
+        return Ok(());
+    }
+    fs::rename(&temporary, path)?;
+    if !matches!(writer, "no-file-flush" | "no-last-flush") {
+        file.sync_all()?;
+    }
+    if writer != "no-folder-flush" {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(format!("{line}\n").as_bytes())?;
+    output.flush()
+}
