@@ -1,7 +1,6 @@
 //! One run with one failure, and its verdict.
 
 use std::ffi::OsStr;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -10,7 +9,7 @@ use crate::calls::{EAGAIN, EPIPE, Errno};
 use crate::client::{CHECKPOINT, FIRST_ID};
 use crate::program::Folder;
 use crate::server::EVENTS;
-use crate::{Journey, Stage};
+use crate::{Journey, SUPERVISOR, Stage};
 
 /// Texts that name the cause in other words: those of the resolver, which has no system error, and of ends of streams.
 const OTHER_WORDS: &[(&str, &str)] = &[
@@ -124,7 +123,7 @@ impl Run {
     pub(crate) fn new(stage: &Stage, journey: &'static Journey, folder: &Folder, plan: &[&str]) -> Self {
         let report = folder.file("report");
         let mut command = Command::new("python3");
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/failing_calls/fail.py")).arg(&report).args(plan);
+        command.arg(SUPERVISOR).arg(&report).args(plan);
         let command = stage.complete(command, journey, folder);
         let output = { command }.output().unwrap();
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();

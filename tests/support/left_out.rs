@@ -5,7 +5,8 @@
 use std::env;
 use std::io::{self, Write};
 
-/// Names what must not be left out, in words: `nchan`, `interop`, `netns`, `strace`, `systemd`, `terminal`, `rustdoc`.
+/// Names what must not be left out, in words: `failing-calls`, `interop`, `nchan`, `netns`, `rustdoc`, `strace`,
+/// `systemd`, `terminal`.
 const REQUIRED: &str = "HTTP_SSE_REQUIRED";
 
 /// Reports that a test is left out because something cannot be had here.
