@@ -46,6 +46,8 @@ mod asked;
 mod closing;
 mod door;
 mod peer;
+mod recording;
+mod replay;
 mod script;
 mod server;
 
