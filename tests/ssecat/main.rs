@@ -15,6 +15,7 @@ mod status;
 mod support;
 
 mod checkpoint;
+mod docs;
 mod end;
 mod exec;
 mod formats;
