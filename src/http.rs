@@ -5,9 +5,12 @@
 mod failure;
 #[cfg(feature = "multipart")]
 mod form;
-mod input;
 mod judge;
+mod proxy;
+mod redact;
 mod redirect;
+mod url;
+mod validate;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -31,9 +34,11 @@ use crate::transport::{roots::Tls, tls::TlsConnector};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::encode as encode_form;
-use input::redacted;
-pub(crate) use input::{basic, content_type, environment_proxy, parse_header, parse_proxy, parse_url, redacted_text};
+pub(crate) use proxy::{environment_proxy, parse_proxy};
+use redact::redacted;
+pub(crate) use redact::redacted_text;
 pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+pub(crate) use validate::{basic, content_type, parse_header, parse_url};
 
 /// How much of an error response's body is kept, in bytes, and how long it may take.
 const ERROR_BODY: u64 = 4 * 1024;

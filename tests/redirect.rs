@@ -106,6 +106,7 @@ fn a_location_is_resolved_against_the_url_it_came_from() {
         ("../new#part", "/new"),
         ("?x=1", "/a/old?x=1"),
         ("/with space/ü", "/with%20space/%C3%BC"),
+        ("/[1]/a|b?ids[]=1&f={x}|^%", "/[1]/a|b?ids[]=1&f={x}|^%"),
     ] {
         let (server, asked) = redirecting(302, location);
         follow(Request::get(server.url("/a/old?secret")));

@@ -44,6 +44,21 @@ fn a_plain_get_carries_the_defaults_once_and_nothing_else() {
 }
 
 #[test]
+fn a_url_goes_out_as_a_browser_would_send_it() {
+    for (path, sent) in [
+        ("/?ids[]=1&ids[]=2&f={id}|^%&q=`\\", "/?ids[]=1&ids[]=2&f={id}|^%&q=`\\"),
+        ("/[1]/a|b/100%/%zz", "/[1]/a|b/100%/%zz"),
+        ("/a b/{id}^?c d'\u{fc}#part", "/a%20b/%7Bid%7D%5E?c%20d%27%C3%BC"),
+        ("/s?X-Sig=0a%2B%2f%3d&t=20260101T000000Z", "/s?X-Sig=0a%2B%2f%3d&t=20260101T000000Z"),
+        ("/a/../b\\c", "/b/c"),
+        ("?x", "/?x"),
+    ] {
+        assert_eq!(asked(|url| Request::get(url + path)).path(), sent, "{path}");
+    }
+    assert_eq!(asked(|url| Request::get(url + "/?f={x}").query("y", "[]")).path(), "/?f={x}&y=%5B%5D");
+}
+
+#[test]
 fn mockito_matches_a_request_with_everything_set() {
     let mut server = mockito::Server::new();
     let mock = server

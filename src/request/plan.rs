@@ -161,7 +161,7 @@ fn with_query(url: &str, pairs: &[(String, String)]) -> String {
     if pairs.is_empty() {
         return url.to_owned();
     }
-    let url = url.split('#').next().unwrap_or_default();
+    let url = url.split('#').next().unwrap_or_default().trim_matches(|character| character <= ' ');
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs);
     let separator = match url.find('?') {
