@@ -324,6 +324,7 @@ impl Client {
         let settings = &self.inner.settings;
         let plan = request.plan(&settings.headers)?;
         let network = settings.network().map_err(Error::InvalidRequest)?;
+        network.proxy.for_url(&plan.url).map_err(Error::InvalidRequest)?;
         let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
         self.inner.registry.insert(&shared, broadcast)?;
         Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))

@@ -20,7 +20,7 @@ use log::debug;
 use ureq::http::header::LOCATION;
 use ureq::http::request::Builder;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
-use ureq::{Agent, Body, BodyReader, Proxy};
+use ureq::{Agent, Body, BodyReader};
 
 use crate::error::{Error, Status};
 use crate::stop::{Lap, deadline};
@@ -34,7 +34,7 @@ use crate::transport::{roots::Tls, tls::TlsConnector};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::encode as encode_form;
-pub(crate) use proxy::{environment_proxy, parse_proxy};
+pub(crate) use proxy::ProxyRules;
 use redact::redacted;
 pub(crate) use redact::redacted_text;
 pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -51,7 +51,7 @@ const OUTPUT: usize = 4 * 1024;
 pub(crate) struct Network {
     #[cfg(feature = "tls")]
     pub(crate) tls: Arc<Tls>,
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) proxy: ProxyRules,
     pub(crate) keepalive: Option<Keepalive>,
     /// What the input of a busy connection may grow to, in bytes.
     pub(crate) read_buffer: usize,
@@ -142,7 +142,7 @@ impl Outgoing {
     }
 
     fn send(&self, link: &Arc<Link>) -> Result<ureq::http::Response<Body>, Failure> {
-        let agent = self.agent(link);
+        let agent = self.agent(link)?;
         let request = || -> Builder {
             let mut builder = ureq::http::Request::builder().method(self.method.clone()).uri(self.url.clone());
             if let Some(headers) = builder.headers_mut() {
@@ -161,7 +161,9 @@ impl Outgoing {
     }
 
     /// ureq with its timers, redirects, pool and default headers off.
-    fn agent(&self, link: &Arc<Link>) -> Agent {
+    fn agent(&self, link: &Arc<Link>) -> Result<Agent, Failure> {
+        let proxy = self.network.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?;
+        let proxy = proxy.map(|proxy| proxy.for_ureq()).transpose().map_err(Error::InvalidRequest)?;
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).max().unwrap_or(0);
         let line = longest.max(self.url.to_string().len());
         let sizes = Sizes { output: OUTPUT.max(line + 64), input: self.network.read_buffer };
@@ -170,7 +172,7 @@ impl Outgoing {
             .allow_non_standard_methods(true)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(self.network.proxy.clone())
+            .proxy(proxy)
             .accept_encoding("")
             .accept("")
             .max_response_header_size(HEAD_LIMIT)
@@ -188,7 +190,7 @@ impl Outgoing {
         #[cfg(feature = "tls")]
         let chain = chain.chain(TlsConnector { tls: Arc::clone(&self.network.tls), sizes });
         let chain = chain.chain(HeadConnector { link: Arc::clone(&link), target: self.url.clone() });
-        Agent::with_parts(config.build(), chain, Dns { link, pending: Arc::clone(&self.pending) })
+        Ok(Agent::with_parts(config.build(), chain, Dns { link, pending: Arc::clone(&self.pending) }))
     }
 
     /// Turns this request into the one that the redirect asks for.

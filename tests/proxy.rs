@@ -233,6 +233,7 @@ const CHILD: &str = "HTTP_SSE_TEST_URL";
 /// Runs a test of this binary in a process whose proxy variables are these alone.
 fn in_environment(test: &str, url: &str, variables: &[(&str, String)]) {
     let mut command = program::part(test);
+    command.env_remove("REQUEST_METHOD");
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }
@@ -273,7 +274,7 @@ fn child_is_refused() {
 
 #[test]
 fn the_environments_proxy_is_the_default() {
-    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         let proxy = Server::serve(|_, mut peer| {
             assert_eq!(peer.request().path(), "nowhere.test:80");
             let_through(&mut peer);
@@ -284,17 +285,50 @@ fn the_environments_proxy_is_the_default() {
     }
 }
 
-#[test]
-fn no_proxy_in_the_environment_names_what_is_reached_directly() {
-    let proxy = Server::start().unwrap();
+/// A server that answers one event.
+fn target() -> Server {
     let server = Server::serve(|_, mut peer| {
         peer.stream_until_close();
         peer.send("data: through\n\n");
     });
-    let server = server.unwrap();
-    let variables = [("HTTP_PROXY", format!("http://{}", proxy.addr())), ("NO_PROXY", "127.0.0.1".to_owned())];
-    in_environment("child_gets_one_event", &server.url("/"), &variables);
-    assert_eq!(proxy.connections(), 0);
+    server.unwrap()
+}
+
+#[test]
+fn an_environment_that_does_not_concern_a_url_leaves_it_alone() {
+    let (proxy, server) = (Server::start().unwrap(), target());
+    let (url, socks) = (format!("http://{}", proxy.addr()), format!("socks5://{}", proxy.addr()));
+    for variables in [
+        &[("HTTP_PROXY", &*url), ("NO_PROXY", "127.0.0.1")][..],
+        &[("http_proxy", &url), ("NO_PROXY", "localhost, 127.0.0.0/8")],
+        &[("http_proxy", &url), ("no_proxy", "127.0.0.1"), ("NO_PROXY", "localhost")],
+        &[("http_proxy", &url), ("NO_PROXY", &server.addr().to_string())],
+        &[("ALL_PROXY", &url), ("NO_PROXY", "*")],
+        &[("HTTPS_PROXY", &url)],
+        &[("https_proxy", &socks)],
+        &[("ALL_PROXY", &socks), ("NO_PROXY", "127.0.0.1")],
+        &[("HTTP_PROXY", &url), ("REQUEST_METHOD", "GET")],
+    ] {
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        in_environment("child_gets_one_event", &server.url("/"), &variables);
+        assert_eq!(proxy.connections(), 0, "{variables:?}");
+    }
+}
+
+#[test]
+fn the_proxy_is_chosen_anew_for_each_redirect() {
+    let server = target();
+    let location = server.url("/");
+    let proxy = Server::serve(move |_, mut peer| {
+        assert_eq!(peer.request().path(), "nowhere.test:80");
+        peer.raw(ESTABLISHED);
+        peer.next_request();
+        peer.respond(307, &[("Location", &location)], "");
+    });
+    let proxy = proxy.unwrap();
+    let variables = [("http_proxy", proxy.addr().to_string()), ("NO_PROXY", "127.0.0.1".to_owned())];
+    in_environment("child_gets_one_event", "http://nowhere.test/", &variables);
+    assert_eq!((proxy.connections(), server.connections()), (1, 1));
 }
 
 #[test]

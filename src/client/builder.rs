@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Client;
 use crate::error::Error;
-use crate::http::{self, HeaderMap, HeaderValue, Network};
+use crate::http::{self, HeaderMap, HeaderValue, Network, ProxyRules};
 use crate::transport::buffers::INPUT;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
@@ -221,8 +221,16 @@ impl ClientBuilder {
 
     /// Goes through this HTTP proxy: `http://user:password@host:port`. Default: the environment's.
     ///
-    /// The environment is `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, upper or lower case, in this order; the
-    /// first that is set counts for every URL that `NO_PROXY` does not name. The proxy is asked to CONNECT.
+    /// The scheme may be left out; the port is 80, or 443 of an `https://` proxy, unless it is given. The proxy is asked to
+    /// CONNECT, for http URLs too: it must allow that for their ports.
+    ///
+    /// The environment is read as curl reads it, when the connection is opened, and the proxy is chosen anew for each
+    /// redirect. For an https URL the first that is set of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` counts;
+    /// for an http URL `http_proxy` and `HTTP_PROXY` in their place, the latter not in a CGI program (`REQUEST_METHOD` is
+    /// set). What is empty is not set. `no_proxy`, or else `NO_PROXY`, lists what is reached directly all the same, with
+    /// commas or blanks in between: a host and its subdomains (`example.com`, `.example.com`), an address (`::1`), a network
+    /// (`10.0.0.0/8`), each with a port (`example.com:8080`) for that port alone, or `*` for everything. A proxy of another
+    /// kind, SOCKS for one, is [`Error::InvalidRequest`] of the request that would go through it.
     ///
     /// # Example: the proxy of the company
     ///
@@ -352,7 +360,7 @@ impl ClientBuilder {
             headers.insert(name, value);
         }
         if let ProxyChoice::Url(url) = &self.proxy {
-            http::parse_proxy(url, "ClientBuilder::proxy")?;
+            ProxyRules::through(url, "ClientBuilder::proxy")?;
         }
         if let Some(keepalive) = self.keepalive {
             keepalive.check()?;
@@ -401,9 +409,9 @@ impl Settings {
     /// Returns how a connection reaches the network; the environment is read now.
     pub(crate) fn network(&self) -> Result<Network, String> {
         let proxy = match &self.proxy {
-            ProxyChoice::Environment => http::environment_proxy()?,
-            ProxyChoice::None => None,
-            ProxyChoice::Url(url) => Some(http::parse_proxy(url, "ClientBuilder::proxy")?),
+            ProxyChoice::Environment => ProxyRules::environment(),
+            ProxyChoice::None => ProxyRules::default(),
+            ProxyChoice::Url(url) => ProxyRules::through(url, "ClientBuilder::proxy")?,
         };
         Ok(Network {
             #[cfg(feature = "tls")]

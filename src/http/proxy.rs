@@ -1,46 +1,269 @@
-//! Which proxy a connection goes through.
+//! Which proxy a URL is reached through, set by hand or by the environment as curl reads it (7.86 and later). Pure.
 
-use std::net::Ipv6Addr;
+mod exception;
 
-use ureq::Proxy;
+use std::fmt;
+use std::sync::Arc;
 
-use super::redact::redacted_text;
-use super::redirect;
+use ureq::http::{HeaderValue, Uri};
+use ureq::{Proxy, ProxyProtocol};
 
-/// Checks a proxy's URL; the error shows it without user name and password.
-pub(crate) fn parse_proxy(url: &str, from: &str) -> Result<Proxy, String> {
-    let shown = redacted_text(url);
-    let not_a_url = || format!("the proxy {shown:?} of {from} is not a URL");
-    let proxy = Proxy::new(url).map_err(|_| not_a_url())?;
-    // ureq takes a port that is none for the default.
-    if !is_host(proxy.host()) || !redirect::port_is_valid(proxy.uri()) {
-        return Err(not_a_url());
+use super::redact::redacted_nonsense;
+use super::url::{self, HostNames, Parsed, host_names};
+use super::validate::basic_of;
+use exception::Exception;
+
+/// Finds the proxy for a URL. The default: every URL is reached directly.
+#[derive(Clone, Default)]
+pub(crate) struct ProxyRules(Option<Arc<Rules>>);
+
+#[derive(Default)]
+struct Rules {
+    http: Option<Choice>,
+    https: Option<Choice>,
+    exceptions: Vec<Exception>,
+}
+
+/// A proxy that is of no use is an error of the request that would need it, not of any other.
+type Choice = Result<ProxyTarget, String>;
+
+/// A proxy that is asked to CONNECT.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ProxyTarget {
+    /// The proxy itself is spoken to by TLS.
+    pub(crate) is_tls: bool,
+    /// For the resolver: a name or an address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// `Proxy-Authorization`, from the user name and password of the proxy's URL.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// The proxy's URL without its secrets, for errors and the log.
+    pub(crate) shown: String,
+}
+
+impl ProxyRules {
+    /// Reaches every URL through one proxy; `from` names the setting in errors.
+    pub(crate) fn through(url: &str, from: &str) -> Result<Self, String> {
+        let target = parse(url, from)?;
+        let choice = Some(Ok(target));
+        Ok(Self(Some(Arc::new(Rules { http: choice.clone(), https: choice, exceptions: Vec::new() }))))
     }
-    match proxy.protocol() {
-        ureq::ProxyProtocol::Http => Ok(proxy),
-        ureq::ProxyProtocol::Https if cfg!(feature = "tls") => Ok(proxy),
-        _ => Err(format!("the proxy {shown:?} of {from} is not an HTTP proxy")),
+
+    /// Reads the environment as it is now.
+    pub(crate) fn environment() -> Self {
+        Self::from_environment(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
+    }
+
+    /// Reads an environment: the variable of the scheme and then that of all, lower case first; an empty one counts for none.
+    ///
+    /// To a CGI program, `HTTP_PROXY` is a header of the request that it answers.
+    pub(crate) fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let first = |names: &[&'static str]| {
+            names.iter().find_map(|name| Some((*name, lookup(name).filter(|value| !value.is_empty())?)))
+        };
+        let choice = |names: &[&'static str]| {
+            first(names).map(|(name, url)| parse(&url, &format!("the environment variable {name}")))
+        };
+        let http = match lookup("REQUEST_METHOD") {
+            None => choice(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+            // There names have no case.
+            Some(_) if cfg!(windows) => choice(&["all_proxy", "ALL_PROXY"]),
+            Some(_) => choice(&["http_proxy", "all_proxy", "ALL_PROXY"]),
+        };
+        let https = choice(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+        if http.is_none() && https.is_none() {
+            return Self::default();
+        }
+        let exceptions = first(&["no_proxy", "NO_PROXY"]).map(|(_, list)| exception::parse(&list));
+        Self(Some(Arc::new(Rules { http, https, exceptions: exceptions.unwrap_or_default() })))
+    }
+
+    /// Returns the proxy to reach a URL through, `None` if it is reached directly; the error says why its proxy is of no use.
+    pub(crate) fn for_url(&self, url: &Uri) -> Result<Option<ProxyTarget>, String> {
+        let Some(rules) = &self.0 else { return Ok(None) };
+        let choice = if url.scheme_str() == Some("https") { &rules.https } else { &rules.http };
+        let Some(choice) = choice else { return Ok(None) };
+        let HostNames { tls: host, port, .. } = host_names(url);
+        if rules.exceptions.iter().any(|exception| exception.covers(&host, port)) {
+            return Ok(None);
+        }
+        choice.clone().map(Some)
     }
 }
 
-/// Finds the proxy of the environment, where ureq looks for it: the first variable that is set counts.
-pub(crate) fn environment_proxy() -> Result<Option<Proxy>, String> {
-    for name in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
-        match std::env::var(name) {
-            Ok(url) if !url.is_empty() => {
-                parse_proxy(&url, &format!("the environment variable {name}"))?;
-                // Once more by ureq, which adds what NO_PROXY says.
-                return Ok(Proxy::try_from_env());
-            }
-            _ => {}
+impl ProxyTarget {
+    /// Returns the same as ureq has it.
+    pub(super) fn for_ureq(&self) -> Result<Proxy, String> {
+        use base64::Engine;
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host.replace('%', "%25")) } else { self.host.clone() };
+        let protocol = if self.is_tls { ProxyProtocol::Https } else { ProxyProtocol::Http };
+        let mut proxy = Proxy::builder(protocol).host(&host).port(self.port);
+        let basic = self.authorization.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+        let pair = basic.and_then(|basic| base64::engine::general_purpose::STANDARD.decode(basic).ok());
+        if let Some(pair) = pair.map(|pair| String::from_utf8_lossy(&pair).into_owned()) {
+            let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
+            proxy = proxy.username(user).password(password);
+        }
+        proxy.build().map_err(|_| format!("the proxy {:?} is of no use", self.shown))
+    }
+}
+
+impl fmt::Debug for ProxyRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |choice: &Option<Choice>| match choice {
+            None => "direct".to_owned(),
+            Some(Ok(target)) => target.shown.clone(),
+            Some(Err(why)) => why.clone(),
+        };
+        let Some(rules) = &self.0 else { return f.write_str("ProxyRules(direct)") };
+        f.debug_struct("ProxyRules")
+            .field("http", &shown(&rules.http))
+            .field("https", &shown(&rules.https))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Parses a proxy's URL, whose scheme may be left out; path and query mean nothing.
+fn parse(text: &str, from: &str) -> Choice {
+    let bad = |why: &str| format!("the proxy {:?} of {from} {why}", redacted_nonsense(text));
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.trim().to_ascii_lowercase());
+    let with_scheme = match scheme.as_deref() {
+        None => format!("http://{}", text.trim()),
+        Some("http") => text.to_owned(),
+        Some("https") if cfg!(feature = "tls") => text.to_owned(),
+        Some("https") => return Err(bad("needs the feature `tls`")),
+        Some(socks) if socks.starts_with("socks") => {
+            return Err(bad("is a SOCKS proxy; only HTTP proxies are supported"));
+        }
+        Some(_) => return Err(bad("is not an HTTP proxy (http:// or https://)")),
+    };
+    let Parsed { uri, userinfo } = url::parse(with_scheme.as_bytes(), None).map_err(|why| bad(&why))?;
+    let HostNames { resolver: host, port, .. } = host_names(&uri);
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    Ok(ProxyTarget {
+        is_tls: scheme == "https",
+        host,
+        port,
+        authorization: userinfo.map(|userinfo| basic_of(&userinfo)),
+        shown: format!("{scheme}://{authority}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(variables: &[(&str, &str)]) -> ProxyRules {
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        ProxyRules::from_environment(move |name| {
+            variables.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone())
+        })
+    }
+
+    /// Where a URL goes: the proxy as it is shown, "direct", or the error.
+    fn way(variables: &[(&str, &str)], url: &str) -> String {
+        match rules(variables).for_url(&url.parse().unwrap()) {
+            Ok(None) => "direct".into(),
+            Ok(Some(target)) => target.shown,
+            Err(why) => why,
         }
     }
-    Ok(None)
-}
 
-fn is_host(host: &str) -> bool {
-    match host.strip_prefix('[') {
-        Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-        None => !host.is_empty() && !host.contains('%'),
+    #[test]
+    fn the_variable_of_the_scheme_counts_then_that_of_all_lower_case_first() {
+        let (http, https) = ("http://a.test/", "https://a.test/");
+        for (variables, url, proxy) in [
+            (&[][..], http, "direct"),
+            (&[("http_proxy", "http://1.test")], http, "http://1.test"),
+            (&[("http_proxy", "http://1.test")], https, "direct"),
+            (&[("HTTPS_PROXY", "http://1.test")], http, "direct"),
+            (&[("HTTPS_PROXY", "http://1.test")], https, "http://1.test"),
+            (&[("http_proxy", "http://1.test"), ("HTTP_PROXY", "http://2.test")], http, "http://1.test"),
+            (&[("https_proxy", "http://1.test"), ("HTTPS_PROXY", "http://2.test")], https, "http://1.test"),
+            (&[("all_proxy", "http://1.test"), ("ALL_PROXY", "http://2.test")], http, "http://1.test"),
+            (&[("ALL_PROXY", "http://1.test")], https, "http://1.test"),
+            (&[("HTTP_PROXY", "http://1.test"), ("all_proxy", "http://2.test")], http, "http://1.test"),
+            (&[("HTTP_PROXY", "http://1.test"), ("all_proxy", "http://2.test")], https, "http://2.test"),
+            (&[("http_proxy", ""), ("HTTP_PROXY", "http://2.test")], http, "http://2.test"),
+            (&[("https_proxy", ""), ("all_proxy", "http://2.test")], https, "http://2.test"),
+            (&[("https_proxy", "")], https, "direct"),
+        ] {
+            assert_eq!(way(variables, url), proxy, "{variables:?} {url}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_answered_does_not_set_the_proxy_of_a_cgi_program() {
+        let (cgi, evil) = (("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://evil.test"));
+        assert_eq!(way(&[evil, cgi], "http://a.test/"), "direct");
+        assert_eq!(way(&[evil, cgi, ("ALL_PROXY", "http://1.test")], "http://a.test/"), "http://1.test");
+        assert_eq!(way(&[("HTTPS_PROXY", "http://1.test"), cgi], "https://a.test/"), "http://1.test");
+        #[cfg(not(windows))]
+        assert_eq!(way(&[evil, cgi, ("http_proxy", "http://1.test")], "http://a.test/"), "http://1.test");
+        assert_eq!(way(&[evil], "http://a.test/"), "http://evil.test");
+    }
+
+    #[test]
+    fn a_proxy_without_a_scheme_is_http() {
+        for (text, shown, host, port, is_tls) in [
+            ("proxy.test:3128", "http://proxy.test:3128", "proxy.test", 3128, false),
+            ("proxy.test", "http://proxy.test", "proxy.test", 80, false),
+            ("u:p@127.1:1", "http://127.0.0.1:1", "127.0.0.1", 1, false),
+            ("HTTP://PROXY.test:80/path?x#y", "http://proxy.test", "proxy.test", 80, false),
+            (" http://proxy.test:3128\n", "http://proxy.test:3128", "proxy.test", 3128, false),
+            ("[::1]:3128", "http://[::1]:3128", "::1", 3128, false),
+            #[cfg(feature = "tls")]
+            ("https://proxy.test", "https://proxy.test", "proxy.test", 443, true),
+        ] {
+            let target = parse(text, "a test").unwrap();
+            let seen = (&*target.shown, &*target.host, target.port, target.is_tls);
+            assert_eq!(seen, (shown, host, port, is_tls), "{text}");
+        }
+    }
+
+    #[test]
+    fn user_name_and_password_are_decoded_and_shown_nowhere() {
+        for (userinfo, authorization) in [
+            ("", None),
+            ("@", None),
+            ("user@", Some("Basic dXNlcjo=")),
+            ("us%40er:p%3Aa%2Fss@", Some("Basic dXNAZXI6cDphL3Nz")),
+        ] {
+            let rules = ProxyRules::through(&format!("http://{userinfo}proxy.test"), "a test").unwrap();
+            let target = rules.for_url(&"http://a.test/".parse().unwrap()).unwrap().unwrap();
+            assert_eq!(target.authorization.as_ref().map(|value| value.to_str().unwrap()), authorization);
+            let shown = format!("{rules:?} {target:?}");
+            assert!(!shown.contains("user") && !shown.contains("dXN") && shown.contains("proxy.test"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_of_no_use_is_an_error_only_where_it_would_be_used() {
+        let http = "http://a.test/";
+        for unusable in
+            ["socks5://user:secret@p.test:1080", "socks4a://p.test", "ftp://p.test", "http://", "p q", "p.test:x"]
+        {
+            let why = way(&[("http_proxy", unusable)], http);
+            assert!(why.contains("the environment variable http_proxy") && !why.contains("secret"), "{why}");
+            assert_eq!(way(&[("http_proxy", unusable), ("NO_PROXY", "a.test")], http), "direct");
+            assert_eq!(way(&[("https_proxy", unusable)], http), "direct");
+            assert_eq!(way(&[("all_proxy", unusable), ("http_proxy", "http://1.test")], http), "http://1.test");
+            assert!(ProxyRules::through(unusable, "a test").is_err());
+        }
+    }
+
+    #[test]
+    fn no_proxy_is_read_lower_case_first_and_for_every_scheme() {
+        let proxy = ("ALL_PROXY", "http://1.test");
+        for url in ["http://a.test/", "https://a.test/"] {
+            assert_eq!(way(&[proxy, ("NO_PROXY", "a.test")], url), "direct");
+            assert_eq!(way(&[proxy, ("no_proxy", "a.test"), ("NO_PROXY", "b.test")], url), "direct");
+            assert_eq!(way(&[proxy, ("no_proxy", "b.test"), ("NO_PROXY", "a.test")], url), "http://1.test");
+            assert_eq!(way(&[proxy, ("no_proxy", ""), ("NO_PROXY", "a.test")], url), "direct");
+        }
+        let through = ProxyRules::through("http://1.test", "a test").unwrap();
+        assert!(through.for_url(&"http://a.test/".parse().unwrap()).unwrap().is_some());
     }
 }

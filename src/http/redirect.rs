@@ -59,14 +59,6 @@ pub(super) fn strip_host(headers: &mut HeaderMap) {
     headers.remove(HOST);
 }
 
-/// Whether the port is absent, or a number that fits.
-pub(super) fn port_is_valid(uri: &Uri) -> bool {
-    let Some(authority) = uri.authority() else { return false };
-    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-    let rest = host_and_port.strip_prefix(authority.host()).unwrap_or_default();
-    rest.is_empty() || authority.port_u16().is_some()
-}
-
 fn port(uri: &Uri) -> u16 {
     uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 })
 }

@@ -9,7 +9,6 @@ mod punycode;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use ureq::http::Uri;
 
-#[allow(unused_imports, reason = "for the connector")]
 pub(crate) use host::{HostNames, host_names};
 
 /// URL Standard §1.3, "special-query percent-encode set"; what is not ASCII is always encoded.

@@ -10,20 +10,19 @@ const FORBIDDEN: &[u8] = b"#/:<>?@[\\]^|%\"`{}";
 
 /// How a URL's host is called by whom.
 #[derive(Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "for the connector")]
 pub(crate) struct HostNames {
     /// For the resolver: a name or an address, without brackets, with its zone: `fe80::1%eth0`.
     pub(crate) resolver: String,
     /// For TLS: the same without the zone.
     pub(crate) tls: String,
     /// For the `Host` header: with brackets and the port unless it is the scheme's own, without the zone (RFC 6874 §4).
+    #[allow(dead_code, reason = "for the connector")]
     pub(crate) header: String,
     /// The port, or that of the scheme.
     pub(crate) port: u16,
 }
 
 /// Returns the names of a URL's host.
-#[allow(dead_code, reason = "for the connector")]
 pub(crate) fn host_names(url: &Uri) -> HostNames {
     let host = url.host().unwrap_or_default();
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
