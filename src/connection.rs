@@ -402,7 +402,7 @@ impl Connection {
         if let Stage::Open(stream) = mem::replace(&mut self.stage, Stage::Idle) {
             self.free(stream);
         }
-        self.parser.rest();
+        self.parser.release_memory();
         self.note_id();
     }
 

@@ -99,9 +99,8 @@ impl Event {
         self.content.held_bytes()
     }
 
-    /// Returns the bytes of data, type and own id together.
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.content.text.len()
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.content.own_bytes()
     }
 
     /// Tells whether the id came with this event itself.

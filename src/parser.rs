@@ -28,7 +28,6 @@
 mod block;
 mod frame;
 mod interpret;
-mod large;
 mod last_event_id;
 mod line;
 mod partial;
@@ -292,10 +291,10 @@ impl Parser {
         }
     }
 
-    /// Returns the bytes of all buffers that the parser holds on to, spare capacity included.
+    /// Returns the bytes of all buffers that the parser holds, spare capacity included.
     ///
-    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), and what is used again for further
-    /// events: 72 KiB of small ones and, while one large event follows another, 512 KiB of those.
+    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), and the memory of earlier events
+    /// that is used for the next ones: up to 72 events and 512 KiB, until [`release_memory`](Self::release_memory).
     ///
     /// # Example: what an idle parser costs
     ///
@@ -316,14 +315,29 @@ impl Parser {
         mem::take(&mut self.id_is_changed).then_some(&self.last_event_id)
     }
 
-    /// Tells whether there is something to give back.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.pool.is_large()
+    /// Releases the memory of earlier events, which only a busy stream needs: call it when the stream is quiet.
+    ///
+    /// An unfinished block and the id in force stay.
+    ///
+    /// # Example: a stream that falls silent
+    ///
+    /// ```
+    /// use http_sse::parser::Parser;
+    ///
+    /// let mut parser = Parser::new();
+    /// parser.next_frame(&mut "data: x\n\n".repeat(1000).as_bytes())?;
+    /// parser.release_memory();
+    /// assert!(parser.held_bytes() < 100);
+    /// # Ok::<(), http_sse::parser::EventTooLarge>(())
+    /// ```
+    pub fn release_memory(&mut self) {
+        self.pool.release_memory();
+        self.block.release_memory();
     }
 
-    /// Gives back what only a busy stream needs.
-    pub(crate) fn rest(&mut self) {
-        self.pool.clear();
+    /// Returns `true` if there is more memory to release than an idle stream may hold.
+    pub(crate) fn holds_spare_memory(&self) -> bool {
+        self.pool.holds_spare_memory()
     }
 
     /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.

@@ -43,7 +43,7 @@ impl Stream {
 
     /// Reads once all is parsed, until `tick` at the longest.
     pub(super) fn read(&mut self, parser: &Parser, tick: Option<Instant>) -> Result<Chunk, Failure> {
-        let minds_lull = self.buffer.len() > LEAST || parser.is_busy();
+        let minds_lull = self.buffer.len() > LEAST || parser.holds_spare_memory();
         let chunk = self.response.read(&mut self.buffer, tick, minds_lull)?;
         if let Chunk::Bytes(amount) = chunk {
             (self.start, self.end) = (0, amount);
@@ -54,7 +54,7 @@ impl Stream {
 
     /// Gives back what only a busy stream needs.
     pub(super) fn rest(&mut self, parser: &mut Parser) {
-        parser.rest();
+        parser.release_memory();
         self.buffer = vec![0; LEAST];
         (self.start, self.end) = (0, 0);
     }

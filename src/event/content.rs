@@ -43,25 +43,29 @@ impl Content {
     }
 
     pub(crate) fn copied(data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) -> Self {
-        let mut content = Self::default();
+        let text = String::with_capacity(data.len() + event_type.len() + own_id.len());
+        let mut content = Self { text, ..Self::default() };
         content.refill(data, event_type, own_id, inherited_id);
         content
     }
 
-    /// Makes it another event's content, in the same memory if that is neither too small nor too large.
+    /// Returns `true` if another event's text of this size fits the memory: it may be neither too small nor too large.
+    #[inline]
+    pub(crate) fn has_room_for(&self, size: usize) -> bool {
+        let capacity = self.text.capacity();
+        size <= capacity && capacity <= max_bytes(size) && self.extra.is_none()
+    }
+
+    /// Makes it another event's content in the same memory, which must have room for it.
     #[inline]
     pub(crate) fn refill(&mut self, data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) {
         let text = &mut self.text;
         text.clear();
-        let size = data.len() + event_type.len() + own_id.len();
-        if text.capacity() < size || text.capacity() > most_bytes(size) {
-            *text = String::with_capacity(size);
-        }
         text.push_str(data);
         self.data_end = data.len();
         self.type_end = self.data_end + event_type.len();
         // Most events have neither.
-        if size > self.data_end {
+        if !event_type.is_empty() || !own_id.is_empty() {
             text.push_str(event_type);
             text.push_str(own_id);
         }
@@ -73,9 +77,6 @@ impl Content {
         if !is_same {
             self.inherited_id = inherited_id.cloned();
         }
-        if self.extra.is_some() {
-            self.extra = None;
-        }
     }
 
     pub(crate) fn add_extra(&mut self, extra: Extra) {
@@ -86,28 +87,36 @@ impl Content {
     }
 
     /// Takes the memory of the text, emptied.
-    pub(crate) fn take_room(&mut self) -> Vec<u8> {
-        let mut room = mem::take(self).text.into_bytes();
-        room.clear();
-        room
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = mem::take(self).text.into_bytes();
+        buffer.clear();
+        buffer
+    }
+
+    pub(crate) fn inherited_id(&self) -> Option<&Arc<str>> {
+        self.inherited_id.as_ref()
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        let inherited_id = self.inherited_id.as_ref().map_or(0, |id| id.len());
+        self.own_bytes() + self.inherited_id.as_ref().map_or(0, |id| id.len())
+    }
+
+    /// The same without what it shares with other events.
+    pub(crate) fn own_bytes(&self) -> usize {
         let extra = self.extra.as_ref().map_or(0, |extra| size_of::<Extra>() + extra.text_bytes());
-        size_of::<Self>() + self.text.capacity() + inherited_id + extra
+        size_of::<Self>() + self.text.capacity() + extra
     }
 }
 
 /// Keeps the promise on what a kept event holds on to.
 pub(super) fn release_spare(text: &mut String) {
-    if text.capacity() > most_bytes(text.len()) {
+    if text.capacity() > max_bytes(text.len()) {
         text.shrink_to_fit();
     }
 }
 
 /// Returns how much memory a text of this size may have.
-fn most_bytes(size: usize) -> usize {
+fn max_bytes(size: usize) -> usize {
     size.saturating_mul(2).saturating_add(SPARE_BYTES)
 }
 
@@ -119,7 +128,11 @@ mod tests {
     fn an_event_holds_at_most_twice_its_size_and_256_bytes() {
         let mut content = Content::new("x".repeat(1_000), "type", "id", None);
         for size in [0, 1, 100, 999, 1_000, 3, 0] {
-            content.refill(&"y".repeat(size), "", "", None);
+            let text = "y".repeat(size);
+            match content.has_room_for(size) {
+                true => content.refill(&text, "", "", None),
+                false => content = Content::copied(&text, "", "", None),
+            }
             assert_eq!((content.text.as_str(), content.data_end), ("y".repeat(size).as_str(), size));
             // The two counters of an `Arc` are held too.
             let held = content.held_bytes() + 2 * size_of::<usize>();

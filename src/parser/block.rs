@@ -6,21 +6,25 @@ use std::sync::Arc;
 
 use simdutf8::basic as utf8;
 
-use super::large::LARGE_BYTES;
 use super::pool::Pool;
 use crate::event::{Content, Event, Extra};
 
 /// How many bytes of comment lines are kept for one event, and of one line for a comment frame.
 pub(super) const COMMENT_BYTES: usize = 4 << 10;
 
-/// A buffer that grew beyond this is given back after the block that needed it.
+/// A buffer that grew beyond this is released after the block that needed it.
 const SCRATCH_BYTES: usize = 8 << 10;
+
+/// From this size on the data moves into its event. Less is copied, and the buffer is used again.
+const MOVED_BYTES: usize = 4 << 10;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     /// The values of the data lines so far, joined by LF. Bytes, so that UTF-8 is checked once, at the end.
     data: Vec<u8>,
     has_data: bool,
+    /// The size of the last event's data if that moved: the next is likely to be as large.
+    expected: usize,
     event_type: String,
     /// Not in force before the blank line.
     id: String,
@@ -52,8 +56,8 @@ impl Block {
         if self.is_skipped {
             return;
         }
-        if self.data.capacity() == 0 {
-            self.data = pool.room(value.len());
+        if self.data.capacity() == 0 && self.expected > 0 {
+            self.data = pool.buffer(self.expected.max(value.len()));
         }
         self.data.extend_from_slice(value);
     }
@@ -128,8 +132,8 @@ impl Block {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
         let is_plain = comment.is_none() && raw.is_none();
-        let mut content = if self.data.len() < LARGE_BYTES {
-            // Copied, so that the buffer can be used again.
+        self.expected = if self.data.len() < MOVED_BYTES { 0 } else { self.data.len() };
+        let mut content = if self.expected == 0 {
             let data = decode(&self.data);
             if is_plain {
                 return pool.event(&data, &self.event_type, own_id, inherited_id);
@@ -139,9 +143,7 @@ impl Block {
             Content::new(self.take_data(), &self.event_type, own_id, inherited_id.cloned())
         };
         content.add_extra(Extra { comment, raw });
-        let event = Event::of(content);
-        pool.note(&event);
-        event
+        pool.event_of(content)
     }
 
     /// Forgets the block, keeping its small buffers.
@@ -190,6 +192,14 @@ impl Block {
     #[inline]
     pub(super) fn line_bytes(&self) -> usize {
         self.line_bytes
+    }
+
+    /// Releases buffers that are empty, in the middle of a block too.
+    pub(super) fn release_memory(&mut self) {
+        self.expected = 0;
+        if self.data.is_empty() {
+            self.data = Vec::new();
+        }
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -257,7 +267,7 @@ mod tests {
     #[test]
     fn large_data_moves_into_its_event() {
         let pool = &mut Pool::default();
-        let mut block = block_of(LARGE_BYTES, pool);
+        let mut block = block_of(MOVED_BYTES, pool);
         let address = block.data.as_ptr();
         let event = block.take_event("", None, pool);
         assert_eq!(event.data().as_ptr(), address);
@@ -266,7 +276,7 @@ mod tests {
     #[test]
     fn small_data_leaves_its_buffer_for_the_next_block() {
         let pool = &mut Pool::default();
-        let mut block = block_of(LARGE_BYTES - 1, pool);
+        let mut block = block_of(MOVED_BYTES - 1, pool);
         let address = block.data.as_ptr();
         let event = block.take_event("", None, pool);
         start_next(&mut block, 1, pool);
@@ -277,16 +287,16 @@ mod tests {
     #[test]
     fn after_a_large_event_the_next_has_room_at_once() {
         let pool = &mut Pool::default();
-        let mut block = block_of(10 * LARGE_BYTES, pool);
+        let mut block = block_of(10 * MOVED_BYTES, pool);
         block.take_event("", None, pool);
         start_next(&mut block, 1, pool);
-        assert_eq!(block.data.capacity(), 10 * LARGE_BYTES);
+        assert_eq!(block.data.capacity(), 10 * MOVED_BYTES);
     }
 
     #[test]
     fn after_a_small_event_no_room_is_made() {
         let pool = &mut Pool::default();
-        let mut block = block_of(10 * LARGE_BYTES, pool);
+        let mut block = block_of(10 * MOVED_BYTES, pool);
         block.take_event("", None, pool);
         for _ in 0..2 {
             start_next(&mut block, 1, pool);
@@ -297,9 +307,9 @@ mod tests {
     }
 
     #[test]
-    fn room_that_the_next_event_does_not_need_is_given_back() {
+    fn room_that_the_next_event_does_not_need_is_released() {
         let pool = &mut Pool::default();
-        let mut block = block_of(10 * LARGE_BYTES, pool);
+        let mut block = block_of(10 * MOVED_BYTES, pool);
         block.take_event("", None, pool);
         start_next(&mut block, 1, pool);
         block.take_event("", None, pool);

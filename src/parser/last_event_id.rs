@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// A longer id is never copied: all who hold it share one allocation, which goes when the id is replaced.
-const MAX_COPIED_BYTES: usize = 1024;
+pub(super) const MAX_COPIED_BYTES: usize = 1024;
 
 /// An id in a buffer that is used again, or shared by all who hold it; empty means none.
 #[derive(Debug, Default)]

@@ -1,20 +1,24 @@
 //! The memory of events that their consumer has let go, for the next ones.
 //!
-//! What one thread allocates and another frees is the largest part of what an event costs: both ends wait for the
-//! allocator's lock. So the parser stays an owner of the small events that it made last, and makes the next one of the
-//! oldest, once nobody else has it any more.
+//! What one thread allocates and another frees is the largest part of what an event costs: both threads wait for the
+//! allocator's lock, and the memory of a large event goes back to the system, to be fetched again page by page. So the
+//! parser stays an owner of the events that it made last, and makes the next one of the oldest, once nobody else has it.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
-use super::large::{LARGE_BYTES, Large};
+use super::last_event_id::MAX_COPIED_BYTES;
 use crate::event::{Content, Event};
 
-/// A larger event has memory of its own.
-const POOLED_BYTES: usize = 512;
-
 /// As many as a channel of the default capacity holds, and those that its two ends are at work with.
-const MOST_EVENTS: usize = 72;
+const MAX_EVENTS: usize = 72;
+
+/// Of all events together: a consumer that lags further behind gains nothing.
+const MAX_BYTES: usize = 512 << 10;
+
+/// What an idle stream may hold.
+const MAX_IDLE_BYTES: usize = 2 << 10;
 
 #[derive(Default)]
 pub(super) struct Pool {
@@ -22,69 +26,95 @@ pub(super) struct Pool {
     events: Vec<Event>,
     /// Where the oldest is, and the newest before it.
     oldest: usize,
-    large: Large,
+    /// What the events hold, inherited ids left out: those are shared with others.
+    bytes: usize,
 }
 
 impl Pool {
+    /// Makes an event of borrowed text, in the memory of the oldest if that fits.
     #[inline]
     pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
         let size = data.len() + event_type.len() + own_id.len();
-        if size < LARGE_BYTES && self.large.is_expected() {
-            self.large = Large::default();
+        match self.free_content() {
+            Some(content) if content.has_room_for(size) && !is_long(inherited) => {
+                content.refill(data, event_type, own_id, inherited);
+                self.share()
+            }
+            _ => self.event_of(Content::copied(data, event_type, own_id, inherited)),
         }
-        // An id of an earlier event would be held for as long as the event that inherits it.
-        if size + inherited.map_or(0, |id| id.len()) > POOLED_BYTES {
-            return Event::of(Content::copied(data, event_type, own_id, inherited));
+    }
+
+    /// Makes an event of content with memory of its own, in the place of the oldest.
+    #[inline(never)]
+    pub(super) fn event_of(&mut self, content: Content) -> Event {
+        let bytes = content.own_bytes();
+        // A long id of an earlier event would be held after the next id has come.
+        if bytes > MAX_BYTES || is_long(content.inherited_id()) {
+            return Event::of(content);
         }
-        match self.events.get_mut(self.oldest).and_then(Event::content_mut) {
-            Some(content) => content.refill(data, event_type, own_id, inherited),
-            None => self.add(data, event_type, own_id, inherited),
+        let has_space = self.events.len() < MAX_EVENTS && self.bytes + bytes <= MAX_BYTES;
+        let replaced = match self.free_content() {
+            Some(oldest) => mem::replace(oldest, content).own_bytes(),
+            None if has_space => {
+                self.events.insert(self.oldest, Event::of(content));
+                0
+            }
+            // The consumer still has the oldest, and may keep it indefinitely.
+            None => mem::replace(&mut self.events[self.oldest], Event::of(content)).own_bytes(),
+        };
+        self.bytes = self.bytes + bytes - replaced;
+        let event = self.share();
+        while self.bytes > MAX_BYTES {
+            self.bytes -= self.events.remove(self.oldest).own_bytes();
+            self.oldest %= self.events.len();
         }
-        let event = self.events[self.oldest].clone();
-        self.oldest = if self.oldest + 1 == self.events.len() { 0 } else { self.oldest + 1 };
         event
     }
 
-    /// Returns a buffer for the data of an event of which so many bytes are known.
-    pub(super) fn room(&mut self, bytes: usize) -> Vec<u8> {
-        self.large.room(bytes)
-    }
-
-    /// Takes notice of an event that was made elsewhere.
-    pub(super) fn note(&mut self, event: &Event) {
-        if event.text_bytes() < LARGE_BYTES {
-            self.large = Large::default();
-        } else {
-            self.large.add(event);
+    /// Returns an empty buffer of at least this size, from the oldest event if that fits.
+    pub(super) fn buffer(&mut self, size: usize) -> Vec<u8> {
+        match self.free_content() {
+            Some(content) if content.has_room_for(size) => {
+                let buffer = content.take_buffer();
+                self.bytes -= buffer.capacity();
+                buffer
+            }
+            _ => Vec::with_capacity(size),
         }
     }
 
-    /// Makes a new one; that it is the newest is up to the caller.
-    #[cold]
-    fn add(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) {
-        let event = Event::of(Content::copied(data, event_type, own_id, inherited));
-        if self.events.len() < MOST_EVENTS {
-            self.events.insert(self.oldest, event);
-        } else {
-            // The consumer keeps the one that was here, and may do so for ever.
-            self.events[self.oldest] = event;
-        }
+    pub(super) fn holds_spare_memory(&self) -> bool {
+        self.bytes > MAX_IDLE_BYTES
     }
 
-    pub(super) fn is_large(&self) -> bool {
-        self.events.len() > 4 || self.large.is_expected()
-    }
-
-    /// Gives the memory back.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn release_memory(&mut self) {
         *self = Self::default();
     }
 
     pub(super) fn held_bytes(&self) -> usize {
         let counters = 2 * size_of::<usize>();
         let events: usize = self.events.iter().map(|event| event.held_bytes() + counters).sum();
-        events + self.events.capacity() * size_of::<Event>() + self.large.held_bytes()
+        events + self.events.capacity() * size_of::<Event>()
     }
+
+    /// Returns the content of the oldest event, if nobody else has it any more.
+    #[inline]
+    fn free_content(&mut self) -> Option<&mut Content> {
+        self.events.get_mut(self.oldest)?.content_mut()
+    }
+
+    /// Hands out the oldest event, which becomes the newest.
+    #[inline]
+    fn share(&mut self) -> Event {
+        let event = self.events[self.oldest].clone();
+        self.oldest = if self.oldest + 1 == self.events.len() { 0 } else { self.oldest + 1 };
+        event
+    }
+}
+
+#[inline]
+fn is_long(id: Option<&Arc<str>>) -> bool {
+    id.is_some_and(|id| id.len() > MAX_COPIED_BYTES)
 }
 
 /// The memory stays with the first: two owners would find no event that is free.
@@ -102,34 +132,95 @@ impl fmt::Debug for Pool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
+    use crate::event::Extra;
 
     fn made_of(pool: &mut Pool, data: &str) -> Event {
         pool.event(data, "", "", None)
     }
 
+    /// Makes an event as the parser does with one that comes in parts.
+    fn moved(pool: &mut Pool, size: usize) -> Event {
+        let mut data = pool.buffer(size);
+        data.resize(size, b'x');
+        pool.event_of(Content::new(String::from_utf8(data).unwrap(), "", "", None))
+    }
+
+    /// The bytes are those of the events.
+    fn assert_sound(pool: &Pool) {
+        assert_eq!(pool.bytes, pool.events.iter().map(Event::own_bytes).sum::<usize>());
+        assert!(pool.bytes <= MAX_BYTES && pool.events.len() <= MAX_EVENTS);
+        assert!(pool.oldest == 0 || pool.oldest < pool.events.len());
+    }
+
     #[test]
-    fn an_event_that_was_let_go_is_used_again() {
-        let mut pool = Pool::default();
-        let address = made_of(&mut pool, "first").data().as_ptr();
-        let second = made_of(&mut pool, "other");
-        assert_eq!((second.data(), second.data().as_ptr()), ("other", address));
+    fn the_memory_of_an_event_that_was_let_go_is_used_again() {
+        for size in [0, 5, 511, 513, 4096, 65_536, 500_000] {
+            let mut pool = Pool::default();
+            let text = "x".repeat(size);
+            let address = made_of(&mut pool, &text).data().as_ptr();
+            for _ in 0..3 {
+                assert_eq!(made_of(&mut pool, &text).data().as_ptr(), address, "{size}");
+            }
+            if size > 0 {
+                for _ in 0..3 {
+                    assert_eq!(moved(&mut pool, size).data().as_ptr(), address, "{size}");
+                }
+            }
+        }
     }
 
     #[test]
     fn an_event_that_is_kept_stays_as_it_is() {
-        let mut pool = Pool::default();
-        let kept: Vec<Event> = (0..3 * MOST_EVENTS).map(|number| made_of(&mut pool, &number.to_string())).collect();
-        for (number, event) in kept.iter().enumerate() {
-            assert_eq!(event.data(), number.to_string());
+        for padding in [0, 1000, 100_000] {
+            let mut pool = Pool::default();
+            let text = |number: usize| format!("{number}{}", "x".repeat(padding));
+            let kept: Vec<Event> = (0..3 * MAX_EVENTS).map(|number| made_of(&mut pool, &text(number))).collect();
+            for (number, event) in kept.iter().enumerate() {
+                assert_eq!(event.data(), text(number));
+            }
+            assert_sound(&pool);
         }
-        assert_eq!(pool.events.len(), MOST_EVENTS);
     }
 
     #[test]
-    fn a_large_event_leaves_nothing_behind() {
+    fn what_is_held_is_bounded_whatever_the_sizes() {
         let mut pool = Pool::default();
-        drop(made_of(&mut pool, &"x".repeat(POOLED_BYTES + 1)));
+        let mut kept = VecDeque::new();
+        for number in 0..2000 {
+            let size = if number % 5 == 0 { number * 7919 % (MAX_BYTES + 100_000) } else { number % 700 };
+            kept.push_back(match number % 3 {
+                0 => moved(&mut pool, size),
+                1 => made_of(&mut pool, &"x".repeat(size)),
+                _ => {
+                    let mut content = Content::copied("x", "", "", None);
+                    content.add_extra(Extra { comment: None, raw: Some("y".repeat(size).into()) });
+                    pool.event_of(content)
+                }
+            });
+            while kept.len() > number % 90 {
+                kept.pop_front();
+            }
+            assert_sound(&pool);
+        }
+    }
+
+    #[test]
+    fn memory_that_does_not_fit_is_replaced() {
+        let mut pool = Pool::default();
+        for (size, most) in [(100_000, 200_000), (10, 300), (5000, 10_000), (5000, 10_000), (0, 300)] {
+            drop(made_of(&mut pool, &"x".repeat(size)));
+            assert!(pool.held_bytes() <= most, "{} after {size}", pool.held_bytes());
+        }
+        assert!(moved(&mut pool, 5000).data().len() == 5000 && pool.held_bytes() <= 10_000);
+    }
+
+    #[test]
+    fn an_event_beyond_the_budget_leaves_nothing_behind() {
+        let mut pool = Pool::default();
+        drop(made_of(&mut pool, &"x".repeat(MAX_BYTES)));
         assert_eq!(pool.held_bytes(), 0);
     }
 
@@ -142,13 +233,24 @@ mod tests {
         assert_eq!((next.event_type(), next.id(), next.data()), ("message", Some("own"), "x"));
         drop(next);
         assert_eq!(pool.event("y", "", "", None).id(), None);
+        let mut content = Content::copied("x", "", "", None);
+        content.add_extra(Extra { comment: Some("comment".into()), raw: Some("raw".into()) });
+        drop(pool.event_of(content));
+        let next = made_of(&mut pool, "x");
+        assert_eq!((next.comment(), next.raw()), (None, None));
     }
 
     #[test]
-    fn a_large_id_of_an_earlier_event_is_not_held() {
+    fn a_long_id_of_an_earlier_event_is_not_held() {
         let mut pool = Pool::default();
-        drop(pool.event("x", "", "", Some(&Arc::from("7".repeat(POOLED_BYTES)))));
-        assert_eq!(pool.held_bytes(), 0);
+        let long = Arc::from("7".repeat(MAX_COPIED_BYTES + 1));
+        for _ in 0..2 {
+            let event = pool.event("x", "", "", Some(&long));
+            assert_eq!((event.data(), event.id()), ("x", Some(&*long)));
+            drop(event);
+            assert_eq!(Arc::strong_count(&long), 1);
+            drop(made_of(&mut pool, "y")); // now there is an event that could be used
+        }
     }
 
     #[test]
@@ -159,11 +261,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_held_after_clearing() {
+    fn nothing_is_held_after_the_release() {
         let mut pool = Pool::default();
-        let kept: Vec<Event> = (0..10).map(|_| made_of(&mut pool, "x")).collect();
+        let kept: Vec<Event> = (0..60).map(|_| made_of(&mut pool, "x")).collect();
         drop(kept);
-        pool.clear();
-        assert_eq!(pool.held_bytes(), 0);
+        assert!(pool.holds_spare_memory());
+        pool.release_memory();
+        assert_eq!((pool.held_bytes(), pool.holds_spare_memory()), (0, false));
     }
 }
