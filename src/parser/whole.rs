@@ -101,14 +101,19 @@ impl Parser {
         if input.len() - whole.rest.len() > self.limit {
             return None;
         }
-        let data = utf8::from_utf8(whole.data).ok()?;
-        let event_type = if whole.event_type.is_empty() { "" } else { utf8::from_utf8(whole.event_type).ok()? };
-        let own_id = if whole.id.is_empty() { "" } else { utf8::from_utf8(whole.id).ok()? };
-        if !own_id.is_empty() {
-            self.id_is_changed |= self.last_event_id.set(own_id);
-        }
+        let taken = if whole.event_type.is_empty() && whole.id.is_empty() {
+            Taken { data: utf8::from_utf8(whole.data).ok()?, event_type: "", own_id: "" }
+        } else {
+            // Once for all fields: the lines around them are ASCII.
+            let block = utf8::from_utf8(&input[..input.len() - whole.rest.len()]).ok()?;
+            let own_id = part_of(block, whole.id)?;
+            if !own_id.is_empty() {
+                self.id_is_changed |= self.last_event_id.set(own_id);
+            }
+            Taken { data: part_of(block, whole.data)?, event_type: part_of(block, whole.event_type)?, own_id }
+        };
         *input = whole.rest;
-        Some(Taken { data, event_type, own_id })
+        Some(taken)
     }
 }
 
@@ -136,6 +141,16 @@ impl<'a> Whole<'a> {
             };
         }
     }
+}
+
+/// Returns the part of a text that these bytes of it are. Empty ones may be from elsewhere.
+#[inline]
+fn part_of<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
+    if bytes.is_empty() {
+        return Some("");
+    }
+    let start = bytes.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+    text.get(start..start.checked_add(bytes.len())?)
 }
 
 #[cfg(test)]
