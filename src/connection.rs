@@ -6,10 +6,10 @@
 mod contain;
 mod opening;
 mod prepare;
-mod stream;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use log::{debug, log_enabled, trace, warn};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared, State};
-use crate::http::{Answer, Chunk, Failure, Network, Outcome};
+use crate::http::{Answer, Body, Failure, Network, Outcome, Received};
 use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
@@ -27,7 +27,8 @@ use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
 use contain::{Panicked, call, call_last};
 use opening::Opener;
-use stream::Stream;
+
+use ControlFlow::{Break, Continue};
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
@@ -51,12 +52,13 @@ pub(crate) struct Connection {
     warned: bool,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a connection has one, and is boxed itself")]
 enum Stage {
     /// Nothing is under way.
     Idle,
     /// A helper thread opens, because the caller has a deadline.
     Opening(Receiver<Outcome>),
-    Open(Stream),
+    Open(Body),
     /// Without an instant, for ever.
     Waiting(Option<Instant>),
     Over,
@@ -66,12 +68,11 @@ enum Stage {
 pub(crate) enum Item {
     Event(Event),
     End(End),
-    /// The caller's time is over.
-    Tick,
+    DeadlineReached,
 }
 
-/// Why the loop must leave: an item for the caller.
-type Step = Result<(), Item>;
+/// The loop goes on, or leaves with an item for the caller.
+type Step = ControlFlow<Item>;
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>, mut plan: Plan, network: Network, stack_size: usize) -> Self {
@@ -98,34 +99,57 @@ impl Connection {
         }
     }
 
-    /// Returns the next event if it has been received and no callback wants to see it: nothing here takes time.
+    /// Returns the next event, or the end; waits until the deadline at the longest.
     #[inline]
-    pub(crate) fn received_event(&mut self) -> Option<Event> {
-        let Stage::Open(stream) = &mut self.stage else { return None };
+    pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Item {
+        match self.received_event() {
+            Some(event) => Item::Event(event),
+            None => self.advance(deadline),
+        }
+    }
+
+    /// Returns the next event if it has been received and no callback is to see it: nothing here takes time.
+    #[inline]
+    fn received_event(&mut self) -> Option<Event> {
+        let Stage::Open(body) = &mut self.stage else { return None };
         if self.sees_events || self.lap.is_cut() {
             return None;
         }
-        let event = stream.whole_event(&mut self.parser)?;
-        // Without an id of its own it has the one that is known already.
-        if event.has_own_id() {
-            self.note_id_of(&event);
+        if body.data().is_empty() {
+            self.shared.count_bytes(body.find_data().ok()?);
         }
+        let mut rest = body.data();
+        let event = self.parser.whole_event(&mut rest);
+        let left = rest.len();
+        body.consume_to(left);
+        let event = event?;
+        self.note_id();
         self.count(&event);
         Some(event)
     }
 
-    /// Returns the next event, or the end; with `tick`, waits no longer than that.
-    pub(crate) fn next(&mut self, tick: Option<Instant>) -> Item {
+    fn advance(&mut self, deadline: Option<Instant>) -> Item {
+        // A caller's thread is inside only while it may wait, or call something user-supplied.
+        let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
+        let item = self.run(deadline);
+        if inside.is_some() && matches!(item, Item::End(_)) {
+            self.close();
+        }
+        item
+    }
+
+    fn run(&mut self, deadline: Option<Instant>) -> Item {
+        let mut is_last_look = false;
         loop {
             let step = match &self.stage {
                 Stage::Over => return Item::End(self.shared.end().unwrap_or(End::Stopped)),
                 _ if self.lap.is_cut() => self.cut(),
-                Stage::Idle => self.open(tick),
-                Stage::Opening(_) => self.await_opening(tick),
-                Stage::Open(_) => self.read(tick),
-                Stage::Waiting(until) => self.wait(*until, tick),
+                Stage::Idle => self.open(deadline),
+                Stage::Opening(_) => self.await_opening(deadline),
+                Stage::Open(_) => self.read(deadline, &mut is_last_look),
+                Stage::Waiting(until) => self.wait(*until, deadline),
             };
-            if let Err(item) = step {
+            if let Break(item) = step {
                 return item;
             }
         }
@@ -147,13 +171,13 @@ impl Connection {
         match self.shared.stop.next_lap() {
             Ok(lap) => {
                 self.lap = lap;
-                Ok(())
+                Continue(())
             }
             Err(_) => self.finish(End::Stopped),
         }
     }
 
-    fn open(&mut self, tick: Option<Instant>) -> Step {
+    fn open(&mut self, deadline: Option<Instant>) -> Step {
         self.parser.reset();
         self.attempts = self.attempts.saturating_add(1);
         self.shared.update(|life| {
@@ -164,7 +188,7 @@ impl Connection {
         });
         debug!("sse {}: attempt {}", self.shared.id, self.attempts);
         match self.prepare() {
-            Ok(outgoing) => self.send(outgoing, tick),
+            Ok(outgoing) => self.send(outgoing, deadline),
             Err(error) => self.failed(error),
         }
     }
@@ -179,7 +203,7 @@ impl Connection {
         let response = match outcome.result {
             Ok(Answer::Stream(response)) => response,
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
-            Err(Failure::Cut) => return Ok(()),
+            Err(Failure::Cut) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
         let now = Instant::now();
@@ -190,51 +214,75 @@ impl Connection {
         let opened =
             Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
         let done = call(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
-        self.stage = Stage::Open(Stream::new(response, self.most_unparsed()));
-        done.or_else(|Panicked| self.panicked())
+        let buffered = response.body.buffered();
+        self.stage = Stage::Open(response.body);
+        if buffered > 0 {
+            self.received(buffered);
+        }
+        self.unless_panicked(done)
     }
 
-    fn read(&mut self, tick: Option<Instant>) -> Step {
-        loop {
-            let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
-            match stream.next_frame(&mut self.parser) {
+    fn read(&mut self, deadline: Option<Instant>, is_last_look: &mut bool) -> Step {
+        while let Stage::Open(body) = &mut self.stage {
+            if body.data().is_empty() {
+                match body.find_data() {
+                    Ok(0) => break,
+                    Ok(amount) => self.shared.count_bytes(amount),
+                    Err(failure) => return self.broke(failure),
+                }
+            }
+            let mut rest = body.data();
+            let frame = self.parser.next_frame(&mut rest);
+            let left = rest.len();
+            body.consume_to(left);
+            match frame {
                 Ok(Some(Frame::Event(event))) => return self.event(event),
                 Ok(Some(Frame::Comment(text))) => self.comment(&text)?,
                 Ok(Some(Frame::Retry(delay))) => self.backoff.server_asks(delay),
-                Ok(None) => break,
+                Ok(None) => {}
                 Err(error) if error.is_runaway() => return self.failed(error.into()),
                 Err(error) => self.skipped(error.into())?,
             }
             if self.lap.is_cut() {
-                return Ok(());
+                return Continue(());
             }
         }
         self.note_id();
-        let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
-        match stream.read(&self.parser, tick) {
-            Ok(Chunk::Bytes(amount)) => {
+        if *is_last_look {
+            return Break(Item::DeadlineReached);
+        }
+        *is_last_look = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        self.receive(deadline)
+    }
+
+    fn receive(&mut self, deadline: Option<Instant>) -> Step {
+        let Stage::Open(body) = &mut self.stage else { return Continue(()) };
+        match body.read(deadline, self.parser.holds_spare_memory()) {
+            Ok(Received::Bytes(amount)) => {
                 self.received(amount);
-                Ok(())
+                Continue(())
             }
-            Ok(Chunk::Tick) => Err(Item::Tick),
-            Ok(Chunk::Lull) => {
-                stream.rest(&mut self.parser);
-                Ok(())
+            Ok(Received::DeadlineReached) => Break(Item::DeadlineReached),
+            Ok(Received::Quiet) => {
+                body.release_memory();
+                self.parser.release_memory();
+                Continue(())
             }
-            Ok(Chunk::End) => self.ended(),
-            Err(Failure::Cut) => Ok(()),
-            Err(Failure::Error(error)) => self.failed(error),
+            Ok(Received::End) => self.ended(),
+            Err(failure) => self.broke(failure),
+        }
+    }
+
+    fn broke(&mut self, failure: Failure) -> Step {
+        match failure {
+            Failure::Cut => Continue(()),
+            Failure::Error(error) => self.failed(error),
         }
     }
 
     fn received(&mut self, amount: usize) {
         trace!("sse {}: {amount} bytes", self.shared.id);
-        self.shared.progress().received(amount, Instant::now());
-    }
-
-    /// Shows the id of an event, before that counts: whoever sees the number sees the id that came with it, or a later one.
-    fn note_id_of(&self, event: &Event) {
-        remember(&mut self.shared.progress().last_event_id, event.id());
+        self.shared.progress().last_byte = Some(Instant::now());
     }
 
     fn count(&mut self, event: &Event) {
@@ -246,7 +294,7 @@ impl Connection {
     }
 
     fn event(&mut self, event: Event) -> Step {
-        self.note_id_of(&event);
+        self.note_id();
         self.count(&event);
         let mut is_last = false;
         if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
@@ -257,7 +305,7 @@ impl Connection {
             return self.finish(End::Until);
         }
         match call(&mut self.plan.callbacks.on_event, |on_event| on_event(&event)) {
-            Ok(()) => Err(Item::Event(event)),
+            Ok(()) => Break(Item::Event(event)),
             Err(Panicked) => self.panicked(),
         }
     }
@@ -266,7 +314,8 @@ impl Connection {
         let mut progress = self.shared.progress();
         progress.comments = progress.comments.saturating_add(1);
         drop(progress);
-        call(&mut self.plan.callbacks.on_comment, |on_comment| on_comment(text)).or_else(|Panicked| self.panicked())
+        let done = call(&mut self.plan.callbacks.on_comment, |on_comment| on_comment(text));
+        self.unless_panicked(done)
     }
 
     /// An event was too large: it is gone, the stream goes on.
@@ -275,7 +324,8 @@ impl Connection {
         let mut progress = self.shared.progress();
         progress.oversized = progress.oversized.saturating_add(1);
         drop(progress);
-        self.report(&error).or_else(|Panicked| self.panicked())
+        let done = self.report(&error);
+        self.unless_panicked(done)
     }
 
     /// The response ended as its framing says.
@@ -357,20 +407,20 @@ impl Connection {
             life.failures = self.backoff.failures();
         });
         self.stage = Stage::Waiting(until);
-        Ok(())
+        Continue(())
     }
 
-    fn wait(&mut self, until: Option<Instant>, tick: Option<Instant>) -> Step {
-        let tick_first = match (until, tick) {
-            (Some(until), Some(tick)) => tick < until,
-            (None, tick) => tick.is_some(),
+    fn wait(&mut self, until: Option<Instant>, deadline: Option<Instant>) -> Step {
+        let deadline_first = match (until, deadline) {
+            (Some(until), Some(deadline)) => deadline < until,
+            (None, deadline) => deadline.is_some(),
             (Some(_), None) => false,
         };
-        if self.lap.sleep_until(if tick_first { tick } else { until }).is_err() {
-            return Ok(());
+        if self.lap.sleep_until(if deadline_first { deadline } else { until }).is_err() {
+            return Continue(());
         }
-        if tick_first {
-            return Err(Item::Tick);
+        if deadline_first {
+            return Break(Item::DeadlineReached);
         }
         self.stage = Stage::Idle;
         self.open_lap()
@@ -392,6 +442,13 @@ impl Connection {
         self.finish(End::Failed(error))
     }
 
+    fn unless_panicked(&mut self, done: Result<(), Panicked>) -> Step {
+        match done {
+            Ok(()) => Continue(()),
+            Err(Panicked) => self.panicked(),
+        }
+    }
+
     fn panicked(&mut self) -> Step {
         self.close_stream();
         self.give_up(Error::Panicked)
@@ -399,16 +456,20 @@ impl Connection {
 
     /// Closes the socket.
     fn close_stream(&mut self) {
-        if let Stage::Open(stream) = mem::replace(&mut self.stage, Stage::Idle) {
-            self.free(stream);
+        if let Stage::Open(body) = mem::replace(&mut self.stage, Stage::Idle) {
+            self.free(body);
         }
         self.parser.release_memory();
         self.note_id();
     }
 
-    /// Shows the id of a block without data, which comes with no event.
-    fn note_id(&self) {
-        remember(&mut self.shared.progress().last_event_id, self.parser.last_event_id());
+    /// Shows the id in force, if it is a new one. Before an event counts: whoever sees the number sees the id that came
+    /// with it, or a later one.
+    #[inline]
+    fn note_id(&mut self) {
+        if let Some(id) = self.parser.take_changed_id() {
+            self.shared.progress().last_event_id.clone_from(id);
+        }
     }
 
     /// Frees the id and settles the end, before the consumer can see either.
@@ -418,7 +479,7 @@ impl Connection {
         // Whoever sees the end may use the id again.
         self.shared.release();
         self.shared.update(|life| life.ended(end.clone()));
-        Err(Item::End(end))
+        Break(Item::End(end))
     }
 
     /// Runs `on_close`, once the last item is on its way, and drops all closures of the user's.
@@ -431,15 +492,6 @@ impl Connection {
         if call_last(on_close, &end).is_err() {
             warn!("sse {}: on_close panicked", self.shared.id);
         }
-    }
-}
-
-/// Keeps the memory of the id before: most have the same length.
-fn remember(last: &mut String, id: Option<&str>) {
-    let id = id.unwrap_or_default();
-    if last != id {
-        last.clear();
-        last.push_str(id);
     }
 }
 

@@ -72,6 +72,8 @@ pub enum Error {
         /// so the next attempt asks for what follows it. Otherwise one event was skipped, and the stream goes on.
         is_runaway: bool,
     },
+    /// The proxy asks for a user name and password, or for others (407); holds its address.
+    ProxyAuthentication(String),
     /// A callback of the user's panicked.
     Panicked,
     /// An event's data is not the JSON document that was expected.
@@ -154,6 +156,7 @@ impl Error {
             | Self::Spawn(_)
             | Self::ContentType(_)
             | Self::Redirect(_)
+            | Self::ProxyAuthentication(_)
             | Self::Panicked
             | Self::Json(_) => false,
         }
@@ -324,6 +327,7 @@ impl fmt::Display for Error {
             Self::EventTooLarge { limit, is_runaway: true } => {
                 write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes")
             }
+            Self::ProxyAuthentication(proxy) => write!(f, "the proxy {proxy} requires authentication (407)"),
             Self::Panicked => f.write_str("a callback panicked"),
             Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
         }

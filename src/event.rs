@@ -103,12 +103,6 @@ impl Event {
         self.content.own_bytes()
     }
 
-    /// Tells whether the id came with this event itself.
-    #[inline]
-    pub(crate) fn has_own_id(&self) -> bool {
-        self.content.type_end < self.content.text.len()
-    }
-
     /// Takes the data out of the event.
     ///
     /// It is copied while others have the event too: clones of yours, or the parser, which makes further events of those up

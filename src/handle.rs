@@ -203,7 +203,8 @@ impl Handle {
     /// ```
     pub fn last_event_id(&self) -> Option<String> {
         let progress = self.shared.progress();
-        if progress.last_event_id.is_empty() { None } else { Some(progress.last_event_id.clone()) }
+        let id = progress.last_event_id.as_str();
+        (!id.is_empty()).then(|| id.to_owned())
     }
 
     /// Returns the connection's figures.

@@ -2,46 +2,56 @@
 //!
 //! With `transport` the only place that names ureq, rustls and socket2.
 
+mod body;
+mod dial;
 mod failure;
 #[cfg(feature = "multipart")]
 mod form;
+mod framing;
+mod head;
 mod judge;
 mod proxy;
 mod redact;
 mod redirect;
+mod repair;
 mod url;
 mod validate;
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use log::debug;
-use ureq::http::header::LOCATION;
+use ureq::Agent;
+use ureq::http::header::{HOST, LOCATION, USER_AGENT};
 use ureq::http::request::Builder;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
-use ureq::{Agent, Body, BodyReader};
+use ureq::http::response::Parts;
 
 use crate::error::{Error, Status};
 use crate::stop::{Lap, deadline};
-use crate::transport::buffers::Sizes;
-use crate::transport::dns::{Dns, Pending};
-use crate::transport::tcp::{Keepalive, TcpConnector};
-use crate::transport::{HEAD_LIMIT, HeadConnector, Interrupt, Link, Phase};
+use crate::transport::Wire;
+use crate::transport::buffers::{IoBuffers, Sizes};
+use crate::transport::dns::Pending;
 #[cfg(feature = "tls")]
-use crate::transport::{roots::Tls, tls::TlsConnector};
+use crate::transport::roots::Tls;
+use crate::transport::tcp::Keepalive;
+use dial::{Hop, HopConnector, HopResolver};
+use framing::Framing;
+use head::{HEAD_LIMIT, Slot};
 
+pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::encode as encode_form;
 pub(crate) use proxy::ProxyRules;
+use proxy::ProxyTarget;
 use redact::redacted;
 pub(crate) use redact::redacted_text;
 pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use url::{HostNames, host_names};
 pub(crate) use validate::{basic, content_type, parse_header, parse_url};
 
 /// How much of an error response's body is kept, in bytes, and how long it may take.
-const ERROR_BODY: u64 = 4 * 1024;
+const ERROR_BODY: usize = 4 * 1024;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
 /// The output buffer unless a header line is longer, in bytes.
 const OUTPUT: usize = 4 * 1024;
@@ -99,19 +109,7 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) url: String,
     pub(crate) headers: HeaderMap,
-    body: BodyReader<'static>,
-    link: Arc<Link>,
-}
-
-/// What a read of the body came to.
-pub(crate) enum Chunk {
-    Bytes(usize),
-    /// The response ended as its framing says.
-    End,
-    /// The caller's time is over; the stream is as good as before.
-    Tick,
-    /// No byte has come for a while; asked for by `minds_lull`.
-    Lull,
+    pub(crate) body: Body,
 }
 
 impl Outgoing {
@@ -120,33 +118,36 @@ impl Outgoing {
         let origin = self.url.clone();
         let mut redirects = 0;
         loop {
-            let link =
-                Arc::new(Link::new(Arc::clone(&self.lap), Instant::now(), self.limits.connect, self.limits.response));
-            let response = match self.send(&link) {
+            let (parts, wire, input) = match self.send() {
                 Ok(response) => response,
                 Err(failure) => return Outcome { status: None, result: Err(failure) },
             };
-            let (parts, body) = response.into_parts();
             let status = parts.status.as_u16();
             debug!("sse {}: {} {} -> {status}", self.id, self.method, redacted(&self.url));
             if redirect::is_redirect(status) {
-                drop(body);
+                drop(wire);
                 redirects += 1;
                 match self.follow(&origin, status, parts.headers.get(LOCATION), redirects) {
                     Ok(()) => continue,
                     Err(why) => return Outcome { status: Some(status), result: Err(Error::Redirect(why).into()) },
                 }
             }
-            return Outcome { status: Some(status), result: self.judge(status, parts.headers, body, link) };
+            return Outcome { status: Some(status), result: self.judge(parts, wire, input) };
         }
     }
 
-    fn send(&self, link: &Arc<Link>) -> Result<ureq::http::Response<Body>, Failure> {
-        let agent = self.agent(link)?;
+    /// Sends the request by ureq, and takes the connection out of it behind the response's head.
+    fn send(&self) -> Result<(Parts, Wire, IoBuffers), Failure> {
+        let slot = Arc::<Slot>::default();
+        let agent = self.agent(&slot)?;
         let request = || -> Builder {
             let mut builder = ureq::http::Request::builder().method(self.method.clone()).uri(self.url.clone());
             if let Some(headers) = builder.headers_mut() {
                 *headers = self.headers.clone();
+                // The zone of an address means nothing to others (RFC 6874 section 4); ureq would send it.
+                if self.url.host().is_some_and(|host| host.contains('%')) && !headers.contains_key(HOST) {
+                    headers.extend(HeaderValue::from_str(&host_names(&self.url).header).map(|host| (HOST, host)));
+                }
             }
             builder
         };
@@ -157,40 +158,43 @@ impl Outgoing {
             None if needs_length => agent.run(request().body(&[][..]).map_err(unwritable)?),
             None => agent.run(request().body(()).map_err(unwritable)?),
         };
-        Ok(response?)
+        let response = response.map_err(|error| slot.take_failure().unwrap_or_else(|| error.into()))?;
+        let (parts, body) = response.into_parts();
+        // Nothing of it has been read: ureq lets go of the connection.
+        drop(body);
+        let (wire, input) = slot.take_connection().ok_or(Error::Disconnected)?;
+        Ok((parts, wire, input))
     }
 
-    /// ureq with its timers, redirects, pool and default headers off.
-    fn agent(&self, link: &Arc<Link>) -> Result<Agent, Failure> {
-        let proxy = self.network.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?;
-        let proxy = proxy.map(|proxy| proxy.for_ureq()).transpose().map_err(Error::InvalidRequest)?;
+    /// ureq with its timers, redirects, proxies, pool and default headers off.
+    fn agent(&self, slot: &Arc<Slot>) -> Result<Agent, Failure> {
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).max().unwrap_or(0);
         let line = longest.max(self.url.to_string().len());
-        let sizes = Sizes { output: OUTPUT.max(line + 64), input: self.network.read_buffer };
-        let mut config = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(proxy)
+            .proxy(None)
             .accept_encoding("")
             .accept("")
+            .user_agent("")
             .max_response_header_size(HEAD_LIMIT)
             .max_idle_connections(0);
-        // The proxy's CONNECT carries it too; validated when it was set.
-        let user_agent = self.headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        config = config.user_agent(user_agent);
-        let link = Arc::clone(link);
-        let chain =
-            ().chain(ConnectProxyConnector::default()).chain(TcpConnector {
-                link: Arc::clone(&link),
-                keepalive: self.network.keepalive,
-                sizes,
-            });
-        #[cfg(feature = "tls")]
-        let chain = chain.chain(TlsConnector { tls: Arc::clone(&self.network.tls), sizes });
-        let chain = chain.chain(HeadConnector { link: Arc::clone(&link), target: self.url.clone() });
-        Ok(Agent::with_parts(config.build(), chain, Dns { link, pending: Arc::clone(&self.pending) }))
+        let hop = Arc::new(Hop {
+            lap: Arc::clone(&self.lap),
+            pending: Arc::clone(&self.pending),
+            network: self.network.clone(),
+            target: self.url.clone(),
+            proxy: self.network.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?,
+            names: host_names(&self.url),
+            user_agent: self.headers.get(USER_AGENT).cloned(),
+            deadline: deadline(Instant::now(), self.limits.connect),
+            response_timeout: self.limits.response,
+            sizes: Sizes { output: OUTPUT.max(line + 64), input: self.network.read_buffer },
+            slot: Arc::clone(slot),
+        });
+        Ok(Agent::with_parts(config.build(), HopConnector(Arc::clone(&hop)), HopResolver(hop)))
     }
 
     /// Turns this request into the one that the redirect asks for.
@@ -224,7 +228,9 @@ impl Outgoing {
         Ok(())
     }
 
-    fn judge(&self, status: u16, headers: HeaderMap, body: Body, link: Arc<Link>) -> Result<Answer, Failure> {
+    fn judge(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
+        let (status, headers) = (parts.status.as_u16(), parts.headers);
+        let framing = Framing::of(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
         match status {
             204 => return Ok(Answer::NoContent),
             200 => {}
@@ -232,7 +238,11 @@ impl Outgoing {
             _ => {
                 let retry_after = judge::retry_after(&headers, SystemTime::now);
                 let status = Status::new(status).with_retry_after(retry_after);
-                return Err(Error::from(status.with_body(error_body(body, &link)?)).into());
+                let text = match framing {
+                    Ok(framing) => error_body(Body::new(wire, input, framing, None))?,
+                    Err(_) => None,
+                };
+                return Err(Error::from(status.with_body(text)).into());
             }
         }
         if let Some(encoding) = judge::content_encoding(&self.id, &headers) {
@@ -241,45 +251,13 @@ impl Outgoing {
         if !self.limits.any_content_type && !judge::is_event_stream(&headers) {
             return Err(Error::ContentType(judge::content_type_text(&headers)).into());
         }
-        link.set_phase(Phase::Body { idle: self.limits.idle });
-        Ok(Answer::Stream(Box::new(Response {
-            status,
-            url: self.url.to_string(),
-            headers,
-            body: body.into_reader(),
-            link,
-        })))
+        let body = Body::new(wire, input, framing?, self.limits.idle);
+        Ok(Answer::Stream(Box::new(Response { status, url: self.url.to_string(), headers, body })))
     }
 }
 
-impl Response {
-    /// Reads what has arrived, or waits for it until `tick`. Never called again after an error or the end.
-    pub(crate) fn read(
-        &mut self,
-        buffer: &mut [u8],
-        tick: Option<Instant>,
-        minds_lull: bool,
-    ) -> Result<Chunk, Failure> {
-        self.link.set_wait(tick, minds_lull);
-        match self.body.read(buffer) {
-            Ok(0) => Ok(Chunk::End),
-            Ok(amount) => Ok(Chunk::Bytes(amount)),
-            Err(error) => match Interrupt::of(&error) {
-                Some(Interrupt::Tick) => Ok(Chunk::Tick),
-                Some(Interrupt::Lull) => Ok(Chunk::Lull),
-                _ => Err(error.into()),
-            },
-        }
-    }
-}
-
-/// Reads the start of an error's body; what is missing is not an error of its own.
-fn error_body(body: Body, link: &Link) -> Result<Option<String>, Failure> {
-    link.set_phase(Phase::ErrorBody { until: deadline(Instant::now(), ERROR_BODY_TIME) });
-    let mut text = Vec::new();
-    match body.into_reader().take(ERROR_BODY).read_to_end(&mut text) {
-        Err(error) if Interrupt::of(&error) == Some(Interrupt::Cut) => return Err(Failure::Cut),
-        _ => {}
-    }
+/// Reads the start of an error's body.
+fn error_body(body: Body) -> Result<Option<String>, Failure> {
+    let text = body.read_start(ERROR_BODY, deadline(Instant::now(), ERROR_BODY_TIME))?;
     Ok((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()))
 }

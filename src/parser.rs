@@ -310,7 +310,6 @@ impl Parser {
 
     /// Returns the id in force if it has changed since the last call: whoever shows it elsewhere need not compare.
     #[inline]
-    #[allow(dead_code, reason = "for the connection, which compares every id until it uses this")]
     pub(crate) fn take_changed_id(&mut self) -> Option<&LastEventId> {
         mem::take(&mut self.id_is_changed).then_some(&self.last_event_id)
     }

@@ -226,7 +226,7 @@ impl EventReader {
             Item::Event(event) => Ok(Ok(event)),
             Item::End(End::Failed(error)) => Ok(Err(error)),
             Item::End(_) => Err(RecvTimeoutError::Disconnected),
-            Item::Tick => Err(RecvTimeoutError::Timeout),
+            Item::DeadlineReached => Err(RecvTimeoutError::Timeout),
         }
     }
 
@@ -307,34 +307,19 @@ impl EventReader {
         Checkpointed::new(self, checkpoint)
     }
 
-    fn advance(&mut self, tick: Option<Instant>) -> Item {
+    fn advance(&mut self, deadline: Option<Instant>) -> Item {
         if self.over {
             return Item::End(End::Stopped);
         }
-        // Without entering: it neither waits nor calls anything of the user's.
-        if let Some(event) = self.connection.received_event() {
-            return Item::Event(event);
-        }
-        self.shared.enter();
-        let _inside = Inside(&self.shared);
-        let item = self.connection.next(tick);
+        let item = self.connection.next(deadline);
         if let Item::End(_) = item {
             self.over = true;
-            self.connection.close();
         }
         item
     }
 }
 
 /// Leaves also when a panic unwinds.
-struct Inside<'a>(&'a Shared);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
 impl Iterator for EventReader {
     type Item = Result<Event, Error>;
 
@@ -344,7 +329,7 @@ impl Iterator for EventReader {
                 Item::Event(event) => return Some(Ok(event)),
                 Item::End(End::Failed(error)) => return Some(Err(error)),
                 Item::End(_) => return None,
-                Item::Tick => {}
+                Item::DeadlineReached => {}
             }
         }
     }

@@ -71,13 +71,10 @@ impl Drop for Leaving {
 fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) -> End {
     let pumped = catch_unwind(AssertUnwindSafe(|| {
         loop {
-            while let Some(event) = connection.received_event() {
-                sender.event(event);
-            }
             match connection.next(None) {
                 Item::Event(event) => sender.event(event),
                 Item::End(end) => return end,
-                Item::Tick => {}
+                Item::DeadlineReached => {}
             }
         }
     }));

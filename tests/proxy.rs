@@ -140,12 +140,34 @@ fn refused_by(answer: &'static [u8], policy: RetryPolicy) -> Seen {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_a_transient_failure_that_tells_its_status_and_no_secret() {
+fn a_proxy_that_wants_other_credentials_is_a_permanent_failure_without_a_secret() {
     let answer =
         b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n";
     let seen = refused_by(answer, retries(1));
     let text = format!("{:?} {}", seen.failure(), seen.failure());
-    assert!(matches!(seen.failure(), Error::Io(_)) && text.contains("407") && !text.contains("secret"), "{text}");
+    assert!(matches!(seen.failure(), Error::ProxyAuthentication(_)) && !text.contains("secret"), "{text}");
+    assert!(text.contains("127.0.0.1"), "{text}");
+    assert_eq!((seen.attempts, seen.last_status), (1, None));
+}
+
+#[test]
+fn any_2xx_opens_the_tunnel() {
+    let proxy = Server::serve(|_, mut peer| {
+        peer.request();
+        peer.raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 299 Fine\r\nX: y\r\n\r\n");
+        peer.next_request();
+        peer.respond(204, &[], "");
+    });
+    let proxy = proxy.unwrap();
+    let request = Request::get("http://nowhere.test/").retry(RetryPolicy::never());
+    assert!(matches!(drain(&client_through(&proxy, "").connect("299", request).unwrap()).end, End::NoContent));
+}
+
+#[test]
+fn a_proxy_that_refuses_is_a_transient_failure_that_tells_its_status_and_no_secret() {
+    let seen = refused_by(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", retries(1));
+    let text = format!("{:?} {}", seen.failure(), seen.failure());
+    assert!(matches!(seen.failure(), Error::Io(_)) && text.contains("403") && !text.contains("secret"), "{text}");
     assert_eq!((seen.attempts, seen.last_status), (2, None));
 }
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use crossbeam_channel::{at, bounded, never, select};
 
-use super::{Connection, Item, Stage, Step, Stream};
+use super::{Break, Connection, Continue, Item, Stage, Step};
 use crate::error::Error;
-use crate::http::{Outcome, Outgoing};
+use crate::http::{Body, Outcome, Outgoing};
 
 /// Who opens for a caller that waits for as long as it takes.
 #[derive(Clone, Copy)]
@@ -25,18 +25,9 @@ impl Connection {
         self.opener = Opener::Helper;
     }
 
-    /// How many bytes are read at once for the parser. On a thread of its own it reads less: whoever takes the events
-    /// has none in that time.
-    pub(super) fn most_unparsed(&self) -> usize {
-        match self.opener {
-            Opener::Caller => self.network.read_buffer / 4,
-            Opener::Helper => self.network.read_buffer / 8,
-        }
-    }
-
-    pub(super) fn send(&mut self, mut outgoing: Outgoing, tick: Option<Instant>) -> Step {
+    pub(super) fn send(&mut self, mut outgoing: Outgoing, deadline: Option<Instant>) -> Step {
         let helper = self.helper("open");
-        if tick.is_none() {
+        if deadline.is_none() {
             let outcome = match self.opener {
                 Opener::Caller => Ok(outgoing.open()),
                 Opener::Helper => open_on(helper, &mut outgoing),
@@ -49,7 +40,7 @@ impl Connection {
             Ok(_) => self.stage = Stage::Opening(outcome),
             Err(error) => return self.failed(Error::io(error)),
         }
-        Ok(())
+        Continue(())
     }
 
     fn helper(&self, task: &str) -> Builder {
@@ -57,23 +48,22 @@ impl Connection {
     }
 
     /// Returns once the socket is closed. Only where the connection goes on: a thread that ends leaves nothing behind.
-    pub(super) fn free(&self, stream: Stream) {
+    pub(super) fn free(&self, body: Body) {
         match self.opener {
-            Opener::Caller => drop(stream),
+            Opener::Caller => drop(body),
             Opener::Helper => thread::scope(|scope| {
                 // Where the system refuses a thread, it is dropped here.
-                let _ = self.helper("close").spawn_scoped(scope, move || drop(stream));
+                let _ = self.helper("close").spawn_scoped(scope, move || drop(body));
             }),
         }
     }
 
-    pub(super) fn await_opening(&mut self, tick: Option<Instant>) -> Step {
-        let Stage::Opening(outcome) = &self.stage else { return Ok(()) };
-        let tick = tick.map_or_else(never, at);
+    pub(super) fn await_opening(&mut self, deadline: Option<Instant>) -> Step {
+        let Stage::Opening(outcome) = &self.stage else { return Continue(()) };
         let outcome = select! {
             recv(outcome) -> outcome => outcome,
-            recv(self.lap.cut_signal()) -> _ => return Ok(()),
-            recv(tick) -> _ => return Err(Item::Tick),
+            recv(self.lap.cut_signal()) -> _ => return Continue(()),
+            recv(deadline.map_or_else(never, at)) -> _ => return Break(Item::DeadlineReached),
         };
         self.stage = Stage::Idle;
         self.opening_ended(outcome)

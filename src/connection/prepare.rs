@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use log::warn;
 
+use super::Connection;
 use super::contain::{Panicked, call};
-use super::{Connection, remember};
 use crate::error::Error;
 use crate::http::{HeaderMap, HeaderValue, Outgoing};
 use crate::request::{Attempt, check_last_event_id, insert_header};
@@ -28,7 +28,7 @@ impl Connection {
         if let Some(id) = last_event_id {
             check_last_event_id(&id).map_err(Error::InvalidRequest)?;
             self.parser = mem::take(&mut self.parser).with_last_event_id(&id);
-            remember(&mut self.shared.progress().last_event_id, Some(&id));
+            self.shared.progress().last_event_id.set(&id);
         }
         let mut headers = self.plan.headers.clone();
         for (name, value) in &own {

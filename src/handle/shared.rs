@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     release: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Written by the connection's thread alone.
     events: AtomicCell<u64>,
+    /// Of response bodies, framing not counted; written by the connection's thread alone.
+    bytes: AtomicCell<u64>,
     /// Written by the connection's thread once a read, and at an event with a new id.
     progress: Mutex<Progress>,
     /// Written by the connection's thread a few times an attempt.
@@ -46,12 +48,15 @@ pub(crate) struct Life {
 
 impl Shared {
     pub(crate) fn new(id: Arc<str>, last_event_id: &str) -> Self {
+        let mut progress = Progress::default();
+        progress.last_event_id.set(last_event_id);
         Self {
             id,
             stop: StopToken::new(),
             events: AtomicCell::new(0),
+            bytes: AtomicCell::new(0),
             release: OnceLock::new(),
-            progress: Mutex::new(Progress { last_event_id: last_event_id.to_owned(), ..Progress::default() }),
+            progress: Mutex::new(progress),
             life: Mutex::new(Life {
                 state: State::Connecting,
                 attempts: 0,
@@ -98,6 +103,12 @@ impl Shared {
         self.events.store(self.events.load().saturating_add(1));
     }
 
+    /// Counts bytes of a body; for the connection's thread, which is the only writer.
+    #[inline]
+    pub(crate) fn count_bytes(&self, amount: usize) {
+        self.bytes.store(self.bytes.load().saturating_add(amount as u64));
+    }
+
     /// Changes what the connection's life is at, and wakes who waits for it.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Life)) {
         let mut life = self.life();
@@ -117,6 +128,12 @@ impl Shared {
         let mut life = self.life();
         life.running = true;
         life.runner = Some(OWN_ID.with(|id| *id));
+    }
+
+    /// Marks the calling thread as the connection's own for a while.
+    pub(crate) fn enter_until_dropped(self: &Arc<Self>) -> Inside {
+        self.enter();
+        Inside(Arc::clone(self))
     }
 
     /// Marks that no thread is inside any more.
@@ -208,7 +225,7 @@ impl Shared {
         Stats {
             events: self.events.load(),
             comments: progress.comments,
-            bytes: progress.bytes,
+            bytes: self.bytes.load(),
             dropped: progress.dropped,
             oversized: progress.oversized,
             attempts,
@@ -225,6 +242,14 @@ impl Shared {
 }
 
 struct TimedOut;
+
+pub(crate) struct Inside(Arc<Shared>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
 
 thread_local! {
     /// A reader enters and leaves with every read: asking for the id each time costs two atomic operations more.

@@ -27,7 +27,7 @@ pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> 
         return Some(value);
     }
     if !value.is_empty() {
-        debug!("sse {id}: ignoring the content encoding {value:?}, which changes nothing");
+        debug!("sse {id}: ignoring a content encoding that changes nothing");
     }
     None
 }

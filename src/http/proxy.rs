@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use ureq::http::{HeaderValue, Uri};
-use ureq::{Proxy, ProxyProtocol};
 
 use super::redact::redacted_nonsense;
 use super::url::{self, HostNames, Parsed, host_names};
@@ -88,24 +87,6 @@ impl ProxyRules {
             return Ok(None);
         }
         choice.clone().map(Some)
-    }
-}
-
-impl ProxyTarget {
-    /// Returns the same as ureq has it.
-    pub(super) fn for_ureq(&self) -> Result<Proxy, String> {
-        use base64::Engine;
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host.replace('%', "%25")) } else { self.host.clone() };
-        let protocol = if self.is_tls { ProxyProtocol::Https } else { ProxyProtocol::Http };
-        let mut proxy = Proxy::builder(protocol).host(&host).port(self.port);
-        let basic = self.authorization.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
-        let pair = basic.and_then(|basic| base64::engine::general_purpose::STANDARD.decode(basic).ok());
-        if let Some(pair) = pair.map(|pair| String::from_utf8_lossy(&pair).into_owned()) {
-            let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
-            proxy = proxy.username(user).password(password);
-        }
-        proxy.build().map_err(|_| format!("the proxy {:?} is of no use", self.shown))
     }
 }
 

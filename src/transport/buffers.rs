@@ -1,15 +1,17 @@
-//! Buffers sized for small devices: 8 KiB in, more for a large head and while data keeps filling it; out while a
-//! request is sent.
+//! Buffers sized for small devices: 4 KiB in, more for a large head and while data keeps filling it; out while a
+//! request is sent. The body's framing and the parser work on what the input holds, in place.
+
+use std::mem;
 
 use ureq::unversioned::transport::Buffers;
 
 /// What one read asks for, in bytes, until data fills it.
-pub(crate) const INPUT: usize = 8 * 1024;
-/// What a head may grow the input to; ureq refuses a head over 20 KiB before this is full.
-const HEAD_MOST: usize = 24 * 1024;
+pub(crate) const INPUT: usize = 4 * 1024;
+/// What a head may grow the input to; one over 20 KiB is refused before this is full.
+const MAX_HEAD: usize = 24 * 1024;
 
 /// How large the buffers of one connection may be, in bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sizes {
     /// The longest header line must fit.
     pub(crate) output: usize,
@@ -17,8 +19,8 @@ pub(crate) struct Sizes {
     pub(crate) input: usize,
 }
 
-#[derive(Debug)]
-pub(super) struct IoBuffers {
+#[derive(Debug, Default)]
+pub(crate) struct IoBuffers {
     input: Vec<u8>,
     /// The bytes `start..end` of the input are received and not consumed.
     start: usize,
@@ -34,38 +36,65 @@ pub(super) struct IoBuffers {
 }
 
 impl IoBuffers {
-    pub(super) fn new(sizes: Sizes) -> Self {
-        Self {
-            input: Vec::new(),
-            start: 0,
-            end: 0,
-            progress: false,
-            size: INPUT,
-            pressure: 0,
-            output: Vec::new(),
-            sizes,
-        }
+    pub(crate) fn new(sizes: Sizes) -> Self {
+        Self { size: INPUT, sizes, ..Self::default() }
     }
 
-    /// Returns what was written to the output last.
-    pub(super) fn written(&self, amount: usize) -> &[u8] {
-        &self.output[..amount]
+    /// Returns what is received and not consumed.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.input[self.start..self.end]
     }
 
-    /// Gives the output's memory back: a stream sends nothing after its request.
-    pub(super) fn release_output(&mut self) {
+    #[inline]
+    pub(crate) fn consume(&mut self, amount: usize) {
+        self.start = (self.start + amount).min(self.end);
+    }
+
+    /// Returns the room for what is received next.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.make_room();
+        &mut self.input[self.end..]
+    }
+
+    pub(crate) fn appended(&mut self, amount: usize) {
+        let room = self.input.len() - self.end;
+        self.end += amount.min(room);
+        self.fit(amount, room);
+    }
+
+    /// Puts other bytes in the place of the first ones.
+    pub(crate) fn replace(&mut self, amount: usize, by: &[u8]) {
+        let input = [by, &self.bytes()[amount..]].concat();
+        (self.start, self.end) = (0, input.len());
+        self.input = input;
+    }
+
+    /// Takes the output to send it from; [`put_output`](Self::put_output) brings it back.
+    pub(crate) fn take_output(&mut self) -> Vec<u8> {
+        mem::take(&mut self.output)
+    }
+
+    pub(crate) fn put_output(&mut self, output: Vec<u8>) {
+        self.output = output;
+    }
+
+    /// Releases the output's memory: a stream sends nothing after its request.
+    pub(crate) fn release_output(&mut self) {
         self.output = Vec::new();
     }
 
-    /// Gives back what only a busy stream needs.
-    pub(super) fn shrink(&mut self) {
+    /// Returns true if more is held than an idle stream may.
+    pub(crate) fn holds_spare_memory(&self) -> bool {
+        self.input.len() > INPUT
+    }
+
+    /// Releases what only a busy stream needs.
+    pub(crate) fn release_memory(&mut self) {
         self.size = INPUT;
         self.pressure = 0;
-        let kept = self.end - self.start;
-        if kept <= INPUT / 2 {
-            let mut input = vec![0; INPUT];
-            input[..kept].copy_from_slice(&self.input[self.start..self.end]);
-            (self.input, self.start, self.end) = (input, 0, kept);
+        if self.start == self.end {
+            (self.input, self.start, self.end) = (Vec::new(), 0, 0);
         }
     }
 
@@ -81,8 +110,8 @@ impl IoBuffers {
             // Little: ureq asks for more once it can do nothing with what there is.
             self.input.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
-        } else if self.end == self.input.len() && self.end < HEAD_MOST {
-            self.input.resize((self.end * 2).min(HEAD_MOST), 0);
+        } else if self.end == self.input.len() && self.end < MAX_HEAD {
+            self.input.resize((self.end * 2).min(MAX_HEAD), 0);
         }
     }
 
@@ -109,23 +138,20 @@ impl Buffers for IoBuffers {
     }
 
     fn input(&self) -> &[u8] {
-        &self.input[self.start..self.end]
+        self.bytes()
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        self.make_room();
-        &mut self.input[self.end..]
+        self.room()
     }
 
     fn input_appended(&mut self, amount: usize) {
-        let room = self.input.len() - self.end;
-        self.end += amount.min(room);
-        self.fit(amount, room);
+        self.appended(amount);
     }
 
     fn input_consume(&mut self, amount: usize) {
         self.progress = amount > 0;
-        self.start = (self.start + amount).min(self.end);
+        self.consume(amount);
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
@@ -178,23 +204,34 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_keeps_what_is_not_consumed() {
+    fn a_quiet_stream_holds_no_spare_memory() {
         let mut buffers = IoBuffers::new(SIZES);
         for _ in 0..4 {
             let room = fill(&mut buffers, usize::MAX);
             buffers.input_consume(room);
         }
-        buffers.input_append_buf()[..3].copy_from_slice(b"5\r\n");
-        buffers.input_appended(3);
-        buffers.shrink();
-        assert_eq!((buffers.input(), buffers.input.len()), (&b"5\r\n"[..], INPUT));
+        assert!(buffers.holds_spare_memory());
+        buffers.release_memory();
+        assert!(!buffers.holds_spare_memory());
+        assert_eq!(buffers.room().len(), INPUT);
+    }
+
+    #[test]
+    fn a_repaired_head_takes_the_place_of_the_first_bytes() {
+        let mut buffers = IoBuffers::new(SIZES);
+        buffers.room()[..6].copy_from_slice(b"xheady");
+        buffers.appended(6);
+        buffers.consume(1);
+        buffers.replace(4, b"longer");
+        assert_eq!(buffers.bytes(), b"longery");
+        assert!(!buffers.room().is_empty());
     }
 
     #[test]
     fn a_full_input_offers_no_room_instead_of_growing_for_ever() {
         let mut buffers = IoBuffers::new(SIZES);
         while fill(&mut buffers, usize::MAX) > 0 {}
-        assert_eq!(buffers.input().len(), HEAD_MOST);
+        assert_eq!(buffers.input().len(), MAX_HEAD);
     }
 
     #[test]

@@ -2,28 +2,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, at, bounded, never, select};
-use ureq::Error;
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
 
-use super::{Interrupt, Link};
-use crate::error::Timeout;
-use crate::stop::lock;
+use super::Fault;
+use crate::stop::{Lap, lock};
 
 /// `getaddrinfo` with the usual plug-ins fits well; only touched pages count.
 const STACK: usize = 256 * 1024;
 /// How many look-ups of one connection may hang in the system at once: redirects choose the names.
 const MOST_PENDING: usize = 8;
-/// As many addresses as ureq hands on.
-const MOST_ADDRESSES: usize = 16;
-
 /// The look-ups of one connection that an attempt has left behind; a retry waits for its own again.
 #[derive(Debug, Default)]
 pub(crate) struct Pending(Mutex<Vec<LookUp>>);
@@ -36,54 +27,51 @@ struct LookUp {
 
 type Answer = io::Result<Vec<SocketAddr>>;
 
-#[derive(Debug)]
-pub(crate) struct Dns {
-    pub(crate) link: Arc<Link>,
-    pub(crate) pending: Arc<Pending>,
-}
-
-impl Resolver for Dns {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        let addresses = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-            Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => self.look_up(format!("{host}:{port}"), ask_system)?,
-        };
-        if addresses.is_empty() {
-            return Err(Error::HostNotFound);
-        }
-        let mut resolved = self.empty();
-        for address in addresses.into_iter().take(MOST_ADDRESSES) {
-            resolved.push(address);
-        }
-        Ok(resolved)
+/// Returns the addresses of a host: a name, or an address without brackets, which needs no lookup unless it has a zone.
+pub(crate) fn resolve(
+    host: &str,
+    port: u16,
+    pending: &Pending,
+    lap: &Lap,
+    deadline: Option<Instant>,
+) -> Result<Vec<SocketAddr>, Fault> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
     }
+    let addresses = look_up(format!("{host}:{port}"), pending, lap, deadline, ask_system)?;
+    if addresses.is_empty() {
+        return Err(Fault::Io(io::Error::new(io::ErrorKind::NotFound, "the host has no address")));
+    }
+    Ok(addresses)
 }
 
-impl Dns {
-    /// Asks on a helper thread, unless one that still asks for this name was left behind.
-    fn look_up(&self, name: String, ask: impl FnOnce(&str) -> Answer + Send + 'static) -> Answer {
-        let look_up = match self.pending.take(&name) {
-            Some(look_up) => look_up,
-            None if self.pending.is_full() => {
-                return Err(io::Error::other(format!("{MOST_PENDING} look-ups of this connection still hang")));
-            }
-            None => start(name, ask)?,
-        };
-        let until = self.link.limits().until(Instant::now()).0.map_or_else(never, at);
-        select! {
-            recv(look_up.answer) -> answer => {
-                answer.unwrap_or_else(|_| Err(io::Error::other("the look-up thread ended without an answer")))
-            }
-            recv(self.link.lap.cut_signal()) -> _ => {
-                self.pending.put(look_up);
-                Err(Interrupt::Cut.into())
-            }
-            recv(until) -> _ => {
-                self.pending.put(look_up);
-                Err(Interrupt::Timeout(Timeout::Resolve).into())
-            }
+/// Asks on a helper thread, unless one that still asks for this name was left behind.
+fn look_up(
+    name: String,
+    pending: &Pending,
+    lap: &Lap,
+    deadline: Option<Instant>,
+    ask: impl FnOnce(&str) -> Answer + Send + 'static,
+) -> Result<Vec<SocketAddr>, Fault> {
+    let look_up = match pending.take(&name) {
+        Some(look_up) => look_up,
+        None if pending.is_full() => {
+            return Err(io::Error::other(format!("{MOST_PENDING} look-ups of this connection still hang")).into());
+        }
+        None => start(name, ask)?,
+    };
+    select! {
+        recv(look_up.answer) -> answer => {
+            let ended = || io::Error::other("the look-up thread ended without an answer");
+            Ok(answer.unwrap_or_else(|_| Err(ended()))?)
+        }
+        recv(lap.cut_signal()) -> _ => {
+            pending.put(look_up);
+            Err(Fault::Cancelled)
+        }
+        recv(deadline.map_or_else(never, at)) -> _ => {
+            pending.put(look_up);
+            Err(Fault::DeadlineReached)
         }
     }
 }
@@ -135,13 +123,14 @@ fn start(name: String, ask: impl FnOnce(&str) -> Answer + Send + 'static) -> io:
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use crossbeam_channel::Sender;
 
     use super::*;
-    use crate::stop::StopToken;
+    use crate::stop::{StopToken, deadline};
 
     const SECONDS: Duration = Duration::from_secs(10);
     const MOMENT: Duration = Duration::from_millis(20);
@@ -161,16 +150,19 @@ mod tests {
             Self { token: Arc::new(StopToken::new()), pending: Arc::default(), asked: Arc::default(), answers, orders }
         }
 
-        fn look_up(&self, name: &str, timeout: Duration) -> Result<Vec<SocketAddr>, Option<Interrupt>> {
+        fn look_up(&self, name: &str, timeout: Duration) -> Result<Vec<SocketAddr>, Why> {
             let lap = self.token.current_lap();
-            let link = Arc::new(Link::new(lap, Instant::now(), timeout, SECONDS));
-            let dns = Dns { link, pending: Arc::clone(&self.pending) };
             let (asked, orders) = (Arc::clone(&self.asked), self.orders.clone());
             let ask = move |_: &str| {
                 asked.fetch_add(1, Ordering::SeqCst);
                 orders.recv().unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
             };
-            dns.look_up(name.to_owned(), ask).map_err(|error| Interrupt::of(&error))
+            let deadline = deadline(Instant::now(), timeout);
+            look_up(name.to_owned(), &self.pending, &lap, deadline, ask).map_err(|fault| match fault {
+                Fault::DeadlineReached => Why::Late,
+                Fault::Cancelled => Why::Cut,
+                _ => Why::Failed,
+            })
         }
 
         #[track_caller]
@@ -199,8 +191,15 @@ mod tests {
         vec![SocketAddr::from(([127, 0, 0, 1], 80))]
     }
 
-    const LATE: Result<Vec<SocketAddr>, Option<Interrupt>> = Err(Some(Interrupt::Timeout(Timeout::Resolve)));
-    const CUT: Result<Vec<SocketAddr>, Option<Interrupt>> = Err(Some(Interrupt::Cut));
+    #[derive(Debug, PartialEq, Eq)]
+    enum Why {
+        Late,
+        Cut,
+        Failed,
+    }
+
+    const LATE: Result<Vec<SocketAddr>, Why> = Err(Why::Late);
+    const CUT: Result<Vec<SocketAddr>, Why> = Err(Why::Cut);
 
     #[test]
     fn a_stop_ends_a_look_up_that_hangs() {
@@ -270,22 +269,17 @@ mod tests {
         for number in 0..MOST_PENDING {
             assert_eq!(stage.look_up(&format!("{number}:80"), MOMENT), LATE);
         }
-        assert_eq!(stage.look_up("another:80", SECONDS), Err(None));
+        assert_eq!(stage.look_up("another:80", SECONDS), Err(Why::Failed));
         assert_eq!(stage.look_up("0:80", MOMENT), LATE);
         stage.assert_asked(MOST_PENDING);
     }
 
     #[test]
     fn an_address_needs_no_look_up() {
-        let link = Arc::new(Link::new(StopToken::new().current_lap(), Instant::now(), SECONDS, SECONDS));
-        let dns = Dns { link, pending: Arc::default() };
-        for (url, address) in [
-            ("http://127.0.0.1/", "127.0.0.1:80"),
-            ("https://127.0.0.1/", "127.0.0.1:443"),
-            ("http://[::1]:8080/", "[::1]:8080"),
-        ] {
-            let resolved = dns.resolve(&url.parse().unwrap(), &Config::default(), NextTimeout::default()).unwrap();
-            assert_eq!(resolved[..], [address.parse().unwrap()], "{url}");
+        let lap = StopToken::new().current_lap();
+        for (host, address) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
+            let resolved = resolve(host, 80, &Pending::default(), &lap, None).unwrap();
+            assert_eq!(resolved, [address.parse().unwrap()], "{host}");
         }
     }
 }

@@ -40,7 +40,7 @@ impl Tls {
         trust.config().map(Self::given)
     }
 
-    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, String> {
         if let Some(config) = self.0.get() {
             return Ok(Arc::clone(config));
         }

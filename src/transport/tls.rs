@@ -1,127 +1,133 @@
-//! A TLS connector around one rustls configuration that all connections of a client share.
+//! TLS over a wire, by rustls.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
-use ureq::Error;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
+use rustls::{ClientConfig, ClientConnection};
 
-use super::Interrupt;
-use super::buffers::{IoBuffers, Sizes};
-use super::roots::Tls;
+use super::{Fault, Wait, Wire};
 
 #[derive(Debug)]
-pub(crate) struct TlsConnector {
-    pub(crate) tls: Arc<Tls>,
-    pub(crate) sizes: Sizes,
+pub(crate) struct Tls {
+    session: ClientConnection,
+    below: Wire,
+    /// A fatal error, told once what was decrypted before it has been read.
+    broken: Option<rustls::Error>,
 }
 
-#[derive(Debug)]
-pub(crate) struct TlsTransport {
-    stream: StreamOwned<ClientConnection, Wire>,
-    buffers: IoBuffers,
+/// The wire below, as the `Read` and `Write` that rustls asks for, for one wait.
+struct Stream<'a> {
+    wire: &'a mut Wire,
+    wait: &'a mut Wait,
+    /// Why it failed; rustls is only told that it did.
+    fault: Option<Fault>,
 }
 
-/// A transport as `Read` and `Write`. Its limits are in the link: ureq's timeouts are passed on empty.
-#[derive(Debug)]
-struct Wire(Box<dyn Transport>);
-
-impl<In: Transport> Connector<In> for TlsConnector {
-    type Out = Either<In, TlsTransport>;
-
-    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        let Some(inner) = chained else { return Ok(None) };
-        if !details.needs_tls() || inner.is_tls() {
-            return Ok(Some(Either::A(inner)));
-        }
-        let host = details.uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name =
-            ServerName::try_from(host).map_err(|_| Error::Tls("the host is not a name a certificate can have"))?;
-        let config = self.tls.config().map_err(|why| Error::Other(why.into()))?;
-        let mut session = ClientConnection::new(config, name).map_err(|error| Error::Io(io::Error::other(error)))?;
-        let mut wire = Wire(Box::new(inner));
-        while session.is_handshaking() {
-            session.complete_io(&mut wire)?;
-        }
-        let stream = StreamOwned::new(session, wire);
-        Ok(Some(Either::B(TlsTransport { stream, buffers: IoBuffers::new(self.sizes) })))
-    }
-}
-
-impl Transport for TlsTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        self.stream.write_all(self.buffers.written(amount))?;
-        Ok(self.stream.flush()?)
-    }
-
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-        self.buffers.release_output();
-        let amount = match self.stream.read(self.buffers.input_append_buf()) {
-            // A server that does not say goodbye: what it cut short, the framing tells.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
-            Err(error) if Interrupt::of(&error) == Some(Interrupt::Lull) => {
-                self.buffers.shrink();
-                return Err(error.into());
+impl Tls {
+    /// Performs the handshake with a host of this name.
+    pub(crate) fn connect(config: Arc<ClientConfig>, host: &str, below: Wire, wait: &mut Wait) -> Result<Self, Fault> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| rustls::Error::General(format!("a certificate cannot name the host {host:?}")))
+            .map_err(Fault::Tls)?;
+        let session = ClientConnection::new(config, name).map_err(Fault::Tls)?;
+        let mut tls = Self { session, below, broken: None };
+        while tls.session.is_handshaking() {
+            let goes_on = tls.exchange(wait)?;
+            if let Some(error) = tls.broken.take() {
+                return Err(Fault::Tls(error));
             }
-            result => result?,
+            if !goes_on {
+                return Err(Fault::Io(ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        tls.flush(wait)?;
+        Ok(tls)
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
+        loop {
+            match self.session.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // The end, or the FIN of a peer that has not said close_notify: `UnexpectedEof`.
+                over => return over.map_err(Fault::Io),
+            }
+            if let Some(error) = self.broken.take() {
+                return Err(Fault::Tls(error));
+            }
+            self.exchange(wait)?;
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8], wait: &mut Wait) -> Result<usize, Fault> {
+        // What an earlier call left is sent first: the session holds a bounded amount.
+        self.flush(wait)?;
+        let taken = self.session.writer().write(bytes)?;
+        match self.flush(wait) {
+            // It goes out with the next call, or before the next read.
+            Ok(()) | Err(Fault::DeadlineReached) => Ok(taken),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    pub(super) fn defer(&mut self, error: io::Error) {
+        self.below.defer(error);
+    }
+
+    /// Sends what is to be sent, reads once, and decrypts. Returns false at the end of the connection.
+    fn exchange(&mut self, wait: &mut Wait) -> Result<bool, Fault> {
+        match self.flush(wait) {
+            // What is there is read all the same.
+            Ok(()) | Err(Fault::DeadlineReached) => {}
+            Err(fault) => return Err(fault),
+        }
+        let mut stream = Stream { wire: &mut self.below, wait, fault: None };
+        let amount = match self.session.read_tls(&mut stream) {
+            Ok(amount) => amount,
+            Err(error) => return Err(stream.fault.take().unwrap_or(Fault::Io(error))),
         };
-        self.buffers.input_appended(amount);
+        if amount > 0 {
+            wait.restart();
+        }
+        if let Err(error) = self.session.process_new_packets() {
+            self.broken = Some(error);
+            // The peer may learn why; it is over anyway.
+            let _ = self.flush(wait);
+        }
         Ok(amount > 0)
     }
 
-    fn is_open(&mut self) -> bool {
-        false
-    }
-
-    fn is_tls(&self) -> bool {
-        true
-    }
-}
-
-/// Tells whether an error is TLS's own, and whether it is about the certificate's dates.
-pub(crate) fn classify(error: &io::Error) -> Option<Fault> {
-    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(
-            NotValidYet | NotValidYetContext { .. } | Expired | ExpiredContext { .. },
-        )
-        | rustls::Error::FailedToGetCurrentTime => Some(Fault::Clock),
-        _ => Some(Fault::Other),
+    fn flush(&mut self, wait: &mut Wait) -> Result<(), Fault> {
+        while self.session.wants_write() {
+            let mut stream = Stream { wire: &mut self.below, wait, fault: None };
+            if let Err(error) = self.session.write_tls(&mut stream) {
+                return Err(stream.fault.take().unwrap_or(Fault::Io(error)));
+            }
+        }
+        Ok(())
     }
 }
 
-/// What kind of TLS error it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Clock,
-    Other,
+impl Stream<'_> {
+    fn told<T>(&mut self, result: Result<T, Fault>) -> io::Result<T> {
+        result.map_err(|fault| {
+            self.fault = Some(fault);
+            ErrorKind::Other.into()
+        })
+    }
 }
 
-impl Read for Wire {
+impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.maybe_await_input(NextTimeout::default()).map_err(Error::into_io)?;
-        let input = self.0.buffers().input();
-        let amount = buffer.len().min(input.len());
-        buffer[..amount].copy_from_slice(&input[..amount]);
-        self.0.buffers().input_consume(amount);
-        Ok(amount)
+        let result = self.wire.read(buffer, self.wait);
+        self.told(result)
     }
 }
 
-impl Write for Wire {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let output = self.0.buffers().output();
-        let amount = buffer.len().min(output.len());
-        output[..amount].copy_from_slice(&buffer[..amount]);
-        self.0.transmit_output(amount, NextTimeout::default()).map_err(Error::into_io)?;
-        Ok(amount)
+impl Write for Stream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.wire.write(bytes, self.wait);
+        self.told(result)
     }
 
     fn flush(&mut self) -> io::Result<()> {

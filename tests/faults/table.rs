@@ -107,7 +107,7 @@ pub const ROWS: &[Row] = &[
     row("RST mid-event", Broken, Break(InEvent, Reset), BackOff, GONE).with_events(),
     row("FIN mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::cut)), Base, &[])
         .with_events(),
-    row("RST mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::reset)), Base, &[])
+    row("RST mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::reset)), BackOff, GONE)
         .with_events(),
     row("chunk framing garbage", Broken, Script(chunk_garbage), BackOff, PROTOCOL),
     row(

@@ -16,7 +16,6 @@ pub(crate) struct HostNames {
     /// For TLS: the same without the zone.
     pub(crate) tls: String,
     /// For the `Host` header: with brackets and the port unless it is the scheme's own, without the zone (RFC 6874 §4).
-    #[allow(dead_code, reason = "for the connector")]
     pub(crate) header: String,
     /// The port, or that of the scheme.
     pub(crate) port: u16,

@@ -1,0 +1,151 @@
+//! A response's body: reads from the wire, and lends what the framing says is data.
+
+use std::time::{Duration, Instant};
+
+use super::failure::{Failure, is_disconnect};
+use super::framing::{Framing, Piece};
+use crate::error::{Error, Timeout};
+use crate::transport::buffers::IoBuffers;
+use crate::transport::{Fault, Wait, Wire};
+
+/// How long no byte must come until memory is released: one wake-up at the end of a busy time.
+const QUIET: Duration = Duration::from_millis(100);
+
+pub(crate) struct Body {
+    wire: Wire,
+    input: IoBuffers,
+    framing: Framing,
+    /// So many bytes at the start of the input are data.
+    ready: usize,
+    idle_timeout: Option<Duration>,
+    /// Without a byte in the calls before; the time between calls is the caller's own.
+    silent_for: Duration,
+}
+
+/// What a read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Bytes(usize),
+    /// The response ended as its framing says.
+    End,
+    /// The caller's time is over; the stream is as good as before.
+    DeadlineReached,
+    /// No byte has come for a while; asked for by `notify_when_quiet`.
+    Quiet,
+}
+
+impl Body {
+    pub(super) fn new(wire: Wire, input: IoBuffers, framing: Framing, idle_timeout: Option<Duration>) -> Self {
+        Self { wire, input, framing, ready: 0, idle_timeout, silent_for: Duration::ZERO }
+    }
+
+    /// Returns the data that is lent: received, and not consumed.
+    #[inline]
+    pub(crate) fn data(&self) -> &[u8] {
+        &self.input.bytes()[..self.ready]
+    }
+
+    /// Finds the next data in what has been received, once all before it is consumed, and returns how much it is.
+    /// None: more must be read.
+    ///
+    /// An error of the framing comes here, behind all data before it.
+    #[inline]
+    pub(crate) fn find_data(&mut self) -> Result<usize, Failure> {
+        let Piece { framing, data } = self.framing.next(self.input.bytes()).map_err(malformed)?;
+        self.input.consume(framing);
+        self.ready = data;
+        Ok(data)
+    }
+
+    /// Consumes the data up to the last bytes of it.
+    #[inline]
+    pub(crate) fn consume_to(&mut self, left: usize) {
+        self.input.consume(self.ready - left);
+        self.ready = left;
+    }
+
+    /// Returns how many bytes came with the head.
+    pub(crate) fn buffered(&self) -> usize {
+        self.input.bytes().len()
+    }
+
+    /// Reads once, where [`find_data`](Self::find_data) found none; waits until the deadline at the longest.
+    ///
+    /// Never called again after an error or the end.
+    pub(crate) fn read(&mut self, deadline: Option<Instant>, notify_when_quiet: bool) -> Result<Received, Failure> {
+        if self.framing.is_complete() {
+            return Ok(Received::End);
+        }
+        let notify_when_quiet = notify_when_quiet || self.input.holds_spare_memory();
+        let silence = match self.idle_timeout {
+            Some(idle) if notify_when_quiet => Some(idle.min(self.silent_for.max(QUIET))),
+            None if notify_when_quiet => Some(self.silent_for.max(QUIET)),
+            idle => idle,
+        };
+        let mut wait = Wait::while_not_silent(silence, self.silent_for, deadline);
+        let result = self.wire.read(self.input.room(), &mut wait);
+        if let Ok(amount) = result {
+            self.silent_for = Duration::ZERO;
+            self.input.appended(amount);
+            return match amount {
+                0 if self.framing.may_end() => Ok(Received::End),
+                0 => Err(Error::Disconnected.into()),
+                _ => Ok(Received::Bytes(amount)),
+            };
+        }
+        let Err(fault @ Fault::DeadlineReached) = result else { return result.map(Received::Bytes).map_err(broken) };
+        let now = Instant::now();
+        self.silent_for = wait.silence(now);
+        if self.idle_timeout.is_some_and(|idle| self.silent_for >= idle) {
+            return Err(Failure::of(fault, Timeout::Idle));
+        }
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Ok(Received::DeadlineReached);
+        }
+        Ok(Received::Quiet)
+    }
+
+    /// Releases what only a busy stream needs.
+    pub(crate) fn release_memory(&mut self) {
+        self.input.release_memory();
+    }
+
+    /// Reads the start of an error's body. What is missing of it is not an error by itself; only a stop is.
+    pub(super) fn read_start(mut self, limit: usize, deadline: Option<Instant>) -> Result<Vec<u8>, Failure> {
+        let mut text = Vec::new();
+        let mut is_last = false;
+        loop {
+            while let Ok(1..) = self.find_data() {
+                let data = self.data();
+                let amount = data.len();
+                text.extend_from_slice(&data[..amount.min(limit - text.len())]);
+                self.consume_to(0);
+                if text.len() >= limit {
+                    return Ok(text);
+                }
+            }
+            if is_last {
+                return Ok(text);
+            }
+            is_last = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            match self.read(deadline, false) {
+                Ok(Received::Bytes(_)) => {}
+                Err(Failure::Cut) => return Err(Failure::Cut),
+                _ => return Ok(text),
+            }
+        }
+    }
+}
+
+#[cold]
+fn malformed(why: &str) -> Failure {
+    Error::Protocol(why.to_owned()).into()
+}
+
+/// What an error of the wire means for a body (RFC 9112 section 8): it is incomplete, whatever its framing.
+fn broken(fault: Fault) -> Failure {
+    match fault {
+        Fault::Io(error) if is_disconnect(&error) => Error::Disconnected.into(),
+        fault => Failure::of(fault, Timeout::Idle),
+    }
+}

@@ -1,0 +1,160 @@
+//! What ureq resolves and connects with: DNS lookup, TCP, the proxy's tunnel and TLS of one attempt.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
+
+use super::head::{HeadTransport, Slot};
+use super::{Failure, HeaderValue, HostNames, Network, ProxyTarget};
+use crate::error;
+use crate::error::Timeout;
+use crate::stop::{Lap, deadline};
+use crate::transport::buffers::{IoBuffers, Sizes};
+use crate::transport::dns::{self, Pending};
+use crate::transport::proxy::{Refusal, tunnel};
+#[cfg(feature = "tls")]
+use crate::transport::tls::Tls;
+use crate::transport::{Fault, Wait, Wire, connect};
+
+/// As many addresses as ureq passes on.
+const MAX_ADDRESSES: usize = 16;
+
+/// One request and its way to the server; a redirect is another one.
+#[derive(Debug)]
+pub(super) struct Hop {
+    pub(super) lap: Arc<Lap>,
+    pub(super) pending: Arc<Pending>,
+    pub(super) network: Network,
+    pub(super) target: Uri,
+    pub(super) names: HostNames,
+    pub(super) proxy: Option<ProxyTarget>,
+    pub(super) user_agent: Option<HeaderValue>,
+    /// Of DNS lookup, TCP, proxy and TLS together.
+    pub(super) deadline: Option<Instant>,
+    /// Starts when these are through.
+    pub(super) response_timeout: Duration,
+    pub(super) sizes: Sizes,
+    pub(super) slot: Arc<Slot>,
+}
+
+#[derive(Debug)]
+pub(super) struct HopResolver(pub(super) Arc<Hop>);
+
+#[derive(Debug)]
+pub(super) struct HopConnector(pub(super) Arc<Hop>);
+
+impl Resolver for HopResolver {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let hop = &*self.0;
+        let (host, port) = hop.peer();
+        let addresses = dns::resolve(host, port, &hop.pending, &hop.lap, hop.deadline)
+            .map_err(|fault| hop.slot.fail(hop.unreachable(fault, Timeout::Resolve)))?;
+        let mut resolved = self.empty();
+        for address in addresses.into_iter().take(MAX_ADDRESSES) {
+            resolved.push(address);
+        }
+        Ok(resolved)
+    }
+}
+
+impl Connector<()> for HopConnector {
+    type Out = HeadTransport;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<HeadTransport>, Error> {
+        let hop = &*self.0;
+        let wire = hop.dial(details).map_err(|failure| hop.slot.fail(failure))?;
+        let deadline = deadline(Instant::now(), hop.response_timeout);
+        Ok(Some(HeadTransport::new(wire, IoBuffers::new(hop.sizes), Arc::clone(&hop.slot), deadline)))
+    }
+}
+
+impl Hop {
+    /// Returns whom to connect to: the proxy, if there is one.
+    fn peer(&self) -> (&str, u16) {
+        match &self.proxy {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&self.names.resolver, self.names.port),
+        }
+    }
+
+    fn is_https(&self) -> bool {
+        self.target.scheme_str() == Some("https")
+    }
+
+    fn dial(&self, details: &ConnectionDetails<'_>) -> Result<Wire, Failure> {
+        let tcp = connect::connect(&details.addrs, self.network.keepalive, &self.lap, self.deadline)
+            .map_err(|fault| self.unreachable(fault, Timeout::Connect))?;
+        let mut wire = Wire::Tcp(tcp);
+        if let Some(proxy) = &self.proxy {
+            if proxy.is_tls {
+                wire = self.encrypt(wire, &proxy.host).map_err(|failure| named(failure, proxy))?;
+            }
+            self.tunnel(&mut wire, proxy)?;
+        }
+        if self.is_https() { self.encrypt(wire, &self.names.tls) } else { Ok(wire) }
+    }
+
+    #[cfg(feature = "tls")]
+    fn encrypt(&self, wire: Wire, host: &str) -> Result<Wire, Failure> {
+        let config = self.network.tls.config().map_err(|why| error::Error::io(io::Error::other(why)))?;
+        let tls =
+            Tls::connect(config, host, wire, &mut self.wait()).map_err(|fault| Failure::of(fault, Timeout::Connect))?;
+        Ok(Wire::Tls(Box::new(tls)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn encrypt(&self, _: Wire, _: &str) -> Result<Wire, Failure> {
+        Err(error::Error::Tls(Arc::new(io::Error::new(io::ErrorKind::Unsupported, "the feature `tls` is off"))).into())
+    }
+
+    fn tunnel(&self, wire: &mut Wire, proxy: &ProxyTarget) -> Result<(), Failure> {
+        let authority = format!("{}:{}", self.target.host().unwrap_or_default(), self.names.port);
+        let user_agent = self.user_agent.as_ref().map(|value| ("User-Agent", value));
+        let authorization = proxy.authorization.as_ref().map(|value| ("Proxy-Authorization", value));
+        let headers: Vec<_> = [user_agent, authorization].into_iter().flatten().collect();
+        let refusal = match tunnel(wire, &authority, &headers, &mut self.wait()) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal,
+        };
+        Err(match refusal {
+            Refusal::Fault(fault) => self.unreachable(fault, Timeout::Connect),
+            Refusal::Status(407) => error::Error::ProxyAuthentication(proxy.shown.clone()).into(),
+            Refusal::Status(status) => {
+                let text = format!("the proxy {} answered CONNECT with {status}", proxy.shown);
+                error::Error::io(io::Error::other(text)).into()
+            }
+            Refusal::Malformed => {
+                error::Error::Protocol(format!("the proxy {} does not speak HTTP/1.1", proxy.shown)).into()
+            }
+        })
+    }
+
+    fn wait(&self) -> Wait {
+        Wait::until(self.deadline)
+    }
+
+    /// Names the proxy, where it is what could not be reached.
+    fn unreachable(&self, fault: Fault, timeout: Timeout) -> Failure {
+        let failure = Failure::of(fault, timeout);
+        match &self.proxy {
+            Some(proxy) => named(failure, proxy),
+            None => failure,
+        }
+    }
+}
+
+fn named(failure: Failure, proxy: &ProxyTarget) -> Failure {
+    match failure {
+        Failure::Error(error::Error::Io(error)) => {
+            let text = format!("the proxy {}: {error}", proxy.shown);
+            error::Error::io(io::Error::new(error.kind(), text)).into()
+        }
+        failure => failure,
+    }
+}

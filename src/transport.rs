@@ -1,0 +1,157 @@
+//! The way to the server: DNS lookup, TCP, proxy and TLS, with deadlines and a stop that reach every wait.
+//!
+//! `http` gives it to ureq as connector and transport, up to the end of the response head. Then the [`Wire`] is taken
+//! out of ureq again, and the body is read from it directly. ureq's own timers stay off.
+
+pub(crate) mod buffers;
+pub(crate) mod connect;
+pub(crate) mod dns;
+pub(crate) mod proxy;
+#[cfg(feature = "tls")]
+pub(crate) mod roots;
+pub(crate) mod tcp;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use crate::stop::Cut;
+
+use tcp::Tcp;
+#[cfg(feature = "tls")]
+use tls::Tls;
+
+/// A connection to the server, directly or through a proxy's tunnel.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    Tcp(Tcp),
+    #[cfg(feature = "tls")]
+    Tls(Box<Tls>),
+}
+
+/// Why the wire brought nothing.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Cancelled,
+    /// The wait is over; the connection is as good as before.
+    DeadlineReached,
+    Io(io::Error),
+    #[cfg(feature = "tls")]
+    Tls(rustls::Error),
+}
+
+/// How long reads and writes may wait. Once that has passed a read looks one more time, without waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    since: Instant,
+    /// How long there was silence before that.
+    silent_for: Duration,
+    /// How long there may be silence; `None` is without limit.
+    idle: Option<Duration>,
+    /// When it ends whatever arrives.
+    deadline: Option<Instant>,
+    /// That has passed, and what was there has been read.
+    has_looked: bool,
+}
+
+impl Wire {
+    /// Reads what has arrived, or waits for it. Zero bytes are the end: FIN, under TLS close_notify.
+    #[inline]
+    pub(crate) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
+        match self {
+            Self::Tcp(tcp) => tcp.read(buffer, wait),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.read(buffer, wait),
+        }
+    }
+
+    /// Writes some of the bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8], wait: &mut Wait) -> Result<usize, Fault> {
+        match self {
+            Self::Tcp(tcp) => tcp.write(bytes, wait),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.write(bytes, wait),
+        }
+    }
+
+    /// Keeps an error until nothing can be read any more: what the peer said before it comes first.
+    pub(crate) fn defer(&mut self, error: io::Error) {
+        match self {
+            Self::Tcp(tcp) => tcp.defer(error),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.defer(error),
+        }
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        !matches!(self, Self::Tcp(_))
+    }
+}
+
+impl Wait {
+    /// Waits up to an instant, whatever arrives; without one, without limit.
+    pub(crate) fn until(deadline: Option<Instant>) -> Self {
+        Self::while_not_silent(None, Duration::ZERO, deadline)
+    }
+
+    /// Waits for as long as there is no silence of this length, some of which has passed already.
+    pub(crate) fn while_not_silent(idle: Option<Duration>, silent_for: Duration, deadline: Option<Instant>) -> Self {
+        Self { since: Instant::now(), silent_for, idle, deadline, has_looked: false }
+    }
+
+    /// Only looks.
+    pub(crate) fn none() -> Self {
+        Self::until(Some(Instant::now()))
+    }
+
+    /// Returns for how long nothing has been received.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        self.silent_for + now.saturating_duration_since(self.since)
+    }
+
+    /// Something was received that is not data yet.
+    #[cfg(feature = "tls")]
+    fn restart(&mut self) {
+        self.since = Instant::now();
+        self.silent_for = Duration::ZERO;
+        self.has_looked = self.deadline.is_some_and(|deadline| deadline <= self.since);
+    }
+
+    /// Returns how long to wait first. Where only silence counts, that is as of the start, without a look at the clock:
+    /// a socket's timer then stays as it is from read to read.
+    fn first(&self) -> Option<Duration> {
+        match self.deadline {
+            None => self.left_at(self.since),
+            Some(_) => self.left(),
+        }
+    }
+
+    fn left(&self) -> Option<Duration> {
+        self.left_at(Instant::now())
+    }
+
+    /// Allows the one look behind the deadline.
+    fn look(&mut self) -> Result<(), Fault> {
+        if mem::replace(&mut self.has_looked, true) { Err(Fault::DeadlineReached) } else { Ok(()) }
+    }
+
+    fn left_at(&self, now: Instant) -> Option<Duration> {
+        let idle = self.idle.map(|idle| idle.saturating_sub(self.silence(now)));
+        let total = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        [idle, total].into_iter().flatten().min()
+    }
+}
+
+impl From<Cut> for Fault {
+    fn from(_: Cut) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
