@@ -79,7 +79,8 @@ impl Connection {
         let backoff = Backoff::new(plan.policy.clone());
         let parser = mem::take(&mut plan.parser);
         let lap = shared.stop.current_lap();
-        let sees_events = plan.callbacks.until.is_some() || plan.callbacks.on_event.is_some();
+        let callbacks = &plan.callbacks;
+        let sees_events = callbacks.until.is_some() || callbacks.on_event.is_some() || callbacks.on_bytes.is_some();
         Self {
             shared,
             plan,
@@ -230,6 +231,9 @@ impl Connection {
                     Ok(amount) => self.shared.count_bytes(amount),
                     Err(failure) => return self.broke(failure),
                 }
+                if call(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
+                    return self.panicked();
+                }
             }
             let mut rest = body.data();
             let frame = self.parser.next_frame(&mut rest);
@@ -268,7 +272,11 @@ impl Connection {
                 self.parser.release_memory();
                 Continue(())
             }
-            Ok(Received::End) => self.ended(),
+            Ok(Received::End) => {
+                let done = call(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
+                self.unless_panicked(done)?;
+                self.ended()
+            }
             Err(failure) => self.broke(failure),
         }
     }

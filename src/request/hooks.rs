@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::handle::End;
 
 type OnOpen = Box<dyn FnMut(&Opened<'_>) + Send>;
+type OnBytes = Box<dyn FnMut(&[u8]) + Send>;
 type OnComment = Box<dyn FnMut(&str) + Send>;
 /// A closure of the user's that sees something of the connection.
 type Hook<T> = Option<Box<dyn FnMut(&T) + Send>>;
@@ -20,6 +21,7 @@ pub(crate) struct Callbacks {
     pub(crate) before_connect: Option<Prepare>,
     pub(crate) until: Option<Decide<Event>>,
     pub(crate) on_open: Option<OnOpen>,
+    pub(crate) on_bytes: Option<OnBytes>,
     pub(crate) on_event: Hook<Event>,
     pub(crate) on_comment: Option<OnComment>,
     pub(crate) on_error: Hook<Error>,
@@ -106,6 +108,40 @@ impl Request {
     /// ```
     pub fn on_open(mut self, callback: impl FnMut(&Opened) + Send + 'static) -> Self {
         self.callbacks.on_open = Some(Box::new(callback));
+        self
+    }
+
+    /// Runs for each piece of a stream's body as it was received, before it is parsed. Default: nothing.
+    ///
+    /// The framing (RFC 9112 §7) is gone by then: a piece is what one read has brought, and never more than one chunk. How
+    /// the body is cut means nothing to the parser. An empty piece is the end of the body, where its framing says so; a
+    /// body that breaks off has none. Bodies of errors and redirects do not come here. A `Client::connect` or
+    /// [`read`](crate::Client::read) with it delivers as one with [`on_event`](Self::on_event): a little slower.
+    ///
+    /// # Example: a copy of what was received
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, RetryPolicy};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send(": not an event\n");
+    /// #     peer.send("data: 1\n\n");
+    /// #     peer.end();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let copy = Arc::new(Mutex::new(Vec::new()));
+    /// let received = Arc::clone(&copy);
+    /// let request = Request::get(url).retry(RetryPolicy::never()).on_bytes(move |bytes| {
+    ///     received.lock().unwrap().extend_from_slice(bytes);
+    /// });
+    /// assert_eq!(client.read("news", request)?.count(), 1);
+    /// assert_eq!(*copy.lock().unwrap(), b": not an event\ndata: 1\n\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_bytes(mut self, callback: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        self.callbacks.on_bytes = Some(Box::new(callback));
         self
     }
 
