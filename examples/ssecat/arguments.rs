@@ -13,6 +13,7 @@ use lexopt::{Arg, Parser};
 use log::LevelFilter;
 
 use crate::format::{Format, Layout};
+use crate::record::Recorder;
 use crate::screen::Messages;
 use value::Certificates;
 
@@ -30,6 +31,7 @@ pub(crate) struct Arguments {
     pub(crate) timeout: Option<Duration>,
     pub(crate) exec: Option<OsString>,
     pub(crate) exec_retry: Option<Duration>,
+    pub(crate) record: Option<PathBuf>,
     url: String,
     method: Option<String>,
     headers: Vec<(String, String)>,
@@ -69,6 +71,7 @@ impl Arguments {
                 Arg::Long("json") => asked.format = Some(Format::Json),
                 Arg::Long("time") => asked.time = true,
                 Arg::Long("only") => asked.only.push(value::event_type(&mut parser)?),
+                Arg::Long("record") => asked.record = Some(value::any(&mut parser)?.into()),
 
                 Arg::Long("exec") => asked.exec = Some(value::any(&mut parser)?),
                 Arg::Long("exec-retry") => asked.exec_retry = Some(value::seconds(&mut parser, "--exec-retry")?),
@@ -94,6 +97,12 @@ impl Arguments {
             (None, Some(_)) => Err("--exec-retry: there is no --exec".into()),
             _ => Ok(Wish::Read(Box::new(asked))),
         }
+    }
+
+    /// Begins the recording, where one is asked for.
+    pub(crate) fn start_recording(&self) -> Result<Option<Recorder>, String> {
+        let Some(path) = &self.record else { return Ok(None) };
+        Recorder::create(path).map(Some).map_err(|error| format!("--record {path:?}: {error}"))
     }
 
     pub(crate) fn wants(&self, event: &Event) -> bool {

@@ -101,7 +101,7 @@ pub(crate) fn harmless_lines(text: &str) -> String {
 }
 
 /// RFC 3339, with milliseconds.
-fn utc(time: SystemTime) -> String {
+pub(crate) fn utc(time: SystemTime) -> String {
     // A clock before 1970 is one that was never set.
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);

@@ -20,6 +20,7 @@ mod failure;
 mod format;
 mod output;
 mod position;
+mod record;
 mod screen;
 mod status;
 mod stop;
@@ -35,8 +36,9 @@ use exec::Exec;
 use failure::{DONE, Failure};
 use format::Layout;
 use http_sse::crossbeam_channel::RecvTimeoutError;
-use http_sse::{Client, Event, EventReader};
+use http_sse::{Client, Event, EventReader, Request};
 use position::Position;
+use record::Recorder;
 use screen::Screen;
 use stop::{Cause, Stop, Work};
 
@@ -65,10 +67,8 @@ fn print(text: &str) -> Result<(), Failure> {
 fn read(mut arguments: Arguments) -> Result<(), Failure> {
     let screen = Screen::start(ID, arguments.messages());
     let mut position = Position::new(arguments.open_checkpoint().map_err(Failure::Usage)?);
-    let request = arguments
-        .request(position.last_event_id())
-        .on_open(move |_| screen.recovered())
-        .on_error(move |error| screen.failure(error));
+    let recorder = arguments.start_recording().map_err(Failure::Usage)?;
+    let request = observed(arguments.request(position.last_event_id()), screen, recorder.clone());
     let reader = arguments.client().and_then(|client: Client| client.read(ID, request));
     let mut reader = reader.map_err(|error| Failure::Usage(arguments.culprit(error)))?;
     let handle = reader.handle();
@@ -82,12 +82,32 @@ fn read(mut arguments: Arguments) -> Result<(), Failure> {
     let outcome = handle_events(&mut reader, &arguments, &destination, &stop, &mut position);
     drop(reader);
     drop(position);
+    if let Some(recorder) = &recorder {
+        recorder.stopped();
+    }
     screen.end(&handle);
     match (outcome?, arguments.count, stop.cause()) {
         (_, _, Some(Cause::Signal | Cause::ClosedOutput)) => Ok(()),
         (came, Some(wanted), _) if came < wanted => Err(Failure::TooFew { came, wanted }),
         _ => Ok(()),
     }
+}
+
+fn observed(request: Request, screen: &'static Screen, recorder: Option<Recorder>) -> Request {
+    let Some(recorder) = recorder else {
+        return request.on_open(|_| screen.recovered()).on_error(|error| screen.failure(error));
+    };
+    let (opens, receives) = (recorder.clone(), recorder.clone());
+    request
+        .on_open(move |opened| {
+            screen.recovered();
+            opens.opened(opened);
+        })
+        .on_bytes(move |bytes| receives.received(bytes))
+        .on_error(move |error| {
+            screen.failure(error);
+            recorder.failed(error);
+        })
 }
 
 /// Returns how many events were handled.

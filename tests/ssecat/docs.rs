@@ -106,6 +106,12 @@ fn a_question_to_a_language_model() {
 }
 
 #[test]
+fn a_recording() {
+    let recording = outcome("--record", events_once).file("bug.sse");
+    assert!(recording.starts_with("http-sse recording 1\n") && recording.contains(" open 200 "), "{recording}");
+}
+
+#[test]
 fn the_page_knows_every_format_and_exit_code() {
     let help = String::from_utf8(ssecat(&["--help"]).output().unwrap().stdout).unwrap();
     for code in 0..=7 {
@@ -114,4 +120,8 @@ fn the_page_knows_every_format_and_exit_code() {
     for format in ["text", "json", "tsv", "data", "raw"] {
         assert!(PAGE.contains(&format!("| `{format}` | ")), "{format}");
     }
+    let recording = PAGE.split("```text\n").find(|block| block.starts_with("http-sse recording")).unwrap();
+    let folder = Folder::new("ssecat-docs-format");
+    fs::write(folder.file("r"), recording.split("```").next().unwrap()).unwrap();
+    Server::replay(folder.file("r"), 1.0).unwrap().finish();
 }

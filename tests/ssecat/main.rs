@@ -20,6 +20,7 @@ mod end;
 mod exec;
 mod formats;
 mod output;
+mod record;
 mod request;
 mod state;
 mod terminal;

@@ -39,7 +39,7 @@ fn an_option_without_its_value_is_refused() {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
     let request = ["--last-id", "--checkpoint", "--idle", "--retry", "--cacert"];
-    let events = ["--format", "--only", "--exec", "--exec-retry", "--count", "--timeout"];
+    let events = ["--format", "--only", "--record", "--exec", "--exec-retry", "--count", "--timeout"];
     for option in request.iter().chain(&events) {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
@@ -140,7 +140,8 @@ fn help_and_version_go_to_the_output() {
         assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
         let request = ["-X METHOD", "-H 'NAME: VALUE'", "-d BODY, -d @FILE", "--last-id ID", "--checkpoint FILE"];
         let connection = ["--idle SECS", "--retry never|forever|N", "--cacert PEM"];
-        let output = ["--format FORMAT", "--json", "--time", "--only TYPE", "--exec CMD", "--exec-retry SECS"];
+        let output =
+            ["--format FORMAT", "--json", "--time", "--only TYPE", "--record FILE", "--exec CMD", "--exec-retry SECS"];
         let rest = ["--count N", "--timeout SECS", "-v ", "-q, --quiet", "-h, --help", "-V, --version", "Exit codes: "];
         for option in request.iter().chain(&connection).chain(&output).chain(&rest) {
             assert!(left.stdout.contains(option), "{option}: {}", left.stdout);

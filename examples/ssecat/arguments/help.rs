@@ -35,6 +35,8 @@ Output:
   --time              add the time at which each event was received, in UTC
   --only TYPE         leave out events of other types; may be given several
                       times
+  --record FILE       write the bytes received to FILE, with their times: for a
+                      bug report; what the request holds is left out
 
 Command:
   --exec CMD          run CMD with sh for each event instead of printing it:
