@@ -1,9 +1,5 @@
 //! What is printed, and when.
 
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-
 use http_sse::testing::Server;
 
 use crate::program::{Running, run};
@@ -99,7 +95,14 @@ fn a_closed_output_ends_a_stream_without_events_too() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn an_output_that_takes_nothing_for_now_is_waited_for() {
+    use crate::support::{deadline, wait_until};
+    use socket2::SockRef;
+    use std::io::Read;
+    use std::mem::MaybeUninit;
+    use std::os::{fd::OwnedFd, unix::net::UnixStream};
+
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send(format!("data: {}\n\ndata: 2\n\n", "x".repeat(900_000)));
@@ -113,8 +116,12 @@ fn an_output_that_takes_nothing_for_now_is_waited_for() {
     let running = Running::start_unread(&mut command);
     // Holds the other end.
     drop(command);
+    // The first bytes are there, more did not fit, and nothing but a wait for more room lets it sleep.
+    output.set_nonblocking(true).unwrap();
+    wait_until(|| SockRef::from(&output).peek(&mut [MaybeUninit::uninit()]).is_ok() && running.is_asleep());
+    output.set_nonblocking(false).unwrap();
     let mut text = String::new();
-    output.set_read_timeout(Some(crate::support::deadline())).unwrap();
+    output.set_read_timeout(Some(deadline())).unwrap();
     output.read_to_string(&mut text).unwrap();
     let left = running.finish();
     assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));

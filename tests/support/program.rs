@@ -109,6 +109,14 @@ impl Running {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill} failed");
     }
 
+    /// Returns `true` if its first thread waits in the system, or has ended. Needs Linux.
+    pub(crate) fn is_asleep(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name before may hold anything.
+        let state = stat.rsplit(") ").next().unwrap();
+        state.starts_with(['S', 'Z'])
+    }
+
     /// Waits for the end, at most 10 s.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Left {
