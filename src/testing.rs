@@ -9,6 +9,8 @@
 //! the other and in step with what it asserts about the client. With [`Server::serve`] a closure runs in the background
 //! while the test drives the client.
 //!
+//! A recording that `ssecat --record` has made of a real server needs no script: [`Server::replay`] plays it.
+//!
 //! Every wait has a limit of 10 s ([`Server::wait_limit`]) and panics when it passes: a test fails, it does not hang.
 //! Dropping the server closes everything and joins its threads.
 //!
