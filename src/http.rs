@@ -35,7 +35,6 @@ use crate::transport::dns::Pending;
 use crate::transport::roots::Tls;
 use crate::transport::tcp::Keepalive;
 use dial::{Hop, HopConnector, HopResolver};
-use framing::Framing;
 use head::{HEAD_LIMIT, Slot};
 
 pub(crate) use body::{Body, Received};
@@ -230,7 +229,7 @@ impl Outgoing {
 
     fn judge(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
         let (status, headers) = (parts.status.as_u16(), parts.headers);
-        let framing = Framing::of(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
+        let framing = judge::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
         match status {
             204 => return Ok(Answer::NoContent),
             200 => {}

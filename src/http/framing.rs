@@ -3,9 +3,6 @@
 //! Sans-I/O: it is shown what has been received, and says how much of it is framing and how much is data. What it does
 //! not understand is an error, never a guess; no byte is looked at twice.
 
-use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use ureq::http::{HeaderMap, Method};
-
 /// The longest line of a chunk's size with its extensions, or of a trailer, in bytes.
 const MAX_LINE: usize = 16 * 1024;
 /// All trailers together, in bytes.
@@ -61,39 +58,9 @@ pub(crate) struct Piece {
 }
 
 impl Framing {
-    /// Decides how a body is framed (RFC 9112 section 6.3).
-    ///
-    /// `chunked` counts under HTTP/1.0 too, named once or several times, and wins over a length; `identity` is nothing.
-    /// Every other transfer coding is an error: it was not asked for, and the bytes would not be the stream.
-    pub(crate) fn of(method: &Method, status: u16, headers: &HeaderMap) -> Result<Self, &'static str> {
-        if *method == Method::HEAD || matches!(status, 204 | 304) {
-            return Ok(Self::Length(0));
-        }
-        let mut is_chunked = false;
-        for value in headers.get_all(TRANSFER_ENCODING) {
-            for coding in String::from_utf8_lossy(value.as_bytes()).split(',').map(str::trim) {
-                match coding {
-                    "" => {}
-                    _ if coding.eq_ignore_ascii_case("identity") => {}
-                    _ if coding.eq_ignore_ascii_case("chunked") => is_chunked = true,
-                    _ => return Err("it has a transfer coding that was not asked for"),
-                }
-            }
-        }
-        if is_chunked {
-            return Ok(Self::Chunked(Chunked { at: At::Size, size: 0, line: 0, trailers: 0 }));
-        }
-        let mut length = None;
-        for value in headers.get_all(CONTENT_LENGTH) {
-            for text in String::from_utf8_lossy(value.as_bytes()).split(',').map(str::trim) {
-                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-                let found = text.parse().ok().filter(|_| digits).ok_or("its length is not a number")?;
-                if *length.get_or_insert(found) != found {
-                    return Err("it has two lengths that differ");
-                }
-            }
-        }
-        Ok(length.map_or(Self::Close, Self::Length))
+    /// A body of chunks, at its start.
+    pub(crate) fn chunked() -> Self {
+        Self::Chunked(Chunked { at: At::Size, size: 0, line: 0, trailers: 0 })
     }
 
     /// Says what the bytes begin with. All that it names counts as taken: the next call is for what follows.
@@ -216,6 +183,7 @@ fn take(left: &mut u64, available: usize) -> usize {
     taken
 }
 
+// Named, because this file is also compiled by itself, from elsewhere.
 #[cfg(test)]
 #[path = "framing/tests.rs"]
 mod tests;

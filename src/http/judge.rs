@@ -3,8 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use log::debug;
-use ureq::http::HeaderMap;
-use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER};
+use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, TRANSFER_ENCODING};
+use ureq::http::{HeaderMap, Method};
+
+use super::framing::Framing;
 
 /// The codings that change the body (IANA's registry). Any other word is no coding: `none`, `utf-8`, `binary` are sent.
 const CODINGS: [&str; 9] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"];
@@ -30,6 +32,41 @@ pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> 
         debug!("sse {id}: ignoring a content encoding that changes nothing");
     }
     None
+}
+
+/// Decides how a body is framed (RFC 9112 section 6.3).
+///
+/// `chunked` counts under HTTP/1.0 too, named once or several times, and wins over a length; `identity` is nothing.
+/// Every other transfer coding is an error: it was not asked for, and the bytes would not be the stream.
+pub(super) fn framing(method: &Method, status: u16, headers: &HeaderMap) -> Result<Framing, &'static str> {
+    if *method == Method::HEAD || matches!(status, 204 | 304) {
+        return Ok(Framing::Length(0));
+    }
+    let mut is_chunked = false;
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        for coding in String::from_utf8_lossy(value.as_bytes()).split(',').map(str::trim) {
+            match coding {
+                "" => {}
+                _ if coding.eq_ignore_ascii_case("identity") => {}
+                _ if coding.eq_ignore_ascii_case("chunked") => is_chunked = true,
+                _ => return Err("it has a transfer coding that was not asked for"),
+            }
+        }
+    }
+    if is_chunked {
+        return Ok(Framing::chunked());
+    }
+    let mut length = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        for text in String::from_utf8_lossy(value.as_bytes()).split(',').map(str::trim) {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let found = text.parse().ok().filter(|_| digits).ok_or("its length is not a number")?;
+            if *length.get_or_insert(found) != found {
+                return Err("it has two lengths that differ");
+            }
+        }
+    }
+    Ok(length.map_or(Framing::Close, Framing::Length))
 }
 
 /// Returns how long `Retry-After` asks to wait: seconds, or a date against the response's own `Date`.
@@ -148,6 +185,57 @@ mod tests {
             let mut map = HeaderMap::new();
             map.insert(RETRY_AFTER, HeaderValue::from_str(nonsense).unwrap());
             assert_eq!(retry_after(&map, now), None, "{nonsense}");
+        }
+    }
+
+    fn framing_of(pairs: &[(&'static str, &'static str)]) -> Result<Framing, &'static str> {
+        framing(&Method::GET, 200, &headers(pairs))
+    }
+
+    #[test]
+    fn the_headers_decide_how_a_body_is_framed() {
+        let coding = "transfer-encoding";
+        assert_eq!(framing_of(&[]), Ok(Framing::Close));
+        assert_eq!(framing_of(&[("content-length", "5")]), Ok(Framing::Length(5)));
+        assert_eq!(framing_of(&[("content-length", "5, 5"), ("content-length", "5")]), Ok(Framing::Length(5)));
+        assert_eq!(framing_of(&[(coding, "identity")]), Ok(Framing::Close));
+        assert_eq!(framing_of(&[(coding, "identity"), ("content-length", "5")]), Ok(Framing::Length(5)));
+        for pairs in [
+            &[(coding, "chunked")][..],
+            &[(coding, "Chunked")],
+            &[(coding, "chunked, chunked")],
+            &[(coding, "chunked"), (coding, "chunked")],
+            &[(coding, " , chunked,")],
+            &[(coding, "identity, chunked")],
+            &[(coding, "chunked"), ("content-length", "5")],
+        ] {
+            assert_eq!(framing_of(pairs), Ok(Framing::chunked()), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn framing_that_is_not_understood_is_an_error() {
+        for pairs in [
+            &[("transfer-encoding", "gzip, chunked")][..],
+            &[("transfer-encoding", "chunked, gzip")],
+            &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")],
+            &[("transfer-encoding", "chunked;q=1")],
+            &[("transfer-encoding", "x")],
+            &[("content-length", "5"), ("content-length", "6")],
+            &[("content-length", "5, 6")],
+            &[("content-length", "+5")],
+            &[("content-length", "")],
+            &[("content-length", "99999999999999999999")],
+        ] {
+            assert!(framing_of(pairs).is_err(), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn some_responses_have_no_body_whatever_the_headers_say() {
+        let map = headers(&[("transfer-encoding", "chunked")]);
+        for (method, status) in [(Method::HEAD, 200), (Method::GET, 204), (Method::GET, 304)] {
+            assert_eq!(framing(&method, status, &map), Ok(Framing::Length(0)));
         }
     }
 }

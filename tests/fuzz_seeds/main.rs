@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 mod backoff;
+mod framing;
 #[path = "../support/left_out.rs"]
 mod left_out;
 mod parse;
@@ -44,4 +45,9 @@ fn responses_of_the_corpus_come_to_one_end() {
 #[test]
 fn waits_of_the_corpus_are_within_their_bounds() {
     replay("backoff", backoff::run);
+}
+
+#[test]
+fn bodies_of_the_corpus_are_framed_the_same_wherever_they_are_cut() {
+    replay("framing", framing::run);
 }

@@ -1,22 +1,4 @@
-use ureq::http::{HeaderName, HeaderValue};
-
 use super::*;
-
-fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    for (name, value) in pairs {
-        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
-    }
-    map
-}
-
-fn framing(pairs: &[(&'static str, &str)]) -> Result<Framing, &'static str> {
-    Framing::of(&Method::GET, 200, &headers(pairs))
-}
-
-fn chunked() -> Framing {
-    framing(&[("transfer-encoding", "chunked")]).unwrap()
-}
 
 /// Feeds the bytes in pieces of a size; returns the data, and how it ended.
 fn decode(mut framing: Framing, bytes: &[u8], size: usize) -> (Vec<u8>, Result<bool, &'static str>) {
@@ -43,7 +25,7 @@ fn decode(mut framing: Framing, bytes: &[u8], size: usize) -> (Vec<u8>, Result<b
 #[track_caller]
 fn assert_decodes(bytes: &[u8], data: &str, ended: Result<bool, &str>) {
     for size in [1, 2, 3, 5, bytes.len().max(1)] {
-        let (found, end) = decode(chunked(), bytes, size);
+        let (found, end) = decode(Framing::chunked(), bytes, size);
         let text = String::from_utf8_lossy(bytes);
         assert_eq!(String::from_utf8_lossy(&found), data, "{text:?} in pieces of {size}");
         match (&end, ended) {
@@ -51,53 +33,6 @@ fn assert_decodes(bytes: &[u8], data: &str, ended: Result<bool, &str>) {
             (Err(why), Err(part)) => assert!(why.contains(part), "{text:?}: {why}"),
             _ => panic!("{text:?} in pieces of {size}: {end:?}"),
         }
-    }
-}
-
-#[test]
-fn the_headers_decide_how_a_body_is_framed() {
-    let coding = "transfer-encoding";
-    assert_eq!(framing(&[]), Ok(Framing::Close));
-    assert_eq!(framing(&[("content-length", "5")]), Ok(Framing::Length(5)));
-    assert_eq!(framing(&[("content-length", "5, 5"), ("content-length", "5")]), Ok(Framing::Length(5)));
-    assert_eq!(framing(&[(coding, "identity")]), Ok(Framing::Close));
-    assert_eq!(framing(&[(coding, "identity"), ("content-length", "5")]), Ok(Framing::Length(5)));
-    for pairs in [
-        &[(coding, "chunked")][..],
-        &[(coding, "Chunked")],
-        &[(coding, "chunked, chunked")],
-        &[(coding, "chunked"), (coding, "chunked")],
-        &[(coding, " , chunked,")],
-        &[(coding, "identity, chunked")],
-        &[(coding, "chunked"), ("content-length", "5")],
-    ] {
-        assert_eq!(framing(pairs), Ok(chunked()), "{pairs:?}");
-    }
-}
-
-#[test]
-fn framing_that_is_not_understood_is_an_error() {
-    for pairs in [
-        &[("transfer-encoding", "gzip, chunked")][..],
-        &[("transfer-encoding", "chunked, gzip")],
-        &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")],
-        &[("transfer-encoding", "chunked;q=1")],
-        &[("transfer-encoding", "x")],
-        &[("content-length", "5"), ("content-length", "6")],
-        &[("content-length", "5, 6")],
-        &[("content-length", "+5")],
-        &[("content-length", "")],
-        &[("content-length", "99999999999999999999")],
-    ] {
-        assert!(framing(pairs).is_err(), "{pairs:?}");
-    }
-}
-
-#[test]
-fn some_responses_have_no_body_whatever_the_headers_say() {
-    let map = headers(&[("transfer-encoding", "chunked")]);
-    for (method, status) in [(Method::HEAD, 200), (Method::GET, 204), (Method::GET, 304)] {
-        assert_eq!(Framing::of(&method, status, &map), Ok(Framing::Length(0)));
     }
 }
 
@@ -145,7 +80,7 @@ fn a_malformed_chunk_is_an_error_behind_the_data_before_it() {
 
 #[test]
 fn sizes_have_64_bits_everywhere() {
-    let mut framing = chunked();
+    let mut framing = Framing::chunked();
     assert_eq!(framing.next(b"ffffffffffffffff\r\nabc"), Ok(Piece { framing: 18, data: 3 }));
     let Framing::Chunked(chunked) = framing else { panic!("not chunked") };
     assert_eq!(chunked.size, u64::MAX - 3);
@@ -155,7 +90,7 @@ fn sizes_have_64_bits_everywhere() {
 #[test]
 fn extensions_and_trailers_have_limits() {
     let line = |bytes: usize| "x".repeat(bytes);
-    let decode = |text: String| decode(chunked(), text.as_bytes(), 4096).1;
+    let decode = |text: String| decode(Framing::chunked(), text.as_bytes(), 4096).1;
     assert_eq!(decode(format!("1;{}\r\na\r\n0\r\n\r\n", line(MAX_LINE - 1))), Ok(true));
     assert!(decode(format!("1;{}\r\n", line(MAX_LINE))).is_err());
     assert!(decode("0".repeat(MAX_LINE + 1)).is_err());
