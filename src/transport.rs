@@ -57,6 +57,13 @@ pub(crate) struct Wait {
 }
 
 impl Wire {
+    /// A connection that is there already.
+    #[cfg(test)]
+    pub(crate) fn over(socket: std::net::TcpStream) -> Self {
+        let line = std::sync::Arc::new(tcp::Line(socket));
+        Self::Tcp(Tcp::new(line, crate::stop::StopToken::new().current_lap()))
+    }
+
     /// Reads what has arrived, or waits for it. Zero bytes are the end: FIN, under TLS close_notify.
     #[inline]
     pub(crate) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {

@@ -250,7 +250,37 @@ fn too_large() -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
+    use crate::transport::buffers::Sizes;
+
+    /// The client's end with a deadline that has passed, and the server's end.
+    fn too_late() -> (HeadTransport, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let buffers = IoBuffers::new(Sizes { output: 4096, input: 4096 });
+        let transport = HeadTransport::new(Wire::over(client), buffers, Arc::default(), Some(Instant::now()));
+        (transport, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_head_that_has_come_is_in_time_whatever_the_clock_says() {
+        let (mut transport, mut server) = too_late();
+        server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        assert!(transport.await_head().unwrap());
+    }
+
+    #[test]
+    fn a_part_of_a_head_does_not_extend_the_deadline() {
+        for part in ["", "HTTP/1.1 200"] {
+            let (mut transport, mut server) = too_late();
+            server.write_all(part.as_bytes()).unwrap();
+            let failure = transport.await_head().unwrap_err();
+            assert!(matches!(failure, Failure::Error(error::Error::Timeout(Timeout::Response))), "{failure:?}");
+        }
+    }
 
     #[test]
     fn a_head_ends_with_its_first_blank_line() {
