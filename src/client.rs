@@ -323,7 +323,8 @@ impl Client {
         check_id(id)?;
         let settings = &self.inner.settings;
         let plan = request.plan(&settings.headers)?;
-        let network = settings.network().map_err(Error::InvalidRequest)?;
+        let mut network = settings.network().map_err(Error::InvalidRequest)?;
+        network.origins = plan.origins.clone();
         network.proxy.for_url(&plan.url).map_err(Error::InvalidRequest)?;
         let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
         self.inner.registry.insert(&shared, broadcast)?;

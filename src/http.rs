@@ -45,9 +45,10 @@ pub(crate) use proxy::ProxyRules;
 use proxy::ProxyTarget;
 use redact::redacted;
 pub(crate) use redact::redacted_text;
+pub(crate) use redirect::OriginPolicy;
 pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use url::{HostNames, host_names};
-pub(crate) use validate::{basic, content_type, parse_header, parse_url};
+pub(crate) use validate::{basic, content_type, parse_header, parse_origin, parse_url};
 
 /// How much of an error response's body is kept, in bytes, and how long it may take.
 const ERROR_BODY: usize = 4 * 1024;
@@ -61,6 +62,8 @@ pub(crate) struct Network {
     #[cfg(feature = "tls")]
     pub(crate) tls: Arc<Tls>,
     pub(crate) proxy: ProxyRules,
+    /// What may go along over a redirect, by the request.
+    pub(crate) origins: OriginPolicy,
     pub(crate) keepalive: Option<Keepalive>,
     /// What the input of a busy connection may grow to, in bytes.
     pub(crate) read_buffer: usize,
@@ -217,10 +220,7 @@ impl Outgoing {
             self.body = None;
             redirect::strip_body_headers(&mut self.headers);
         }
-        // Never restored: a way back to the origin may be of the other host's making.
-        if !redirect::same_origin(origin, &target) {
-            redirect::strip_for_other_origin(&mut self.headers);
-        }
+        self.network.origins.enter(origin, &target, &mut self.headers, self.body.is_some())?;
         redirect::strip_host(&mut self.headers);
         debug!("sse {}: redirected by {status} to {}", self.id, redacted(&target));
         self.url = target;

@@ -114,9 +114,10 @@
 //! - **The last event id survives** any number of reconnects, until the server changes it.
 //! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response
 //!   that ends without any event counts as a failure. See [`RetryPolicy`].
-//! - **Secrets stay where they belong**: a redirect to another origin takes along no header of yours, and neither the
-//!   log nor `Debug` shows header values, query strings, user names or event data. This holds for what this crate logs,
-//!   not for [the crates below](#log-levels).
+//! - **Secrets stay where they belong**: a redirect to another origin takes along no header of yours unless
+//!   [`Request::trust_origin`] names it (a body goes along: [`Request::keep_body_at_origin`]), and neither the log nor
+//!   `Debug` shows header values, query strings, user names or event data. This holds for what this crate logs, not for
+//!   [the crates below](#log-levels).
 //! - **Timers never use the wall clock**: the first time synchronisation of a device fires and freezes nothing.
 //!
 //! # Log levels

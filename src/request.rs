@@ -6,6 +6,7 @@ mod hooks;
 mod limits;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod origins;
 mod plan;
 
 use std::fmt;
@@ -67,6 +68,8 @@ pub struct Request {
     keeps_raw: bool,
     any_content_type: bool,
     max_redirects: u32,
+    trusted_origins: Vec<String>,
+    keeps_body_at_origin: bool,
     callbacks: Callbacks,
     /// What a setter could not do; reported with everything else that is invalid.
     unusable: Option<String>,
@@ -141,6 +144,8 @@ impl Request {
             keeps_raw: false,
             any_content_type: false,
             max_redirects: 10,
+            trusted_origins: Vec::new(),
+            keeps_body_at_origin: false,
             callbacks: Callbacks::default(),
             unusable: None,
         }

@@ -163,6 +163,21 @@ fn a_bad_url_is_named_without_userinfo_query_and_fragment() {
 }
 
 #[test]
+fn what_is_no_origin_is_not_trusted() {
+    for (origin, named) in [
+        ("example.test", "has no scheme"),
+        ("https://example.test/x", "the origin \"https://example.test/x\" is more than"),
+        ("https://user:secret@example.test", "the origin \"https://example.test/\" is more than"),
+        ("https://example.test?secret", "is more than"),
+        ("https://*.example.test/*", "is more than"),
+        ("ftp://example.test", "is neither"),
+    ] {
+        assert_names(&refusal(|| Request::get(URL).trust_origin(origin)), named);
+    }
+    assert!(client().read("trust", Request::get(URL).trust_origin("HTTPS://Example.test:443/")).is_ok());
+}
+
+#[test]
 fn a_bad_query_pair_cannot_be_written_it_is_encoded() {
     let request = || Request::get(URL).query("a\r\nb\0", "\u{fc} &=#");
     assert!(client().read("query", request()).is_ok());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Client;
 use crate::error::Error;
-use crate::http::{self, HeaderMap, HeaderValue, Network, ProxyRules};
+use crate::http::{self, HeaderMap, HeaderValue, Network, OriginPolicy, ProxyRules};
 use crate::transport::buffers::INPUT;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
@@ -417,6 +417,7 @@ impl Settings {
             #[cfg(feature = "tls")]
             tls: Arc::clone(&self.tls),
             proxy,
+            origins: OriginPolicy::default(),
             keepalive: self.keepalive,
             read_buffer: self.read_buffer,
         })

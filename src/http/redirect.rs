@@ -1,9 +1,45 @@
 //! Where a redirect leads, and what may go along (Fetch, "HTTP-redirect fetch"). Pure functions.
 
-use ureq::http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, HOST, USER_AGENT};
+use std::sync::Arc;
+
+use ureq::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, HOST,
+    USER_AGENT,
+};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::url::{self, Parsed};
+
+/// What may go along over a redirect to another origin.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginPolicy {
+    /// May have what the first origin gets.
+    pub(crate) trusted: Arc<[Uri]>,
+    /// Where the body would go to an origin that is not trusted, the redirect is refused.
+    pub(crate) keeps_body: bool,
+}
+
+impl OriginPolicy {
+    /// Drops the headers that `target` must not learn; the error says why it must not be asked at all.
+    ///
+    /// What is dropped is never restored: a way back to the origin may be of the other host's making.
+    pub(super) fn enter(
+        &self,
+        origin: &Uri,
+        target: &Uri,
+        headers: &mut HeaderMap,
+        has_body: bool,
+    ) -> Result<(), String> {
+        if same_origin(origin, target) || self.trusted.iter().any(|trusted| same_origin(trusted, target)) {
+            return Ok(());
+        }
+        if has_body && self.keeps_body {
+            return Err("refusing to send the body to another origin".into());
+        }
+        strip_for_other_origin(headers);
+        Ok(())
+    }
+}
 
 /// Whether the status redirects. 300, 304 and the rest of 3xx do not.
 pub(super) fn is_redirect(status: u16) -> bool {
@@ -28,7 +64,7 @@ pub(super) fn target(base: &Uri, location: Option<&HeaderValue>) -> Result<Uri, 
 }
 
 /// Whether the two URLs have one origin: scheme, host and port (HTML §7.1.1).
-pub(super) fn same_origin(one: &Uri, other: &Uri) -> bool {
+fn same_origin(one: &Uri, other: &Uri) -> bool {
     let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
     one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
 }
@@ -42,11 +78,12 @@ pub(super) fn method(status: u16, method: &Method) -> Method {
     }
 }
 
-/// Drops what another origin must not learn; what describes a body goes with it.
-pub(super) fn strip_for_other_origin(headers: &mut HeaderMap) {
+/// Drops what another origin must not learn; what describes a body goes with it (Fetch, "request-body-header name").
+fn strip_for_other_origin(headers: &mut HeaderMap) {
     let last_event_id = HeaderName::from_static("last-event-id");
     let kept = [ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, USER_AGENT, last_event_id];
-    retain(headers, |name| kept.contains(name) || name.as_str().starts_with("content-"));
+    let body = [CONTENT_TYPE, CONTENT_LANGUAGE, CONTENT_ENCODING, CONTENT_LOCATION];
+    retain(headers, |name| kept.contains(name) || body.contains(name));
 }
 
 /// Drops what describes a body that is not sent any more, and the name of the host that was left.

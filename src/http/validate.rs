@@ -4,7 +4,7 @@ use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::judge::is_token;
-use super::redact::redacted_nonsense;
+use super::redact::{redacted_nonsense, redacted_text};
 use super::url::{self, Parsed};
 
 /// Parses a URL; returns it without user name and password, and the `Authorization` that these ask for.
@@ -16,9 +16,19 @@ pub(crate) fn parse_url(text: &str) -> Result<(Uri, Option<HeaderValue>), String
     }
     let Parsed { uri, userinfo } = url::parse(text.as_bytes(), None).map_err(|why| bad(&why))?;
     if uri.scheme_str() == Some("https") && cfg!(not(feature = "tls")) {
-        return Err(bad("needs the feature `tls`"));
+        return Err(format!("the URL {:?} needs the feature `tls`", redacted_text(text)));
     }
     Ok((uri, userinfo.map(|userinfo| basic_of(&userinfo))))
+}
+
+/// Parses an origin, with or without the slash behind it.
+pub(crate) fn parse_origin(text: &str) -> Result<Uri, String> {
+    let (url, authorization) = parse_url(text)?;
+    // The URL itself has normal form.
+    if authorization.is_some() || url.path() != "/" || text.contains(['?', '#']) {
+        return Err(format!("the origin {:?} is more than scheme, host and port", redacted_text(text)));
+    }
+    Ok(url)
 }
 
 /// Builds an `Authorization` from the percent-encoded user name and password of a URL.

@@ -126,7 +126,8 @@ impl Request {
 
     /// Limits the redirects of one attempt (HTML §9.2.3, RFC 9110 section 15.4). Default: 10.
     ///
-    /// The one past the limit is [`Error::Redirect`](crate::Error::Redirect), which is not retried.
+    /// The one past the limit is [`Error::Redirect`](crate::Error::Redirect), which is not retried. What goes along to
+    /// another origin: [`trust_origin`](Self::trust_origin), [`keep_body_at_origin`](Self::keep_body_at_origin).
     ///
     /// # Example: none at all
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Callbacks, Request};
 use crate::broadcast::Overflow;
 use crate::error::Error;
-use crate::http::{self, HeaderMap, HeaderName, HeaderValue, Limits, Method, Uri};
+use crate::http::{self, HeaderMap, HeaderName, HeaderValue, Limits, Method, OriginPolicy, Uri};
 use crate::parser::Parser;
 use crate::retry::RetryPolicy;
 
@@ -19,6 +19,7 @@ pub(crate) struct Plan {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Arc<[u8]>>,
     pub(crate) limits: Limits,
+    pub(crate) origins: OriginPolicy,
     pub(crate) policy: RetryPolicy,
     pub(crate) parser: Parser,
     pub(crate) callbacks: Callbacks,
@@ -100,11 +101,13 @@ impl Request {
             redirects: self.max_redirects,
             any_content_type: self.any_content_type,
         };
+        let trusted: Result<_, _> = self.trusted_origins.iter().map(|origin| http::parse_origin(origin)).collect();
+        let origins = OriginPolicy { trusted: trusted?, keeps_body: self.keeps_body_at_origin };
         let mut parser = Parser::new().with_last_event_id(&self.last_event_id).max_event_size(self.max_event_size);
         if self.keeps_raw {
             parser = parser.keep_raw();
         }
-        Ok(Plan { method, url, headers, body: self.body, limits, policy, parser, callbacks: self.callbacks })
+        Ok(Plan { method, url, headers, body: self.body, limits, origins, policy, parser, callbacks: self.callbacks })
     }
 }
 

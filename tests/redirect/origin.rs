@@ -3,7 +3,7 @@
 use std::sync::mpsc::channel;
 
 use http_sse::testing::{Asked, Server};
-use http_sse::{Client, Request, RetryPolicy};
+use http_sse::{Client, Error, Request, RetryPolicy};
 
 use super::exchange::{Seen, drain, retries, run};
 use super::support::tls::{Authority, TlsServer, Validity};
@@ -152,4 +152,93 @@ fn a_body_resent_to_another_origin_keeps_its_type_and_nothing_else() {
     assert_eq!((asked.method(), asked.body()), ("POST", &b"[1]"[..]));
     assert_eq!((asked.headers("content-type"), asked.headers("content-length")), (vec!["application/json"], vec!["3"]));
     assert_eq!(asked.header("x-api-key"), None);
+}
+
+/// A request with a body, and with every header that a program may take for part of it.
+fn with_body(url: String) -> Request {
+    ["Language", "Encoding", "Location", "MD5", "Disposition", "Signature"]
+        .into_iter()
+        .fold(Request::post(url).json(&[1]), |request, name| request.header(format!("Content-{name}"), "secret"))
+}
+
+#[test]
+fn only_what_describes_the_body_goes_along_with_it() {
+    let (target, asked) = elsewhere();
+    let (server, _) = redirecting(308, target.url("/new"));
+    follow(with_body(server.url("/old")));
+    let asked = asked.try_iter().next().unwrap();
+    let mut names: Vec<_> = asked.header_names().into_iter().map(str::to_ascii_lowercase).collect();
+    names.retain(|name| name.starts_with("content-"));
+    names.sort();
+    let kept = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
+    assert_eq!((names.as_slice(), asked.body()), (&kept.map(str::to_owned)[..], &b"[1]"[..]));
+}
+
+#[test]
+fn the_same_origin_gets_every_content_header() {
+    let (server, asked) = redirecting(308, "/new");
+    follow(with_body(server.url("/old")));
+    assert_eq!(asked.try_iter().nth(1).unwrap().header("content-md5"), Some("secret"));
+}
+
+#[test]
+fn a_body_that_is_kept_at_its_origin_is_sent_nowhere_else() {
+    for status in [307, 308] {
+        let (target, asked) = elsewhere();
+        let (server, _) = redirecting(status, target.url("/new?secret"));
+        let request = Request::post(server.url("/old")).json(&["secret"]).keep_body_at_origin().retry(retries(9));
+        let seen = run(request);
+        let text = seen.failure().to_string();
+        assert!(matches!(seen.failure(), Error::Redirect(_)) && text.contains("body"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!((seen.attempts, asked.try_iter().count(), target.connections()), (1, 0, 0));
+    }
+}
+
+#[test]
+fn a_body_that_is_kept_at_its_origin_hinders_no_redirect_without_it() {
+    let (target, asked) = elsewhere();
+    let (server, _) = redirecting(303, target.url("/new"));
+    follow(Request::post(server.url("/old")).json(&[1]).keep_body_at_origin());
+    assert_eq!(asked.try_iter().next().unwrap().method(), "GET");
+    let (server, asked) = redirecting(307, "/new");
+    follow(Request::post(server.url("/old")).json(&[1]).keep_body_at_origin());
+    assert_eq!(asked.try_iter().nth(1).unwrap().body(), b"[1]");
+}
+
+#[test]
+fn an_origin_that_is_trusted_gets_what_the_first_gets_but_the_users_host() {
+    let (target, asked_there) = elsewhere();
+    let (server, asked_here) = redirecting(307, target.url("/new"));
+    let request = laden(server.url("/old")).keep_body_at_origin().text("secret").header("Content-MD5", "secret");
+    let request = request.trust_origin("https://other.test").trust_origin(target.url("/").trim_end_matches('/'));
+    assert_eq!(run_laden(&laden_client(), request).data, ["here"]);
+    let (here, there) = (asked_here.try_iter().next().unwrap(), asked_there.try_iter().next().unwrap());
+    for name in ["authorization", "cookie", "x-api-key", "x-client", "x-attempt", "content-md5", "last-event-id"] {
+        assert_eq!(there.headers(name), here.headers(name), "{name}");
+        assert_eq!(there.headers(name).len(), 1, "{name}");
+    }
+    assert_eq!((there.body(), there.headers("host")), (&b"secret"[..], vec![&*target.addr().to_string()]));
+}
+
+#[test]
+fn trust_is_for_the_very_origin() {
+    for trusted in ["http://127.0.0.1", "http://localhost:PORT", "https://127.0.0.1:PORT", "http://127.0.0.1:1"] {
+        let (target, asked) = elsewhere();
+        let (server, _) = redirecting(307, target.url("/new"));
+        let trusted = trusted.replace("PORT", &target.addr().port().to_string());
+        let request = laden(server.url("/old")).trust_origin(&*trusted);
+        assert_eq!(run_laden(&laden_client(), request).data, ["here"]);
+        assert_is_stripped(&asked.try_iter().next().unwrap());
+    }
+}
+
+#[test]
+fn what_a_stranger_in_between_was_not_told_a_trusted_origin_is_not_told_either() {
+    let (target, asked) = elsewhere();
+    let (stranger, _) = redirecting(307, target.url("/new"));
+    let (server, _) = redirecting(307, stranger.url("/"));
+    let request = laden(server.url("/old")).trust_origin(target.url("/"));
+    assert_eq!(run_laden(&laden_client(), request).data, ["here"]);
+    assert_is_stripped(&asked.try_iter().next().unwrap());
 }
