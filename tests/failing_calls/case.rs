@@ -1,6 +1,7 @@
 //! One run with one failure, and its verdict.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -11,9 +12,14 @@ use crate::program::Folder;
 use crate::server::EVENTS;
 use crate::{Journey, SUPERVISOR, Stage};
 
-/// Texts that name the cause in other words: those of the resolver, which has no system error, and of ends of streams.
+/// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams, and of
+/// EAGAIN, by which the kernel reports that the timeout of a socket has passed (or that a connect is on its way).
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("", "failed to lookup address information"),
+    ("EAGAIN", "timed out"),
+    ("EAGAIN", "did not arrive in time"),
+    ("EAGAIN", "nothing was received for the idle timeout"),
+    ("EAGAIN", "no error set after POLLHUP"),
     ("ETIMEDOUT", "timed out"),
     ("ETIMEDOUT", "did not arrive in time"),
     ("ECONNRESET", "the stream ended early"),
@@ -57,24 +63,27 @@ impl Case {
             [self.call, &self.errno.1.to_string(), &self.count.to_string(), &self.length.as_millis().to_string()];
         let start = Instant::now();
         let run = Run::new(stage, self.journey, &folder, &plan);
-        let (outcome, faults) = self.verdict(&run);
+        let (outcome, faults) = self.verdict(&run, &folder.file(""));
         Verdict { outcome, faults, time: start.elapsed() }
     }
 
-    fn verdict(&self, run: &Run) -> (Outcome, Vec<String>) {
+    fn verdict(&self, run: &Run, folder: &Path) -> (Outcome, Vec<String>) {
         if !run.report.lines().any(|line| line.starts_with("failed\t")) {
             return (Outcome::NotReached, run.unfinished());
         }
         let mut faults = run.unfinished();
         let texts = run.texts();
-        let cause = texts.iter().find(|text| self.names_cause(text));
-        if texts.iter().any(|text| text.contains("panicked")) {
+        // The log has longer ones.
+        let cause = texts.iter().filter(|text| self.names_cause(text)).min_by_key(|text| text.len());
+        // The thread of signal-hook does, where its own socket fails.
+        if texts.iter().any(|text| text.contains("panicked") && !text.contains("signal-hook")) {
             faults.push(format!("a panic: {texts:?}"));
         }
         let refusal = run.refusal();
+        let hide = |text: &str| text.replace(&*folder.to_string_lossy(), "/var/lib/meter/");
         let outcome = match (&refusal, texts.first()) {
-            (Some(text), _) => Outcome::Refused(text.clone()),
-            (None, Some(text)) => Outcome::Reported(cause.unwrap_or(text).clone()),
+            (Some(text), _) => Outcome::Refused(hide(text)),
+            (None, Some(text)) => Outcome::Reported(hide(cause.unwrap_or(text))),
             (None, None) => Outcome::Absorbed,
         };
         if cause.is_none() && !texts.is_empty() {

@@ -13,11 +13,13 @@ The program is killed after 10 s, and the report then says where its threads wer
 """
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
 import select
 import signal
+import socket
 import struct
 import sys
 import time
@@ -39,6 +41,8 @@ SECCOMP, SECCOMP_SET_MODE_FILTER, NEW_LISTENER, PIDFD_GETFD = 317, 1, 8, 438
 NOTIF_RECV, NOTIF_SEND, CONTINUE = 0xC0502100, 0xC0182101, 1
 ALLOW, NOTIFY, ARCH_X86_64 = 0x7FFF0000, 0x7FC00000, 0xC000003E
 PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG = 38, 1
+# After these a connection is dead: the next call must not find it alive.
+DEAD = {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT}
 MAP_STACK, PROT_NONE = 0x20000, 0
 F_DUPFD, F_DUPFD_CLOEXEC = 0, 1030
 FUTEX_WAIT, FUTEX_WAIT_BITSET = 0, 9
@@ -90,6 +94,22 @@ def start(arguments):
     shared[4] = 1
     os.close(process)
     return child, listener
+
+
+def shut_down(thread, descriptor):
+    """Ends the socket of the thread in both directions."""
+    with open(f"/proc/{thread}/status") as file:
+        child = next(int(line.split()[1]) for line in file if line.startswith("Tgid:"))
+    process = os.pidfd_open(child)
+    copy = libc.syscall(PIDFD_GETFD, process, descriptor, 0)
+    os.close(process)
+    if copy < 0:
+        return
+    with socket.socket(fileno=copy) as end:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # It was not connected.
 
 
 def text_at(thread, address):
@@ -163,6 +183,8 @@ class Supervisor:
             self.failing_until = time.monotonic() + self.plan["length"] / 1000
         if is_one or (self.failing_until and time.monotonic() < self.failing_until):
             print("failed", name, count, comm(thread), detail(name, thread, values), sep="\t", file=self.report)
+            if name in ("sendto", "sendmsg", "recvfrom", "recvmsg") and self.plan["errno"] in DEAD:
+                shut_down(thread, values[0])
             return self.plan["errno"]
         return 0
 
@@ -183,8 +205,8 @@ class Supervisor:
             try:
                 fcntl.ioctl(listener, NOTIF_RECV, notice, True)
                 ident, thread, _, number, _, _, *values = struct.unpack("QIIiIQ6Q", bytes(notice))
-                errno = self.verdict(number, thread, values)
-                fcntl.ioctl(listener, NOTIF_SEND, struct.pack("QqiI", ident, 0, -errno, 0 if errno else CONTINUE))
+                failure = self.verdict(number, thread, values)
+                fcntl.ioctl(listener, NOTIF_SEND, struct.pack("QqiI", ident, 0, -failure, 0 if failure else CONTINUE))
             except FileNotFoundError:
                 pass  # The thread was killed, or a signal took it out of the call.
 
@@ -202,8 +224,8 @@ def main():
     if what == "record":
         plan["record"] = True
     else:
-        errno, count, length, *rest = rest
-        plan.update(name=what, errno=int(errno), count=int(count), length=int(length))
+        number, count, length, *rest = rest
+        plan.update(name=what, errno=int(number), count=int(count), length=int(length))
     with open(report, "w") as file:
         child, listener = start(rest)
         Supervisor(plan, file).run(child, listener)
