@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use std::{panic, thread};
+use std::{iter, panic, thread};
 
 use http_sse::{Checkpoint, Client, End, Error, Event, Handle, Request, RetryPolicy};
 use log::{LevelFilter, Log, Metadata, Record};
@@ -82,6 +82,12 @@ impl Seen {
                 let events = client.read(journey, request)?;
                 let handle = events.handle();
                 self.take(events, usize::MAX);
+                self.leave(&handle);
+            }
+            "deadline" => {
+                let mut events = client.read(journey, request)?;
+                let handle = events.handle();
+                self.take(iter::from_fn(|| events.next_timeout(LIMIT).ok()), usize::MAX);
                 self.leave(&handle);
             }
             "checkpoint" => {

@@ -60,6 +60,7 @@ const JOURNEYS: &[Journey] = &[
     Journey { name: "tls", events: 3, end: "Some(Stopped)" },
     Journey { name: "reconnect", events: EVENTS, end: "Some(NoContent)" },
     Journey { name: "read", events: EVENTS, end: "Some(NoContent)" },
+    Journey { name: "deadline", events: EVENTS, end: "Some(NoContent)" },
     Journey { name: "stop", events: 1, end: "Some(Stopped)" },
     Journey { name: "checkpoint", events: EVENTS, end: "Some(NoContent)" },
     Journey { name: "dns", events: EVENTS, end: "Some(NoContent)" },
