@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The numbers are those of the connections, and of the seconds to watch two idle ones; 0 seconds leaves that out.
-//! The server is a process of its own. Memory is what the kernel has given to the process (VmRSS), stacks included.
+//! The server is a process of its own. Memory is what the kernel has given to the process (Rss of smaps_rollup; VmRSS lags), stacks
+//! included.
 //! `connect` has its own threads. `read, held` are readers that one thread holds: what a connection keeps by itself.
 //! `read, threads` are readers that wait, each on a thread of the program's with a stack of 64 KiB. The last two rows are
 //! streams that carried much, and then nothing more: what is left of their buffers.
@@ -237,7 +238,7 @@ fn watch(time: Duration) {
 }
 
 fn resident() -> i64 {
-    field(&fs::read_to_string("/proc/self/status").unwrap(), "VmRSS:").unwrap()
+    field(&fs::read_to_string("/proc/self/smaps_rollup").unwrap(), "Rss:").unwrap()
 }
 
 /// How often the thread has gone to sleep so far.

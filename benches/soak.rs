@@ -27,7 +27,7 @@ use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::{Client, Event, Handle, Request, RetryPolicy};
 use socket2::SockRef;
 
-use process::memory;
+use process::resident;
 
 /// Of all connections together.
 const EVENTS_PER_SECOND: f64 = 200.0;
@@ -208,7 +208,7 @@ impl Soak {
         let total = |field: fn(&Stream) -> u64| self.streams.iter().map(field).sum::<u64>();
         let (events, lost, doubled) = (total(|it| it.events), total(|it| it.lost), total(|it| it.doubled));
         let attempts: u64 = self.handles.iter().map(|handle| handle.stats().attempts).sum();
-        let memory = memory("VmRSS:");
+        let memory = resident();
         if minute >= SLOPE_FROM {
             self.memory.push((f64::from(minute), memory as f64));
         }

@@ -21,7 +21,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use phase::{Phase, Scene};
 use support::black_hole::BlackHole;
-use support::process::{memory, reset_peak};
+use support::process::{peak, reset_peak, resident};
 use support::{deadline, is_emulated, wait_until};
 
 #[global_allocator]
@@ -163,7 +163,7 @@ mod memory {
         let (bytes, largest_event) = (bytes / scale as u64, MIB / scale);
         let request = request(Request::get(server.url("/events")).retry(policy).max_event_size(largest_event));
         reset_peak();
-        let before = (memory("VmRSS:"), heap());
+        let before = (resident(), heap());
         let mut most = 0;
         let rx = client().connect("it", request).unwrap();
         let handle = rx.handle();
@@ -171,7 +171,7 @@ mod memory {
             most = most.max(heap());
             handle.stats().bytes >= bytes && (bytes > 0 || handle.stats().attempts > 20)
         });
-        let growth = memory("VmHWM:").saturating_sub(before.0);
+        let growth = peak().saturating_sub(before.0);
         let heap_growth = most.saturating_sub(before.1);
         let stats = handle.stats();
         println!(

@@ -9,7 +9,7 @@ use http_sse::{Client, Error, Event, Events, Request};
 
 use super::figures::{Figures, cpu_us, median};
 use super::{Row, Settings, table};
-use crate::support::process::{memory, reset_peak};
+use crate::support::process::{peak, reset_peak, resident};
 
 /// Set for a process that is to be a client.
 pub const ROW: &str = "HTTP_SSE_FAULT";
@@ -54,7 +54,7 @@ impl Visitor {
         let noted = Arc::clone(&failure);
         let request = self.request().on_error(move |error| *noted.lock().unwrap() = variant(error));
         reset_peak();
-        let (memory_before, cpu_before, start) = (memory("VmRSS:"), cpu_us(), Instant::now());
+        let (memory_before, cpu_before, start) = (resident(), cpu_us(), Instant::now());
         let rx = self.client.connect("watched", request).unwrap();
         let handle = rx.handle();
         let mut until = start + self.settings.window;
@@ -80,7 +80,7 @@ impl Visitor {
         }
         let stats = handle.stats();
         figures.cpu_us = cpu_us().saturating_sub(cpu_before);
-        figures.peak_kib = memory("VmHWM:").saturating_sub(memory_before);
+        figures.peak_kib = peak().saturating_sub(memory_before);
         // Taken last: the bound of the attempts grows with it.
         (figures.attempts, figures.bytes) = (stats.attempts, stats.bytes);
         figures.elapsed_ms = start.elapsed().as_millis() as u64;

@@ -10,9 +10,18 @@ pub fn reset_peak() {
     fs::write("/proc/self/clear_refs", "5").unwrap();
 }
 
-/// Returns a figure of this process in KiB: `VmRSS:` or `VmHWM:`.
-pub fn memory(name: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+/// Returns what the kernel has given to this process, in KiB. `VmRSS` of recent kernels lags behind.
+pub fn resident() -> u64 {
+    figure("/proc/self/smaps_rollup", "Rss:")
+}
+
+/// Returns the peak since the last reset, in KiB.
+pub fn peak() -> u64 {
+    figure("/proc/self/status", "VmHWM:").max(resident())
+}
+
+fn figure(file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
 }
