@@ -83,6 +83,15 @@ impl Wire {
         }
     }
 
+    /// Sends what a write has taken and not sent.
+    pub(crate) fn flush(&mut self, wait: &mut Wait) -> Result<(), Fault> {
+        match self {
+            Self::Tcp(_) => Ok(()),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.flush(wait),
+        }
+    }
+
     /// Keeps an error until nothing can be read any more: what the peer said before it comes first.
     pub(crate) fn defer(&mut self, error: io::Error) {
         match self {

@@ -117,7 +117,7 @@ mod tls {
 
     use rustls::ServerConnection;
 
-    use super::support::tls::{Authority, Validity};
+    use super::support::tls::{Authority, TlsServer, Validity};
     use super::*;
 
     /// What the server does behind its events.
@@ -180,6 +180,21 @@ mod tls {
         let seen = drain(&events);
         server.join().unwrap();
         seen
+    }
+
+    #[test]
+    fn a_refusal_is_the_answer_though_the_server_takes_no_more_of_the_body() {
+        let authority = Authority::new();
+        let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, mut peer| {
+            peer.request_head();
+            peer.respond(413, &[], "too much");
+            peer.hold();
+        });
+        let client =
+            http_sse::Client::builder().no_proxy().only_root_certificates_pem(authority.pem()).build().unwrap();
+        let request = Request::post(server.url("/")).body(large_body(), "text/plain").response_timeout(DEADLINE / 2);
+        let seen = drain(&client.connect("early", request).unwrap());
+        assert_eq!(seen.failure().status(), Some(413), "{seen:?}");
     }
 
     #[test]

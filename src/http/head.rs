@@ -133,15 +133,17 @@ impl HeadTransport {
     fn send(&mut self, amount: usize) -> Result<(), Failure> {
         let output = self.buffers.take_output();
         let mut rest = &output[..amount];
-        while !rest.is_empty() && !self.is_answered {
+        let mut is_sent = false;
+        while !is_sent && !self.is_answered {
             let Some(wire) = &mut self.wire else { break };
             let look_at = Instant::now() + LOOK;
-            let slice = self.deadline.map_or(look_at, |deadline| deadline.min(look_at));
-            let is_stalled = match wire.write(rest, &mut Wait::until(Some(slice))) {
-                Ok(sent) => {
-                    rest = &rest[sent..];
-                    false
-                }
+            let mut wait = Wait::until(Some(self.deadline.map_or(look_at, |deadline| deadline.min(look_at))));
+            let step = match rest {
+                [] => wire.flush(&mut wait).map(|()| is_sent = true),
+                _ => wire.write(rest, &mut wait).map(|sent| rest = &rest[sent..]),
+            };
+            let is_stalled = match step {
+                Ok(()) => false,
                 Err(Fault::DeadlineReached) => true,
                 Err(fault) => return Err(fault.into()),
             };

@@ -65,7 +65,7 @@ impl Tcp {
             let is_last_look = left == Some(Duration::ZERO);
             let result = if is_last_look {
                 wait.look()?;
-                self.look(buffer)
+                self.unblocked(|mut socket| socket.read(buffer))
             } else {
                 self.read_within(buffer, left)
             };
@@ -88,15 +88,21 @@ impl Tcp {
     pub(super) fn write(&mut self, bytes: &[u8], wait: &mut Wait) -> Result<usize, Fault> {
         let mut left = wait.first();
         while self.deferred.is_none() {
-            if left == Some(Duration::ZERO) {
-                return Err(Fault::DeadlineReached);
-            }
-            let result = self.write_within(bytes, left);
+            let is_last_try = left == Some(Duration::ZERO);
+            let result = if is_last_try {
+                self.unblocked(|mut socket| socket.write(bytes))
+            } else {
+                self.write_within(bytes, left)
+            };
             self.check()?;
             match result {
                 Ok(0) => return Err(Fault::Io(ErrorKind::WriteZero.into())),
                 Ok(sent) => return Ok(sent),
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
+                    if is_last_try {
+                        return Err(Fault::DeadlineReached);
+                    }
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
                     self.deferred = Some(error);
                 }
@@ -120,10 +126,10 @@ impl Tcp {
         (&self.line.0).read(buffer)
     }
 
-    /// Takes what is there, without waiting for it.
-    fn look(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Takes or gives what is possible without waiting.
+    fn unblocked(&self, act: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
         self.line.0.set_nonblocking(true)?;
-        let result = (&self.line.0).read(buffer);
+        let result = act(&self.line.0);
         self.line.0.set_nonblocking(false)?;
         result
     }

@@ -33,6 +33,7 @@ impl Tls {
         let session = ClientConnection::new(config, name).map_err(Fault::Tls)?;
         let mut tls = Self { session, below, broken: None };
         while tls.session.is_handshaking() {
+            tls.flush(wait)?;
             let goes_on = tls.exchange(wait)?;
             if let Some(error) = tls.broken.take() {
                 return Err(Fault::Tls(error));
@@ -64,20 +65,31 @@ impl Tls {
         self.flush(wait)?;
         let taken = self.session.writer().write(bytes)?;
         match self.flush(wait) {
-            // It goes out with the next call, or before the next read.
+            // It goes out with the next call.
             Ok(()) | Err(Fault::DeadlineReached) => Ok(taken),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Sends what has been written and encrypted, and not sent.
+    pub(super) fn flush(&mut self, wait: &mut Wait) -> Result<(), Fault> {
+        while self.session.wants_write() {
+            let mut stream = Stream { wire: &mut self.below, wait, fault: None };
+            if let Err(error) = self.session.write_tls(&mut stream) {
+                return Err(stream.fault.take().unwrap_or(Fault::Io(error)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn defer(&mut self, error: io::Error) {
         self.below.defer(error);
     }
 
-    /// Sends what is to be sent, reads once, and decrypts. Returns false at the end of the connection.
+    /// Sends what can be sent at once, reads once, and decrypts. Returns false at the end of the connection.
     fn exchange(&mut self, wait: &mut Wait) -> Result<bool, Fault> {
-        match self.flush(wait) {
-            // What is there is read all the same.
+        match self.flush(&mut Wait::none()) {
+            // A peer that takes nothing may have said why.
             Ok(()) | Err(Fault::DeadlineReached) => {}
             Err(fault) => return Err(fault),
         }
@@ -92,19 +104,9 @@ impl Tls {
         if let Err(error) = self.session.process_new_packets() {
             self.broken = Some(error);
             // The peer may learn why; it is over anyway.
-            let _ = self.flush(wait);
+            let _ = self.flush(&mut Wait::none());
         }
         Ok(amount > 0)
-    }
-
-    fn flush(&mut self, wait: &mut Wait) -> Result<(), Fault> {
-        while self.session.wants_write() {
-            let mut stream = Stream { wire: &mut self.below, wait, fault: None };
-            if let Err(error) = self.session.write_tls(&mut stream) {
-                return Err(stream.fault.take().unwrap_or(Fault::Io(error)));
-            }
-        }
-        Ok(())
     }
 }
 
