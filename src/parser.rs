@@ -57,6 +57,9 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// The largest event, unless told otherwise.
 const DEFAULT_EVENT_BYTES: usize = 1 << 20;
 
+/// What an idle stream may hold for further events.
+const MAX_IDLE_BYTES: usize = 4 << 10;
+
 /// Text that is cut here may end inside a character, and is therefore kept by a character longer than needed.
 const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 
@@ -205,13 +208,6 @@ impl Parser {
     /// ```
     #[inline]
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
-        if self.take_plain_byte(input) {
-            return Ok(None);
-        }
-        self.frame(input)
-    }
-
-    fn frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
         if let Some(event) = self.whole_event(input) {
             return Ok(Some(Frame::Event(event)));
         }
@@ -336,7 +332,7 @@ impl Parser {
 
     /// Returns `true` if there is more memory to release than an idle stream may hold.
     pub(crate) fn holds_spare_memory(&self) -> bool {
-        self.pool.holds_spare_memory()
+        self.pool.spare_bytes() + self.block.spare_bytes() > MAX_IDLE_BYTES
     }
 
     /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.

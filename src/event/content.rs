@@ -1,6 +1,5 @@
 //! What an event holds.
 
-use std::mem;
 use std::sync::Arc;
 
 /// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
@@ -84,13 +83,6 @@ impl Content {
             Extra { comment: None, raw: None } => None,
             extra => Some(Box::new(extra)),
         };
-    }
-
-    /// Takes the memory of the text, emptied.
-    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
-        let mut buffer = mem::take(self).text.into_bytes();
-        buffer.clear();
-        buffer
     }
 
     pub(crate) fn inherited_id(&self) -> Option<&Arc<str>> {

@@ -1,7 +1,6 @@
 //! What is held of a block until its blank line.
 
 use std::borrow::Cow;
-use std::mem;
 use std::sync::Arc;
 
 use simdutf8::basic as utf8;
@@ -12,19 +11,14 @@ use crate::event::{Content, Event, Extra};
 /// How many bytes of comment lines are kept for one event, and of one line for a comment frame.
 pub(super) const COMMENT_BYTES: usize = 4 << 10;
 
-/// A buffer that grew beyond this is released after the block that needed it.
+/// A buffer that grew beyond this is released after a block that does not need it.
 const SCRATCH_BYTES: usize = 8 << 10;
-
-/// From this size on the data moves into its event. Less is copied, and the buffer is used again.
-const MOVED_BYTES: usize = 4 << 10;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     /// The values of the data lines so far, joined by LF. Bytes, so that UTF-8 is checked once, at the end.
     data: Vec<u8>,
     has_data: bool,
-    /// The size of the last event's data if that moved: the next is likely to be as large.
-    expected: usize,
     event_type: String,
     /// Not in force before the blank line.
     id: String,
@@ -52,14 +46,10 @@ impl Block {
     }
 
     #[inline]
-    pub(super) fn append_data(&mut self, value: &[u8], pool: &mut Pool) {
-        if self.is_skipped {
-            return;
+    pub(super) fn append_data(&mut self, value: &[u8]) {
+        if !self.is_skipped {
+            self.data.extend_from_slice(value);
         }
-        if self.data.capacity() == 0 && self.expected > 0 {
-            self.data = pool.buffer(self.expected.max(value.len()));
-        }
-        self.data.extend_from_slice(value);
     }
 
     pub(super) fn set_type(&mut self, value: &[u8]) {
@@ -131,25 +121,23 @@ impl Block {
     pub(super) fn take_event(&mut self, own_id: &str, inherited_id: Option<&Arc<str>>, pool: &mut Pool) -> Event {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
-        let is_plain = comment.is_none() && raw.is_none();
-        self.expected = if self.data.len() < MOVED_BYTES { 0 } else { self.data.len() };
-        let mut content = if self.expected == 0 {
-            let data = decode(&self.data);
-            if is_plain {
-                return pool.event(&data, &self.event_type, own_id, inherited_id);
-            }
-            Content::copied(&data, &self.event_type, own_id, inherited_id)
-        } else {
-            Content::new(self.take_data(), &self.event_type, own_id, inherited_id.cloned())
-        };
+        // Copied, so that the buffer can be used again.
+        let data = decode(&self.data);
+        if comment.is_none() && raw.is_none() {
+            return pool.event(&data, &self.event_type, own_id, inherited_id);
+        }
+        let mut content = Content::copied(&data, &self.event_type, own_id, inherited_id);
         content.add_extra(Extra { comment, raw });
         pool.event_of(content)
     }
 
-    /// Forgets the block, keeping its small buffers.
+    /// Forgets the block, keeping its small buffers, and that of the data if the next block is likely to need it.
     #[inline]
     pub(super) fn clear(&mut self) {
-        recycle(&mut self.data);
+        if self.data.len() < self.data.capacity() / 4 {
+            recycle(&mut self.data);
+        }
+        self.data.clear();
         recycle(&mut self.raw);
         recycle_text(&mut self.event_type);
         recycle_text(&mut self.id);
@@ -194,21 +182,20 @@ impl Block {
         self.line_bytes
     }
 
-    /// Releases buffers that are empty, in the middle of a block too.
     pub(super) fn release_memory(&mut self) {
-        self.expected = 0;
         if self.data.is_empty() {
             self.data = Vec::new();
         }
     }
 
+    /// Returns the bytes that `release_memory` releases.
+    pub(super) fn spare_bytes(&self) -> usize {
+        if self.data.is_empty() { self.data.capacity() } else { 0 }
+    }
+
     pub(super) fn held_bytes(&self) -> usize {
         let text = self.event_type.capacity() + self.id.capacity() + self.comment.capacity();
         self.data.capacity() + self.raw.capacity() + text
-    }
-
-    fn take_data(&mut self) -> String {
-        String::from_utf8(mem::take(&mut self.data)).unwrap_or_else(|invalid| lossy(invalid.as_bytes()))
     }
 }
 
@@ -252,68 +239,46 @@ fn replace(text: &mut String, value: &[u8]) {
 mod tests {
     use super::*;
 
-    fn block_of(bytes: usize, pool: &mut Pool) -> Block {
-        let mut block = Block::default();
-        start_next(&mut block, bytes, pool);
-        block
-    }
-
-    fn start_next(block: &mut Block, bytes: usize, pool: &mut Pool) {
-        block.clear();
+    /// The address of the data while it is received.
+    fn pass(block: &mut Block, bytes: usize) -> *const u8 {
         block.start_data_line();
-        block.append_data(&vec![b'x'; bytes], pool);
-    }
-
-    #[test]
-    fn large_data_moves_into_its_event() {
-        let pool = &mut Pool::default();
-        let mut block = block_of(MOVED_BYTES, pool);
+        block.append_data(&vec![b'x'; bytes]);
         let address = block.data.as_ptr();
-        let event = block.take_event("", None, pool);
-        assert_eq!(event.data().as_ptr(), address);
-    }
-
-    #[test]
-    fn small_data_leaves_its_buffer_for_the_next_block() {
-        let pool = &mut Pool::default();
-        let mut block = block_of(MOVED_BYTES - 1, pool);
-        let address = block.data.as_ptr();
-        let event = block.take_event("", None, pool);
-        start_next(&mut block, 1, pool);
-        assert_ne!(event.data().as_ptr(), address);
-        assert_eq!(block.data.as_ptr(), address);
-    }
-
-    #[test]
-    fn after_a_large_event_the_next_has_room_at_once() {
-        let pool = &mut Pool::default();
-        let mut block = block_of(10 * MOVED_BYTES, pool);
-        block.take_event("", None, pool);
-        start_next(&mut block, 1, pool);
-        assert_eq!(block.data.capacity(), 10 * MOVED_BYTES);
-    }
-
-    #[test]
-    fn after_a_small_event_no_room_is_made() {
-        let pool = &mut Pool::default();
-        let mut block = block_of(10 * MOVED_BYTES, pool);
-        block.take_event("", None, pool);
-        for _ in 0..2 {
-            start_next(&mut block, 1, pool);
-            block.take_event("", None, pool);
-        }
-        start_next(&mut block, 1, pool);
-        assert!(block.data.capacity() <= 16, "{}", block.data.capacity());
-    }
-
-    #[test]
-    fn room_that_the_next_event_does_not_need_is_released() {
-        let pool = &mut Pool::default();
-        let mut block = block_of(10 * MOVED_BYTES, pool);
-        block.take_event("", None, pool);
-        start_next(&mut block, 1, pool);
-        block.take_event("", None, pool);
+        let event = block.take_event("", None, &mut Pool::default());
+        assert_eq!(event.data(), "x".repeat(bytes));
         block.clear();
+        address
+    }
+
+    #[test]
+    fn events_of_one_size_are_received_in_one_buffer() {
+        for bytes in [1, 5000, 50_000] {
+            let mut block = Block::default();
+            let address = pass(&mut block, bytes);
+            assert_eq!([pass(&mut block, bytes), pass(&mut block, bytes)], [address; 2], "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_buffer_of_a_large_event_is_released_after_a_small_one() {
+        let mut block = Block::default();
+        pass(&mut block, 50_000);
+        pass(&mut block, 1);
         assert!(block.held_bytes() <= SCRATCH_BYTES, "{}", block.held_bytes());
+    }
+
+    #[test]
+    fn the_buffer_of_a_large_event_is_spare_memory_until_the_next_begins() {
+        let mut block = Block::default();
+        pass(&mut block, 50_000);
+        assert!(block.spare_bytes() >= 50_000);
+        block.start_data_line();
+        block.append_data(b"x");
+        assert_eq!(block.spare_bytes(), 0);
+        block.release_memory();
+        assert_eq!(block.data, b"x");
+        block.clear();
+        block.release_memory();
+        assert_eq!(block.held_bytes(), 0);
     }
 }

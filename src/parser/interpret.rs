@@ -35,7 +35,7 @@ impl Parser {
         match field {
             Field::Data => {
                 self.block.start_data_line();
-                self.block.append_data(value, &mut self.pool);
+                self.block.append_data(value);
             }
             Field::Event => self.block.set_type(value),
             Field::Id => self.block.set_id(value),

@@ -4,7 +4,7 @@ use std::mem;
 
 use super::block::{Block, recycle};
 use super::line::{Field, Line, without_space};
-use super::{COMMENT_RAW_BYTES, CR, EventTooLarge, Frame, LF, Parser};
+use super::{COMMENT_RAW_BYTES, EventTooLarge, Frame, Parser};
 
 /// A line of which the end has not come yet.
 #[derive(Clone, Debug, Default)]
@@ -146,7 +146,7 @@ impl Parser {
         match self.partial.kind {
             Kind::Field(Field::Data) => {
                 let is_first = self.partial.bytes - part.len() == b"data:".len();
-                self.block.append_data(if is_first { without_space(part) } else { part }, &mut self.pool);
+                self.block.append_data(if is_first { without_space(part) } else { part });
             }
             Kind::Field(_) => text.extend_from_slice(part),
             Kind::Comment => {
@@ -155,30 +155,6 @@ impl Parser {
             }
             Kind::Open | Kind::Ignored => {}
         }
-    }
-
-    /// Takes a byte that comes by itself in the midst of data, as from a serial line: nothing but its end is looked for.
-    #[inline]
-    pub(super) fn take_plain_byte(&mut self, input: &mut &[u8]) -> bool {
-        let &[byte] = *input else { return false };
-        if byte == CR || byte == LF || !self.has_room_for_plain_byte() {
-            return false;
-        }
-        self.partial.bytes += 1;
-        self.block.append_data(&[byte], &mut self.pool);
-        *input = &[];
-        true
-    }
-
-    /// Whether the next byte is data that goes nowhere else, and is far from every limit: what is near one goes the
-    /// careful way.
-    #[inline]
-    fn has_room_for_plain_byte(&self) -> bool {
-        let Partial { kind, bytes, event_bytes, .. } = self.partial;
-        kind == Kind::Field(Field::Data)
-            && bytes > b"data:".len()
-            && event_bytes.max(self.block.line_bytes()).saturating_add(bytes) < self.limit
-            && !self.keeps_raw
     }
 
     fn end_partial(&mut self) -> Option<Frame> {
