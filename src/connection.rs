@@ -23,9 +23,10 @@ use crate::http::{Answer, Body, Failure, Network, Outcome, Received};
 use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
+use crate::rounded::Rounded;
 use crate::stop::{Lap, deadline};
 use crate::transport::dns::Pending;
-use contain::{Panicked, call, call_last};
+use contain::{CALLBACK_PANICKED, Panicked, call, call_last};
 use opening::Opener;
 
 use ControlFlow::{Break, Continue};
@@ -204,6 +205,7 @@ impl Connection {
         let response = match outcome.result {
             Ok(Answer::Stream(response)) => response,
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
+            Ok(Answer::NoStream(status)) => return self.finish(End::NoStream(status)),
             Err(Failure::Cut) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
@@ -353,9 +355,9 @@ impl Connection {
             return self.give_up(Error::Disconnected);
         };
         if has_delivered {
-            debug!("sse {}: the stream ended; next attempt in {delay:?}", self.shared.id);
+            debug!("sse {}: the stream ended; next attempt in {}", self.shared.id, Rounded(delay));
         } else {
-            warn!("sse {}: the stream ended without an event; next attempt in {delay:?}", self.shared.id);
+            warn!("sse {}: the stream ended without an event; next attempt in {}", self.shared.id, Rounded(delay));
         }
         self.wait_for(delay)
     }
@@ -373,14 +375,14 @@ impl Connection {
             Err(Panicked) => {
                 return match self.report(&error) {
                     Ok(()) => self.panicked(),
-                    Err(Panicked) => self.give_up_silently(Error::Panicked),
+                    Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
                 };
             }
         };
         let Some(delay) = delay else { return self.give_up(error) };
-        warn!("sse {}: {}; next attempt in {delay:?}", self.shared.id, error.log_text());
+        warn!("sse {}: {}; next attempt in {}", self.shared.id, error.log_text(), Rounded(delay));
         if self.report(&error).is_err() {
-            return self.give_up_silently(Error::Panicked);
+            return self.give_up_silently(CALLBACK_PANICKED);
         }
         self.last_error = Some(error);
         self.wait_for(delay)
@@ -388,10 +390,11 @@ impl Connection {
 
     /// Tries once more at once: `before_connect` may have a fresh token.
     fn renew(&mut self, error: Error) -> Step {
-        warn!("sse {}: {error}; next attempt at once, with what before_connect gives", self.shared.id);
+        let text = error.log_text();
+        warn!("sse {}: {text}; next attempt at once, with what before_connect gives", self.shared.id);
         self.renewed = true;
         if self.report(&error).is_err() {
-            return self.give_up_silently(Error::Panicked);
+            return self.give_up_silently(CALLBACK_PANICKED);
         }
         self.last_error = Some(error);
         self.stage = Stage::Idle;
@@ -399,7 +402,7 @@ impl Connection {
     }
 
     fn is_worth_retrying(&mut self, error: &Error) -> Result<bool, Panicked> {
-        if self.backoff.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked) {
+        if self.backoff.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked(_)) {
             return Ok(false);
         }
         let mut verdict = error.is_transient();
@@ -438,7 +441,7 @@ impl Connection {
         warn!("sse {}: {}; giving up", self.shared.id, error.log_text());
         match self.report(&error) {
             Ok(()) => self.give_up_silently(error),
-            Err(Panicked) => self.give_up_silently(Error::Panicked),
+            Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
         }
     }
 
@@ -459,7 +462,7 @@ impl Connection {
 
     fn panicked(&mut self) -> Step {
         self.close_stream();
-        self.give_up(Error::Panicked)
+        self.give_up(CALLBACK_PANICKED)
     }
 
     /// Closes the socket.

@@ -8,7 +8,7 @@ use log::warn;
 
 use crate::broadcast::{EventSender, Sink};
 use crate::connection::{Connection, Item};
-use crate::error::Error;
+use crate::error::{Error, PanicOrigin};
 use crate::handle::{End, Shared};
 
 /// What a connection's stack has over a helper's, in bytes: glibc keeps the stacks of ended threads for new ones that
@@ -81,7 +81,7 @@ fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) 
     // Callbacks are contained closer by: this is a defect of the library, and must not look like a clean end.
     pumped.unwrap_or_else(|_| {
         warn!("sse {}: the connection's thread panicked", shared.id);
-        let end = End::Failed(Error::Panicked);
+        let end = End::Failed(Error::Panicked(PanicOrigin::Library));
         shared.update(|life| life.ended(end.clone()));
         shared.release();
         end

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Connection;
-use crate::error::Error;
+use crate::error::{Error, PanicOrigin};
 use crate::handle::End;
 
 impl Connection {
@@ -13,7 +13,9 @@ impl Connection {
     }
 }
 
-/// A callback of the user's panicked.
+pub(super) const CALLBACK_PANICKED: Error = Error::Panicked(PanicOrigin::Callback);
+
+/// A callback panicked.
 pub(super) struct Panicked;
 
 /// Calls a callback, if there is one, and contains its panic.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::{at, bounded, never, select};
 
 use super::{Break, Connection, Continue, Item, Stage, Step};
-use crate::error::Error;
+use crate::error::{Error, PanicOrigin};
 use crate::http::{Body, Outcome, Outgoing};
 
 /// Who opens for a caller that waits for as long as it takes.
@@ -73,7 +73,7 @@ impl Connection {
     fn opening_ended<E>(&mut self, outcome: Result<Outcome, E>) -> Step {
         match outcome {
             Ok(outcome) => self.opened(outcome),
-            Err(_) => self.failed(Error::Panicked),
+            Err(_) => self.failed(Error::Panicked(PanicOrigin::Library)),
         }
     }
 }
