@@ -36,6 +36,6 @@ impl Position {
 /// The events go on without the checkpoint: after a restart, more of them come again.
 fn report(saved: Option<io::Result<()>>) {
     if let Some(Err(error)) = saved {
-        warn!("the checkpoint cannot be written: {error}");
+        warn!("{error}");
     }
 }

@@ -117,7 +117,8 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     peer.hold();
     let left = running.finish();
     assert_eq!((ids(&left), left.code), (vec!["1", "2"], Some(0)));
-    assert!(left.stderr.starts_with("ssecat: warning: the checkpoint "), "{left:?}");
+    let text = format!("ssecat: warning: the checkpoint {} cannot be written: ", file.display());
+    assert!(left.stderr.starts_with(&text), "{left:?}");
 }
 
 #[test]
