@@ -6,15 +6,16 @@
 mod contain;
 mod opening;
 mod prepare;
+mod recovery;
+mod start;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
-use log::{LevelFilter, STATIC_MAX_LEVEL, debug, log_enabled, trace, warn};
+use log::{debug, log_enabled, trace, warn};
 
 use crate::error::Error;
 use crate::event::Event;
@@ -23,12 +24,11 @@ use crate::http::{Answer, Body, Failure, Network, Outcome, Received};
 use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
-use crate::rounded::Rounded;
-use crate::stop::{Lap, deadline};
+use crate::stop::Lap;
 use crate::transport::dns::Pending;
-use contain::{CALLBACK_PANICKED, call};
-pub(crate) use contain::{Panicked, contain};
+use contain::{Panicked, call, call_last};
 use opening::Opener;
+use start::Start;
 
 use ControlFlow::{Break, Continue};
 
@@ -50,8 +50,10 @@ pub(crate) struct Connection {
     last_error: Option<Error>,
     /// A 401 was answered with a fresh token, and nothing else has come since.
     renewed: bool,
-    /// A last event id that cannot be sent was reported.
-    warned: bool,
+    /// That the last event id in force cannot be sent was reported.
+    reported_id: bool,
+    /// Of the stream that is open, while it has brought no event.
+    start: Option<Start>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "a connection has one, and is boxed itself")]
@@ -59,7 +61,7 @@ enum Stage {
     /// Nothing is under way.
     Idle,
     /// A helper thread opens, because the caller has a deadline.
-    Opening(Receiver<Result<Outcome, Panicked>>),
+    Opening(Receiver<Outcome>),
     Open(Body),
     /// Without an instant, for ever.
     Waiting(Option<Instant>),
@@ -98,7 +100,8 @@ impl Connection {
             attempts: 0,
             last_error: None,
             renewed: false,
-            warned: false,
+            reported_id: false,
+            start: None,
         }
     }
 
@@ -115,9 +118,7 @@ impl Connection {
     #[inline]
     fn received_event(&mut self) -> Option<Event> {
         let Stage::Open(body) = &mut self.stage else { return None };
-        // A logger may panic.
-        let is_traced = STATIC_MAX_LEVEL == LevelFilter::Trace && log::max_level() == LevelFilter::Trace;
-        if self.sees_events || is_traced || self.lap.is_cut() {
+        if self.sees_events || self.start.is_some() || self.lap.is_cut() {
             return None;
         }
         if body.data().is_empty() {
@@ -136,7 +137,7 @@ impl Connection {
     fn advance(&mut self, deadline: Option<Instant>) -> Item {
         // A caller's thread is inside only while it may wait, or call something user-supplied.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
-        let item = contain(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.crashed()));
+        let item = self.run(deadline);
         if inside.is_some() && matches!(item, Item::End(_)) {
             self.close();
         }
@@ -160,18 +161,6 @@ impl Connection {
         }
     }
 
-    /// A stop ends everything; a reconnect drops what there is and begins anew.
-    fn cut(&mut self) -> Step {
-        if self.shared.stop.is_stopped() {
-            return self.finish(End::Stopped);
-        }
-        debug!("sse {}: reconnecting, as asked", self.shared.id);
-        self.backoff.reset();
-        self.last_error = None;
-        self.close_stream();
-        self.open_lap()
-    }
-
     fn open_lap(&mut self) -> Step {
         match self.shared.stop.next_lap() {
             Ok(lap) => {
@@ -184,6 +173,7 @@ impl Connection {
 
     fn open(&mut self, deadline: Option<Instant>) -> Step {
         self.parser.reset();
+        self.backoff.begins(Instant::now());
         self.attempts = self.attempts.saturating_add(1);
         self.shared.update(|life| {
             life.state = State::Connecting;
@@ -208,7 +198,6 @@ impl Connection {
         let response = match outcome.result {
             Ok(Answer::Stream(response)) => response,
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
-            Ok(Answer::NoStream(status)) => return self.finish(End::NoStream(status)),
             Err(Failure::Cut) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
@@ -222,6 +211,7 @@ impl Connection {
         let done = call(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
         let buffered = response.body.buffered();
         self.stage = Stage::Open(response.body);
+        self.start = Some(Start::default());
         if buffered > 0 {
             self.received(buffered);
         }
@@ -233,7 +223,12 @@ impl Connection {
             if body.data().is_empty() {
                 match body.find_data() {
                     Ok(0) => break,
-                    Ok(amount) => self.shared.count_bytes(amount),
+                    Ok(amount) => {
+                        self.shared.count_bytes(amount);
+                        if let Some(start) = &mut self.start {
+                            start.keep(body.data());
+                        }
+                    }
                     Err(failure) => return self.broke(failure),
                 }
                 if call(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
@@ -307,6 +302,7 @@ impl Connection {
     }
 
     fn event(&mut self, event: Event) -> Step {
+        self.start = None;
         self.note_id();
         self.count(&event);
         let mut is_last = false;
@@ -341,121 +337,6 @@ impl Connection {
         self.unless_panicked(done)
     }
 
-    /// The response ended as its framing says.
-    fn ended(&mut self) -> Step {
-        // Closing takes a thread's life, which is no part of the connection's.
-        let now = Instant::now();
-        self.close_stream();
-        if self.backoff.is_never() {
-            return match self.plan.callbacks.until {
-                None => self.finish(End::Complete),
-                // What marks the end has not come: the answer was cut.
-                Some(_) => self.give_up(Error::Disconnected),
-            };
-        }
-        let has_delivered = self.backoff.has_delivered();
-        let Some(delay) = self.backoff.ended(now, random()) else {
-            return self.give_up(Error::Disconnected);
-        };
-        if has_delivered {
-            debug!("sse {}: the stream ended; next attempt in {}", self.shared.id, Rounded(delay));
-        } else {
-            warn!("sse {}: the stream ended without an event; next attempt in {}", self.shared.id, Rounded(delay));
-        }
-        self.wait_for(delay)
-    }
-
-    fn failed(&mut self, error: Error) -> Step {
-        let now = Instant::now();
-        self.close_stream();
-        if error.status() == Some(401) && self.plan.callbacks.before_connect.is_some() && !self.renewed {
-            return self.renew(error);
-        }
-        let delay = match self.is_worth_retrying(&error) {
-            Ok(true) => self.backoff.failed(now, error.retry_after(), random()),
-            Ok(false) => None,
-            // The failure itself is reported all the same, before what became of it.
-            Err(Panicked) => {
-                return match self.report(&error) {
-                    Ok(()) => self.panicked(),
-                    Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
-                };
-            }
-        };
-        let Some(delay) = delay else { return self.give_up(error) };
-        warn!("sse {}: {}; next attempt in {}", self.shared.id, error.log_text(), Rounded(delay));
-        if self.report(&error).is_err() {
-            return self.give_up_silently(CALLBACK_PANICKED);
-        }
-        self.last_error = Some(error);
-        self.wait_for(delay)
-    }
-
-    /// Tries once more at once: `before_connect` may have a fresh token.
-    fn renew(&mut self, error: Error) -> Step {
-        let text = error.log_text();
-        warn!("sse {}: {text}; next attempt at once, with what before_connect gives", self.shared.id);
-        self.renewed = true;
-        if self.report(&error).is_err() {
-            return self.give_up_silently(CALLBACK_PANICKED);
-        }
-        self.last_error = Some(error);
-        self.stage = Stage::Idle;
-        self.open_lap()
-    }
-
-    fn is_worth_retrying(&mut self, error: &Error) -> Result<bool, Panicked> {
-        if self.backoff.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked(_)) {
-            return Ok(false);
-        }
-        let mut verdict = error.is_transient();
-        call(&mut self.plan.callbacks.retry_when, |decide| verdict = decide(error))?;
-        Ok(verdict)
-    }
-
-    fn wait_for(&mut self, delay: Duration) -> Step {
-        let until = deadline(Instant::now(), delay);
-        self.shared.update(|life| {
-            life.state = State::Waiting;
-            life.retry_at = until;
-            life.failures = self.backoff.failures();
-        });
-        self.stage = Stage::Waiting(until);
-        Continue(())
-    }
-
-    fn wait(&mut self, until: Option<Instant>, deadline: Option<Instant>) -> Step {
-        let deadline_first = match (until, deadline) {
-            (Some(until), Some(deadline)) => deadline < until,
-            (None, deadline) => deadline.is_some(),
-            (Some(_), None) => false,
-        };
-        if self.lap.sleep_until(if deadline_first { deadline } else { until }).is_err() {
-            return Continue(());
-        }
-        if deadline_first {
-            return Break(Item::DeadlineReached);
-        }
-        self.stage = Stage::Idle;
-        self.open_lap()
-    }
-
-    fn give_up(&mut self, error: Error) -> Step {
-        warn!("sse {}: {}; giving up", self.shared.id, error.log_text());
-        match self.report(&error) {
-            Ok(()) => self.give_up_silently(error),
-            Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
-        }
-    }
-
-    fn give_up_silently(&mut self, error: Error) -> Step {
-        // A stop that came meanwhile wins.
-        if self.shared.stop.is_stopped() {
-            return self.finish(End::Stopped);
-        }
-        self.finish(End::Failed(error))
-    }
-
     fn unless_panicked(&mut self, done: Result<(), Panicked>) -> Step {
         match done {
             Ok(()) => Continue(()),
@@ -465,11 +346,12 @@ impl Connection {
 
     fn panicked(&mut self) -> Step {
         self.close_stream();
-        self.give_up(CALLBACK_PANICKED)
+        self.give_up(Error::Panicked)
     }
 
     /// Closes the socket.
     fn close_stream(&mut self) {
+        self.start = None;
         if let Stage::Open(body) = mem::replace(&mut self.stage, Stage::Idle) {
             self.free(body);
         }
@@ -482,6 +364,7 @@ impl Connection {
     #[inline]
     fn note_id(&mut self) {
         if let Some(id) = self.parser.take_changed_id() {
+            self.reported_id = false;
             self.shared.progress().last_event_id.clone_from(id);
         }
     }
@@ -489,7 +372,6 @@ impl Connection {
     /// Frees the id and settles the end, before the consumer can see either.
     fn finish(&mut self, end: End) -> Step {
         self.stage = Stage::Over;
-        let end = self.checked(end);
         debug!("sse {}: closed, {}", self.shared.id, end.reason());
         // Whoever sees the end may use the id again.
         self.shared.release();
@@ -503,12 +385,9 @@ impl Connection {
         self.shared.release();
         let end = self.shared.end().unwrap_or(End::Stopped);
         self.shared.update(|life| life.ended(end.clone()));
-        self.close_callbacks(&end);
+        let Some(on_close) = mem::take(&mut self.plan.callbacks).on_close else { return };
+        if call_last(on_close, &end).is_err() {
+            warn!("sse {}: on_close panicked", self.shared.id);
+        }
     }
-}
-
-/// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.
-fn random() -> f64 {
-    let bits = RandomState::new().build_hasher().finish();
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, and how it is treated.
 
-mod response;
+mod status;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,7 +11,10 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
-pub use response::ErrorResponse;
+pub use status::Status;
+
+/// How much of a stream without an event its error's text shows, in characters.
+const SHOWN: usize = 100;
 
 /// A failure of a connection, or of a call that starts one.
 ///
@@ -45,21 +48,23 @@ pub enum Error {
     Io(Arc<io::Error>),
     /// TLS failed: an untrusted certificate, a wrong name, a broken handshake.
     Tls(Arc<io::Error>),
-    /// The server's certificate is not valid at this machine's time, and that time is before the release of this version
-    /// of the crate: the clock is not set.
-    ///
-    /// A certificate that is not valid yet, or has expired, by a clock that may be right is [`Tls`](Self::Tls).
+    /// The server's certificate is not valid yet or has expired: most often this machine's clock.
     ClockNotSet(Arc<io::Error>),
     /// A phase took longer than its limit.
     Timeout(Timeout),
-    /// The response ended before it was complete, or without any event too often.
+    /// The response ended before it was complete, or before the event of
+    /// [`Request::until`](crate::Request::until).
     Disconnected,
-    /// The server answered with a status that opens no stream.
-    ///
-    /// 200 does, and every other 2xx but 204 and 205 where the request is not a GET.
-    Status(Arc<ErrorResponse>),
-    /// The response is not `text/event-stream`; holds its status, its type and the start of its body.
-    ContentType(Arc<ErrorResponse>),
+    /// The response ended as its framing says, and had no event; holds what it had instead, 4 KiB at most, invalid UTF-8
+    /// replaced. [`Error::body`] returns it.
+    NoEvent(Option<Arc<str>>),
+    /// The server set a last event id that cannot be sent back; says why. The stream goes on, and the next attempt does
+    /// without. Told to [`Request::on_error`](crate::Request::on_error) once per id, never a consumer.
+    LastEventId(String),
+    /// The server answered with a status that is not 200.
+    Status(Arc<Status>),
+    /// The response is not `text/event-stream`; holds the Content-Type received.
+    ContentType(String),
     /// The response is compressed though `identity` was asked for; holds the Content-Encoding received.
     ///
     /// Only for codings that change the body: gzip, x-gzip, deflate, br, zstd, compress, x-compress, dcb and dcz. Any
@@ -79,8 +84,8 @@ pub enum Error {
     },
     /// The proxy asks for a user name and password, or for others (407); holds its address.
     ProxyAuthentication(String),
-    /// A panic ended the connection; says in whose code.
-    Panicked(PanicOrigin),
+    /// A callback of the user's panicked.
+    Panicked,
     /// An event's data is not the JSON document that was expected.
     Json(Arc<JsonError>),
 }
@@ -114,26 +119,6 @@ pub enum Timeout {
     Idle,
 }
 
-/// Whose code panicked.
-///
-/// # Example: a defect of the program, or not
-///
-/// ```
-/// use http_sse::{Error, PanicOrigin};
-///
-/// let error = Error::Panicked(PanicOrigin::Callback);
-/// assert_eq!(error.to_string(), "a callback panicked");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum PanicOrigin {
-    /// A callback of the request, or a value that one had captured, when it was dropped.
-    Callback,
-    /// The library, or what it calls besides callbacks: the logger, the verifier of a `tls_config`, and the `Display` of an
-    /// error that was given to [`Attempt::fail`](crate::Attempt::fail).
-    Library,
-}
-
 /// A JSON document that did not parse, with the event that held it.
 ///
 /// # Example: look at what was sent instead
@@ -153,17 +138,17 @@ pub struct JsonError {
 impl Error {
     /// Tells whether another attempt may succeed.
     ///
-    /// Transient are network, TLS and clock failures, timeouts, disconnects, malformed responses and the
+    /// Transient are network, TLS and clock failures, timeouts, disconnects, responses without an event, malformed ones and the
     /// statuses 408, 425, 429, 500, 502, 503, 504, 520 to 527 and 529.
     ///
     /// # Example: sort failures by hand
     ///
     /// ```
-    /// use http_sse::{Error, ErrorResponse};
+    /// use http_sse::{Error, Status};
     ///
     /// assert!(Error::Disconnected.is_transient());
-    /// assert!(Error::from(ErrorResponse::new(503)).is_transient());
-    /// assert!(!Error::from(ErrorResponse::new(403)).is_transient());
+    /// assert!(Error::from(Status::new(503)).is_transient());
+    /// assert!(!Error::from(Status::new(403)).is_transient());
     /// ```
     pub fn is_transient(&self) -> bool {
         match self {
@@ -172,17 +157,19 @@ impl Error {
             | Self::ClockNotSet(_)
             | Self::Timeout(_)
             | Self::Disconnected
+            | Self::NoEvent(_)
             | Self::Protocol(_)
             | Self::ContentEncoding(_)
             | Self::EventTooLarge { .. } => true,
-            Self::Status(response) => response.is_transient(),
+            Self::Status(status) => status.is_transient(),
             Self::InvalidRequest(_)
             | Self::DuplicateId(_)
             | Self::Spawn(_)
             | Self::ContentType(_)
             | Self::Redirect(_)
+            | Self::LastEventId(_)
             | Self::ProxyAuthentication(_)
-            | Self::Panicked(_)
+            | Self::Panicked
             | Self::Json(_) => false,
         }
     }
@@ -216,19 +203,22 @@ impl Error {
         matches!(self, Self::Json(_))
     }
 
-    /// Returns the HTTP status of an [`Error::Status`] or [`Error::ContentType`]; `None` for every other error.
+    /// Returns the HTTP status of an [`Error::Status`]; `None` for every other error.
     ///
     /// # Example: a stream that is gone for good
     ///
     /// ```
-    /// use http_sse::{Error, ErrorResponse};
+    /// use http_sse::{Error, Status};
     ///
-    /// let error = Error::from(ErrorResponse::new(410));
+    /// let error = Error::from(Status::new(410));
     /// assert_eq!(error.status(), Some(410));
     /// assert_eq!(Error::Disconnected.status(), None);
     /// ```
     pub fn status(&self) -> Option<u16> {
-        self.response().map(ErrorResponse::status)
+        match self {
+            Self::Status(status) => Some(status.code()),
+            _ => None,
+        }
     }
 
     /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3).
@@ -248,13 +238,15 @@ impl Error {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        self.response()?.retry_after()
+        match self {
+            Self::Status(status) => status.retry_after(),
+            _ => None,
+        }
     }
 
-    /// Returns the first 4 KiB of the body of an [`Error::Status`] or [`Error::ContentType`], invalid UTF-8 replaced.
+    /// Returns the first 4 KiB of the error response's body, or of a stream that had no event, invalid UTF-8 replaced.
     ///
-    /// `None` when it is empty or encoded (`gzip`), and for every other error. What does not arrive within a second is not
-    /// waited for.
+    /// `None` when it has none, and for every other error.
     ///
     /// # Example: what the server has to say
     ///
@@ -268,7 +260,11 @@ impl Error {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn body(&self) -> Option<&str> {
-        self.response()?.body()
+        match self {
+            Self::Status(status) => status.body(),
+            Self::NoEvent(received) => received.as_deref(),
+            _ => None,
+        }
     }
 
     /// Returns the event whose JSON is bad; `None` for every other error.
@@ -288,23 +284,12 @@ impl Error {
         }
     }
 
-    fn response(&self) -> Option<&ErrorResponse> {
-        match self {
-            Self::Status(response) | Self::ContentType(response) => Some(response),
-            _ => None,
-        }
-    }
-
-    /// Returns the text for the log, which never shows the value of a header, nor anything of a body.
+    /// Returns the text for the log, which never shows the value of a header.
     pub(crate) fn log_text(&self) -> String {
         match self {
-            Self::Status(response) => format!("the server answered {}", response.status()),
-            Self::ContentType(response) => match (response.content_type(), response.status()) {
-                (None, _) => "the response has no content type, text/event-stream is required".into(),
-                (_, 200) => "the response is not text/event-stream".into(),
-                (_, status) => format!("the response ({status}) is not text/event-stream"),
-            },
+            Self::ContentType(value) if !value.is_empty() => "the response is not text/event-stream".into(),
             Self::ContentEncoding(_) => "the response is encoded, which was not asked for".into(),
+            Self::NoEvent(_) => "the stream ended without an event".into(),
             other => other.to_string(),
         }
     }
@@ -319,9 +304,9 @@ impl Error {
     }
 }
 
-impl From<ErrorResponse> for Error {
-    fn from(response: ErrorResponse) -> Self {
-        Self::Status(Arc::new(response))
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self::Status(Arc::new(status))
     }
 }
 
@@ -340,22 +325,21 @@ impl fmt::Display for Error {
             Self::Io(error) => write!(f, "network error: {error}"),
             Self::Tls(error) => write!(f, "TLS error: {error}"),
             Self::ClockNotSet(error) => {
-                write!(f, "this machine's clock is older than this program, is the clock set? {error}")
+                write!(f, "the server's certificate is not valid at this machine's time, is the clock set? {error}")
             }
             Self::Timeout(timeout) => write!(f, "{timeout}"),
             Self::Disconnected => f.write_str("the stream ended early"),
-            Self::Status(response) => {
-                write!(f, "the server answered {}", response.status())?;
-                write_excerpt(f, response)
+            Self::NoEvent(None) => f.write_str("the stream ended without an event"),
+            Self::NoEvent(Some(received)) => {
+                let start: String = received.chars().take(SHOWN).collect();
+                write!(f, "the stream ended without an event, it was {start:?}")
             }
-            Self::ContentType(response) => {
-                match (response.content_type(), response.status()) {
-                    (None, _) => f.write_str(&self.log_text())?,
-                    (Some(value), 200) => write!(f, "the response is {value:?}, not text/event-stream")?,
-                    (Some(value), status) => write!(f, "the response ({status}) is {value:?}, not text/event-stream")?,
-                }
-                write_excerpt(f, response)
+            Self::LastEventId(why) => write!(f, "the last event id cannot be sent back: {why}"),
+            Self::Status(status) => write!(f, "the server answered {}", status.code()),
+            Self::ContentType(value) if value.is_empty() => {
+                f.write_str("the response has no content type, text/event-stream is required")
             }
+            Self::ContentType(value) => write!(f, "the response is {value:?}, not text/event-stream"),
             Self::ContentEncoding(value) => write!(f, "the response is encoded as {value:?}, which was not asked for"),
             Self::Redirect(why) => write!(f, "cannot follow the redirect: {why}"),
             Self::Protocol(why) => write!(f, "malformed response: {why}"),
@@ -364,19 +348,9 @@ impl fmt::Display for Error {
                 write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes")
             }
             Self::ProxyAuthentication(proxy) => write!(f, "the proxy {proxy} requires authentication (407)"),
-            Self::Panicked(PanicOrigin::Callback) => f.write_str("a callback panicked"),
-            Self::Panicked(PanicOrigin::Library) => {
-                f.write_str("http-sse panicked, or a logger or TLS configuration that it called")
-            }
+            Self::Panicked => f.write_str("a callback panicked"),
             Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
         }
-    }
-}
-
-fn write_excerpt(f: &mut fmt::Formatter<'_>, response: &ErrorResponse) -> fmt::Result {
-    match response.excerpt() {
-        Some(excerpt) => write!(f, ": {excerpt}"),
-        None => Ok(()),
     }
 }
 
@@ -395,7 +369,10 @@ impl fmt::Display for Timeout {
         f.write_str(match self {
             Self::Resolve => "the look-up of the host name timed out",
             Self::Connect => "the connect timed out",
-            Self::Response => "the response head did not arrive in time",
+            Self::Response => {
+                "the response head did not arrive in time (some servers send it with the first event only, or a proxy holds \
+                 it back)"
+            }
             Self::Idle => "nothing was received for the idle timeout",
         })
     }
@@ -420,8 +397,7 @@ mod tests {
 
     #[test]
     fn the_transient_statuses_are_those_of_the_contract() {
-        let transient: Vec<u16> =
-            (100..600).filter(|&code| Error::from(ErrorResponse::new(code)).is_transient()).collect();
+        let transient: Vec<u16> = (100..600).filter(|&code| Error::from(Status::new(code)).is_transient()).collect();
         assert_eq!(transient, [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529]);
     }
 

@@ -87,10 +87,14 @@ impl Handle {
         self.shared.stop();
     }
 
-    /// Drops the stream, or cuts the wait short, and connects at once with a fresh back-off.
+    /// Drops the stream, or cuts the wait short, and connects again.
     ///
-    /// The event in delivery is still delivered. It is no failure: nothing goes to `on_error`. Does nothing on a closed
-    /// connection.
+    /// At once, but only once per base delay of the [`RetryPolicy`](crate::RetryPolicy) (or of the server's `retry:`), and
+    /// not before a `Retry-After` is over: until then it waits, as [`Stats::retry_in`] shows. So it may be called as often as
+    /// you like, also from `on_error`. The attempt counts like any other: what failed before it is not forgotten.
+    ///
+    /// The event in delivery is still delivered. The call itself is no failure: nothing goes to `on_error`. Does nothing on a
+    /// closed connection.
     ///
     /// # Threads
     ///
@@ -120,6 +124,36 @@ impl Handle {
     /// ```
     pub fn reconnect(&self) {
         if !self.shared.stop.is_stopped() {
+            self.shared.stop.reconnect();
+        }
+    }
+
+    /// Does what [`reconnect`](Self::reconnect) does, and does not wait for the end of a `Retry-After`: a person asks.
+    ///
+    /// Still only once per base delay.
+    ///
+    /// # Example: a button
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|number, mut peer| match number {
+    /// #     0 => peer.respond(503, &[("Retry-After", "3600")], "busy"),
+    /// #     _ => peer.respond(200, &[("Content-Type", "text/event-stream")], "data: 1\n\n"),
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// # let (failed, failure) = http_sse::crossbeam_channel::bounded(1);
+    /// # let request = Request::get(url).on_error(move |_| { let _ = failed.try_send(()); });
+    /// let mut rx = client.connect("oven", request)?;
+    /// # failure.recv()?;
+    /// // … the server asked for an hour of peace, and somebody presses "try now" …
+    /// rx.handle().reconnect_now();
+    /// assert_eq!(rx.next().ok_or("over")??.data(), "1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reconnect_now(&self) {
+        if !self.shared.stop.is_stopped() {
+            self.shared.life().ignores_retry_after = true;
             self.shared.stop.reconnect();
         }
     }

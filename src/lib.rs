@@ -112,8 +112,9 @@
 //! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response
 //!   head (20 KiB) and what is kept of an error's body (4 KiB).
 //! - **The last event id survives** any number of reconnects, until the server changes it.
-//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response
-//!   that ends without any event counts as a failure. See [`RetryPolicy`].
+//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, a response
+//!   that ends without any event counts as a failure, and [`Handle::reconnect`] may be called as often as you like. See
+//!   [`RetryPolicy`].
 //! - **Secrets stay where they belong**: a redirect to another origin takes along no header of yours unless
 //!   [`Request::trust_origin`] names it (a body goes along: [`Request::keep_body_at_origin`]), and neither the log nor
 //!   `Debug` shows header values, query strings, user names or event data. This holds for what this crate logs, not for
@@ -210,7 +211,6 @@ mod receiver;
 mod error;
 mod handle;
 mod retry;
-mod rounded;
 mod stop;
 
 #[cfg(feature = "testing")]
@@ -219,7 +219,7 @@ pub mod testing;
 pub use broadcast::Overflow;
 pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
-pub use error::{Error, ErrorResponse, JsonError, PanicOrigin, Timeout};
+pub use error::{Error, JsonError, Status, Timeout};
 pub use event::Event;
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]

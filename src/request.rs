@@ -22,7 +22,7 @@ pub(crate) use hooks::Callbacks;
 pub use multipart::Multipart;
 #[cfg(feature = "multipart")]
 pub(crate) use multipart::Part;
-pub(crate) use plan::{MOST_CAPACITY, Plan, check_last_event_id, insert_header};
+pub(crate) use plan::{MAX_LAST_EVENT_ID, MOST_CAPACITY, Plan, check_last_event_id, insert_header};
 
 /// What to ask for, and how to treat the answer.
 ///
@@ -60,7 +60,8 @@ pub struct Request {
     last_event_id: String,
     policy: Option<RetryPolicy>,
     connect_timeout: Duration,
-    response_timeout: Duration,
+    /// `None` is the idle timeout.
+    response_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     max_event_size: usize,
     capacity: usize,
@@ -136,7 +137,7 @@ impl Request {
             last_event_id: String::new(),
             policy: None,
             connect_timeout: Duration::from_secs(10),
-            response_timeout: Duration::from_secs(30),
+            response_timeout: None,
             idle_timeout: Some(Duration::from_secs(300)),
             max_event_size: 1 << 20,
             capacity: 64,

@@ -1,15 +1,35 @@
 //! When to try again: the policy that users set, and the arithmetic behind it.
 
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+// Named, because this file is also compiled by itself, from elsewhere.
+#[path = "retry/backoff.rs"]
+mod backoff;
+
+pub(crate) use backoff::{Backoff, Cause};
 
 /// How a connection comes back after a failure or the end of a response.
 ///
 /// The wait before retry number n+1 is `min(base × 2ⁿ, max) × (1 + jitter × random)`: 1 s doubling to 30 s
 /// by default, and up to twice that by jitter, so that clients that were cut off together come back spread out.
 /// The server's `retry:` field replaces the base (HTML §9.2.6), `Retry-After` is a lower bound.
-/// The count starts again once a connection has stayed open for [`reset_after`](Self::reset_after),
-/// or has delivered an event and lived at least the base delay.
+/// Both start again once a connection has stayed open for 60 s, or has delivered an event and lived for at least the base;
+/// [`reset_after`](Self::reset_after) puts a rule of your own in place of that.
+///
+/// | what happens | the default, and every policy but the next | [`forever()`](Self::forever), [`persistent()`](Self::persistent) |
+/// |---|---|---|
+/// | network, TLS, timeouts, statuses of [`is_transient`](crate::Error::is_transient) | the next wait of the row | the same |
+/// | no answer in time ([`Timeout::Response`](crate::Timeout::Response)) | tries again, and no wait grows | the same |
+/// | a response that ends without any event | a failure, [`Error::NoEvent`](crate::Error::NoEvent) | the same |
+/// | one that ends after events | comes back; waits grow while lives are short, unless the server sent `retry:` | the same |
+/// | any other status, wrong content type, redirect that cannot be followed | ends with the error, as browsers do | tries again at the longest wait |
+/// | 204, `until`, a stop | ends | ends |
+/// | 407 of the proxy, an invalid request, a panic | ends with the error | ends with the error |
+/// | more retries in a row than [`max_retries`](Self::max_retries) | ends with the error | no limit, unless you set one |
+///
+/// [`Request::retry_when`](crate::Request::retry_when) decides in place of these rules, and a request that is not a GET is
+/// not repeated after an event unless it says so.
 ///
 /// # Example: what an unattended device uses
 ///
@@ -19,16 +39,19 @@ use std::time::{Duration, Instant};
 ///
 /// let policy = RetryPolicy::exponential(Duration::from_secs(2), Duration::from_secs(300)).max_retries(u32::MAX);
 /// let simpler = RetryPolicy::forever();
-/// # let _ = (policy, simpler);
+/// assert_ne!(policy.persistent(), simpler); // they differ in their waits
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
-    enabled: bool,
     base: Duration,
     max: Duration,
+    /// None is never, `u32::MAX` is no limit.
     max_retries: u32,
+    is_persistent: bool,
+    waits_for_network: bool,
     jitter: f64,
-    reset_after: Duration,
+    /// `None` is the rule of the default.
+    reset_after: Option<Duration>,
     max_elapsed: Duration,
     server_delay: RangeInclusive<Duration>,
     max_retry_after: Duration,
@@ -38,12 +61,13 @@ impl Default for RetryPolicy {
     /// Exponential from 1 s to 30 s, jitter 1.0, at most 5 retries in a row.
     fn default() -> Self {
         Self {
-            enabled: true,
             base: Duration::from_secs(1),
             max: Duration::from_secs(30),
             max_retries: 5,
+            is_persistent: false,
+            waits_for_network: false,
             jitter: 1.0,
-            reset_after: Duration::from_secs(60),
+            reset_after: None,
             max_elapsed: Duration::MAX,
             server_delay: Duration::from_millis(500)..=Duration::from_secs(300),
             max_retry_after: Duration::from_secs(24 * 60 * 60),
@@ -54,7 +78,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// Never tries again: the first failure, or the end of the response, ends the connection.
     ///
-    /// The default for every method but GET.
+    /// The same as [`max_retries(0)`](Self::max_retries). The default for every method but GET.
     ///
     /// # Example: one answer, or none
     ///
@@ -64,20 +88,25 @@ impl RetryPolicy {
     /// let request = Request::get("https://example.com/report").retry(RetryPolicy::never());
     /// ```
     pub fn never() -> Self {
-        Self { enabled: false, ..Self::default() }
+        Self { max_retries: 0, ..Self::default() }
     }
 
-    /// The default without a limit on the number of retries: for devices with nobody there.
+    /// The default without a limit on the number of retries, and [`persistent`](Self::persistent): for devices with
+    /// nobody there.
+    ///
+    /// It ends on 204, on the event of [`Request::until`](crate::Request::until), on a stop, a panic, an invalid request and
+    /// a proxy's 407, and on what [`Request::retry_when`](crate::Request::retry_when) refuses. A 404 while a server is being
+    /// updated, or a captive portal's page, is tried again after 30 s to a minute.
     ///
     /// # Example: a device on a roof
     ///
     /// ```
     /// use http_sse::RetryPolicy;
     ///
-    /// assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(u32::MAX));
+    /// assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(u32::MAX).persistent());
     /// ```
     pub fn forever() -> Self {
-        Self { max_retries: u32::MAX, ..Self::default() }
+        Self { max_retries: u32::MAX, is_persistent: true, ..Self::default() }
     }
 
     /// The same wait every time, without jitter; otherwise the default.
@@ -109,7 +138,10 @@ impl RetryPolicy {
         Self { base, max, ..Self::default() }
     }
 
-    /// Sets after how many retries in a row to give up; `u32::MAX` is never. Default: 5.
+    /// Sets after how many retries in a row to give up; 0 is [`never`](Self::never), `u32::MAX` is no limit. Default: 5.
+    ///
+    /// Only failures count: a response that ends after events does not. An attempt that
+    /// [`Handle::reconnect`](crate::Handle::reconnect) asked for counts like any other.
     ///
     /// # Example: tell the user soon
     ///
@@ -120,6 +152,43 @@ impl RetryPolicy {
     /// ```
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
+        self
+    }
+
+    /// Tries again whatever a later attempt may cure, not only what is [transient](crate::Error::is_transient): any status,
+    /// a wrong content type, and a redirect that cannot be followed, at the longest wait. Default: off.
+    ///
+    /// [`Request::retry_when`](crate::Request::retry_when) decides in place of it. Part of [`forever`](Self::forever).
+    ///
+    /// # Example: every 10 s, whatever the server answers
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::constant(Duration::from_secs(10)).max_retries(u32::MAX).persistent();
+    /// ```
+    pub fn persistent(mut self) -> Self {
+        self.is_persistent = true;
+        self
+    }
+
+    /// Counts no attempt that failed because this machine has no network. Default: off, such an attempt counts.
+    ///
+    /// That is: no route to the server, no address of this machine's own, or a failed DNS lookup while there is no default
+    /// route. Waits grow as for any failure, and [`on_error`](crate::Request::on_error) sees each; but
+    /// [`max_retries`](Self::max_retries) and [`max_elapsed`](Self::max_elapsed) start again with the first attempt that
+    /// fails otherwise. If you learn sooner that the network is up, call [`Handle::reconnect`](crate::Handle::reconnect).
+    ///
+    /// # Example: five attempts at the server, however long the modem takes
+    ///
+    /// ```
+    /// use http_sse::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::default().wait_for_network();
+    /// ```
+    pub fn wait_for_network(mut self) -> Self {
+        self.waits_for_network = true;
         self
     }
 
@@ -140,7 +209,10 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets after how long an open connection counts as good again. Default: 60 s.
+    /// Sets after how long an open connection counts as good again: exactly that, whatever it delivers.
+    ///
+    /// The count of failures and the waits start again then, and nothing else makes them. Default: after 60 s, or after the
+    /// base delay if an event was delivered.
     ///
     /// # Example: a line that often holds for some minutes
     ///
@@ -151,11 +223,13 @@ impl RetryPolicy {
     /// let policy = RetryPolicy::default().reset_after(Duration::from_secs(600));
     /// ```
     pub fn reset_after(mut self, open_for: Duration) -> Self {
-        self.reset_after = open_for;
+        self.reset_after = Some(open_for);
         self
     }
 
     /// Sets how long after the first failure in a row to give up. Default: `Duration::MAX`, never.
+    ///
+    /// It gives up as soon as the next wait would end later than that, with the failure at hand.
     ///
     /// # Example: give up after a quarter of an hour
     ///
@@ -204,113 +278,18 @@ impl RetryPolicy {
     }
 
     pub(crate) fn is_never(&self) -> bool {
-        !self.enabled
+        self.max_retries == 0
+    }
+
+    pub(crate) fn is_persistent(&self) -> bool {
+        self.is_persistent
+    }
+
+    pub(crate) fn waits_for_network(&self) -> bool {
+        self.waits_for_network
     }
 }
 
-/// The state of one connection's retries. It is handed the time and a random number in `0.0..1.0`.
-#[derive(Debug)]
-pub(crate) struct Backoff {
-    policy: RetryPolicy,
-    base: Duration,
-    failures: u32,
-    first_failure: Option<Instant>,
-    opened: Option<Instant>,
-    delivered: bool,
-}
-
-impl Backoff {
-    pub(crate) fn new(policy: RetryPolicy) -> Self {
-        let base = policy.base;
-        Self { policy, base, failures: 0, first_failure: None, opened: None, delivered: false }
-    }
-
-    pub(crate) fn is_never(&self) -> bool {
-        self.policy.is_never()
-    }
-
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    /// Obeys a `retry:` field, for the connection's life.
-    pub(crate) fn server_asks(&mut self, delay: Duration) {
-        let (least, most) = (*self.policy.server_delay.start(), *self.policy.server_delay.end());
-        self.base = delay.min(most).max(least);
-    }
-
-    pub(crate) fn opened(&mut self, now: Instant) {
-        self.opened = Some(now);
-        self.delivered = false;
-    }
-
-    pub(crate) fn delivered(&mut self) {
-        self.delivered = true;
-    }
-
-    /// Tells whether the connection that is open, if one is, has delivered an event.
-    pub(crate) fn has_delivered(&self) -> bool {
-        self.delivered
-    }
-
-    /// Starts again from nothing, as `reconnect()` asks.
-    pub(crate) fn reset(&mut self) {
-        self.failures = 0;
-        self.first_failure = None;
-        self.opened = None;
-        self.delivered = false;
-    }
-
-    /// Returns how long to wait after a failure; `None` gives up.
-    pub(crate) fn failed(&mut self, now: Instant, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
-        self.settle(now);
-        let first = *self.first_failure.get_or_insert(now);
-        if !self.policy.enabled || now.saturating_duration_since(first) >= self.policy.max_elapsed {
-            return None;
-        }
-        if self.policy.max_retries != u32::MAX && self.failures >= self.policy.max_retries {
-            return None;
-        }
-        let doubled = self.base.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
-        let delay = self.spread(doubled.min(self.policy.max.max(self.base)), random);
-        self.failures = self.failures.saturating_add(1);
-        let Some(retry_after) = retry_after else { return Some(delay) };
-        let asked = retry_after.min(self.policy.max_retry_after).saturating_add(scale(self.base, random));
-        Some(delay.max(asked))
-    }
-
-    /// Returns how long to wait after a response that ended cleanly; `None` gives up.
-    ///
-    /// Without any event it counts as a failure: a server that accepts and closes at once is not hammered.
-    pub(crate) fn ended(&mut self, now: Instant, random: f64) -> Option<Duration> {
-        if !self.delivered {
-            return self.failed(now, None, random);
-        }
-        self.settle(now);
-        self.policy.enabled.then(|| self.spread(self.base, random))
-    }
-
-    /// Closes the books on the connection that was open, if one was.
-    fn settle(&mut self, now: Instant) {
-        let Some(opened) = self.opened.take() else { return };
-        let lived = now.saturating_duration_since(opened);
-        if lived >= self.policy.reset_after || (self.delivered && lived >= self.base) {
-            self.reset();
-        }
-        self.delivered = false;
-    }
-
-    fn spread(&self, delay: Duration, random: f64) -> Duration {
-        delay.saturating_add(scale(delay, self.policy.jitter * random))
-    }
-}
-
-/// Multiplies without ever panicking: out of range is for ever.
-fn scale(duration: Duration, factor: f64) -> Duration {
-    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
-}
-
-// Named, because this file is also compiled by itself, from elsewhere.
 #[cfg(test)]
 #[path = "retry/tests.rs"]
 mod tests;

@@ -9,6 +9,7 @@ pub(crate) mod dns;
 pub(crate) mod proxy;
 #[cfg(feature = "tls")]
 pub(crate) mod roots;
+pub(crate) mod route;
 pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -1,10 +1,13 @@
 //! The thread of a connection: pumps it into its receivers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use log::warn;
+
 use crate::broadcast::{EventSender, Sink};
-use crate::connection::{Connection, Item, Panicked, contain};
+use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::handle::{End, Shared};
 
@@ -30,7 +33,7 @@ pub(crate) fn start(
         let _leaving = Leaving(Arc::clone(&own));
         own.enter();
         let mut sender = EventSender::new(sink, Arc::clone(&own));
-        let handed_over = match pump(&mut connection, &mut sender) {
+        let handed_over = match pump(&mut connection, &own, &mut sender) {
             End::Failed(error) => sender.last(error),
             _ => true,
         };
@@ -40,10 +43,9 @@ pub(crate) fn start(
         }
         // The user's closures first: what they hold may be part of the channel's other end.
         connection.close();
-        // Either may hold an error of the program's own, which may panic when it is dropped.
-        let _ = contain(|| drop(sender));
+        drop(sender);
         // Last: to free a large request body takes milliseconds.
-        let _ = contain(|| drop(connection));
+        drop(connection);
     });
     match spawned {
         Ok(thread) => {
@@ -66,8 +68,8 @@ impl Drop for Leaving {
     }
 }
 
-fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
-    let pumped = contain(|| {
+fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) -> End {
+    let pumped = catch_unwind(AssertUnwindSafe(|| {
         loop {
             match connection.next(None) {
                 Item::Event(event) => sender.event(event),
@@ -75,7 +77,13 @@ fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
                 Item::DeadlineReached => {}
             }
         }
-    });
-    // What it calls is contained closer by: this is a defect of the library, and must not look like a clean end.
-    pumped.unwrap_or_else(|Panicked| connection.crashed())
+    }));
+    // Callbacks are contained closer by: this is a defect of the library, and must not look like a clean end.
+    pumped.unwrap_or_else(|_| {
+        warn!("sse {}: the connection's thread panicked", shared.id);
+        let end = End::Failed(Error::Panicked);
+        shared.update(|life| life.ended(end.clone()));
+        shared.release();
+        end
+    })
 }

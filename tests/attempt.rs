@@ -34,6 +34,9 @@ fn attempts(answers: &'static [Answer], request: impl FnOnce(String) -> Request)
     (requests.iter().collect(), seen)
 }
 
+/// "Last-Event-ID: ", the id and the end of the line are 8,000 bytes.
+const LONGEST_ID: usize = 7983;
+
 enum Answer {
     Status(u16),
     Stream(&'static str),
@@ -57,22 +60,56 @@ fn an_empty_last_event_id_is_left_out() {
 }
 
 #[test]
-fn a_last_event_id_goes_out_up_to_1_kib() {
-    for (length, is_sent) in [(1024, true), (1025, false)] {
-        let id = "i".repeat(length);
-        let asked = asked(|url| Request::get(url).last_event_id(&id));
-        assert_eq!(asked.header("last-event-id"), is_sent.then_some(&id[..]), "{length}");
-    }
+fn a_last_event_id_goes_out_as_long_as_its_line_stays_within_8000_bytes() {
+    let id = "i".repeat(LONGEST_ID);
+    let asked = asked(|url| Request::get(url).last_event_id(&id));
+    assert_eq!(asked.header("last-event-id"), Some(&id[..]));
+    let longer = Request::get("http://127.0.0.1:9/").last_event_id(id + "i");
+    assert!(matches!(client().connect("longer", longer), Err(Error::InvalidRequest(_))));
+}
+
+/// Answers with these ids in turn, with the last twice, then with 204; returns what came back, and what was reported.
+fn sent_back(ids: Vec<String>) -> (Vec<Option<String>>, Vec<String>) {
+    let (sender, requests) = channel();
+    let server = Server::serve(move |number, mut peer| {
+        sender.send(peer.request().header("last-event-id").map(str::to_owned)).unwrap();
+        match ids.get(number).or(ids.last().filter(|_| number == ids.len())) {
+            Some(id) => {
+                peer.stream();
+                peer.send(format!("id: {id}\ndata: a\n\n"));
+                peer.end();
+            }
+            None => peer.respond(204, &[], ""),
+        }
+    });
+    let server = server.unwrap();
+    let (failures, failed) = channel();
+    let request = Request::get(server.url("/")).retry(retries(9));
+    let seen = run(request.on_error(move |error| failures.send(error.clone()).unwrap()));
+    assert!(matches!(seen.end, End::NoContent), "{seen:?}");
+    server.finish();
+    let is_about_ids = |error: &Error| matches!(error, Error::LastEventId(_)) && !error.is_transient();
+    let failed: Vec<_> = failed.iter().collect();
+    assert!(failed.iter().all(is_about_ids), "{failed:?}");
+    (requests.iter().collect(), failed.iter().map(Error::to_string).collect())
 }
 
 #[test]
-fn a_last_event_id_that_no_header_can_hold_is_left_out_and_the_stream_goes_on() {
-    let (asked, seen) =
-        attempts(&[Stream("id: 1\ndata: a\n\nid: b\u{7}ell\ndata: b\n\n"), Stream("data: c\n\n")], |url| {
-            Request::get(url).retry(retries(9))
-        });
-    assert_eq!(seen.data, ["a", "b", "c"]);
-    assert_eq!(all(&asked, "last-event-id"), [None, None, None]);
+fn a_last_event_id_of_the_server_that_is_too_long_is_left_out_and_reported_once_per_id() {
+    let (longest, long) = ("i".repeat(LONGEST_ID), "l".repeat(LONGEST_ID + 1));
+    let (ids, reported) = sent_back(vec![longest.clone(), long.clone(), "1".into(), long.clone() + "l", long]);
+    assert_eq!(ids, [None, Some(longest), None, Some("1".into()), None, None, None]);
+    let text = |length: usize| {
+        format!("the last event id cannot be sent back: it has {length} bytes, and at most {LONGEST_ID} can be sent")
+    };
+    assert_eq!(reported, [text(LONGEST_ID + 1), text(LONGEST_ID + 2), text(LONGEST_ID + 1)]);
+}
+
+#[test]
+fn a_last_event_id_that_no_header_can_hold_is_left_out_and_reported_once_per_id() {
+    let (ids, reported) = sent_back(vec!["1".into(), "b\u{7}ell".into()]);
+    assert_eq!(ids, [None, Some("1".into()), None, None]);
+    assert_eq!(reported, ["the last event id cannot be sent back: it holds a control character"]);
 }
 
 #[test]

@@ -8,9 +8,8 @@ mod transcript;
 
 use std::time::{Duration, Instant};
 
-use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::testing::{Peer, Server};
-use http_sse::{Handle, Request, RetryPolicy, State};
+use http_sse::{End, Error, Handle, Request, RetryPolicy, State};
 use support::{deadline, wait_until};
 use transcript::{assert_ended, client, next_data, quick, rest, stop, terminal_error, transcript};
 
@@ -41,13 +40,14 @@ fn assert_rate(id: &str, script: fn(Peer)) {
     let server = Server::serve(move |_, peer| script(peer)).unwrap();
     let policy = RetryPolicy::exponential(ms(50), ms(200)).jitter(0.0).max_retries(u32::MAX);
     let start = Instant::now();
-    let rx = client().connect(id, request(&server, policy)).unwrap();
-    assert!(matches!(rx.recv_timeout(Duration::from_secs(2)), Err(RecvTimeoutError::Timeout)));
-    let attempts = u128::from(rx.handle().stats().attempts);
+    let handle = client().listen(id, request(&server, policy)).unwrap();
+    assert!(!handle.join_timeout(Duration::from_secs(2)));
+    let attempts = u128::from(handle.stats().attempts);
     let most = 3 + start.elapsed().saturating_sub(ms(150)).as_millis() / 200;
     // It did come back; how often within 2 s, a busy machine decides.
     assert!((2..=most).contains(&attempts), "{attempts} attempts, allowed are {most}");
-    stop(&rx);
+    handle.stop();
+    assert!(handle.join_timeout(deadline()));
 }
 
 #[test]
@@ -277,7 +277,82 @@ fn max_elapsed_ends_a_long_row_of_failures() {
     let start = Instant::now();
     let rx = client().connect("elapsed", request(&server, quick().max_elapsed(ms(100)))).unwrap();
     assert_eq!(terminal_error(&rx).status(), Some(503));
-    assert!(start.elapsed() >= ms(100) && server.connections() > 1);
+    assert!(start.elapsed() < deadline() && server.connections() > 1);
+}
+
+#[test]
+fn max_elapsed_gives_up_as_soon_as_the_next_wait_would_end_too_late() {
+    let server = Server::serve(|_, mut peer| peer.respond(503, &[("Retry-After", "3600")], "")).unwrap();
+    let rx = client().connect("late", request(&server, quick().max_elapsed(Duration::from_secs(30)))).unwrap();
+    assert_eq!(terminal_error(&rx).retry_after(), Some(HOUR));
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn every_response_without_an_event_is_told_with_what_it_was_instead() {
+    const DOCUMENT: &str = "{\"message\": \"Internal error\"}";
+    let server = Server::serve(|number, mut peer| {
+        peer.stream();
+        match number {
+            0 => {}
+            1 => peer.send("x".repeat(5000)),
+            _ => peer.send(DOCUMENT),
+        }
+        peer.end();
+    })
+    .unwrap();
+    let (seen, transcript) = transcript();
+    let request = request(&server, quick().max_retries(3)).on_error(move |error| seen.send(error.clone()).unwrap());
+    let rx = client().connect("no event", request).unwrap();
+    let error = terminal_error(&rx);
+    assert_eq!(error.body(), Some(DOCUMENT));
+    assert_eq!(error.to_string(), format!("the stream ended without an event, it was {DOCUMENT:?}"));
+    let told = rest(&transcript);
+    assert!(told.iter().all(|error| matches!(error, Error::NoEvent(_)) && error.is_transient()), "{told:?}");
+    let bodies: Vec<_> = told.iter().map(|error| error.body().map(str::len)).collect();
+    assert_eq!(bodies, [None, Some(4096), Some(DOCUMENT.len()), Some(DOCUMENT.len())]);
+    assert!(told[1].to_string().len() < 200, "{}", told[1]);
+    assert_eq!(rx.handle().stats().consecutive_failures, 4);
+}
+
+#[test]
+fn max_retries_of_zero_is_never() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.send("data: a\n\n");
+        peer.end();
+    })
+    .unwrap();
+    let rx = client().connect("zero", request(&server, quick().max_retries(0))).unwrap();
+    assert_eq!(next_data(&rx), "a");
+    assert!(rest(&rx).is_empty());
+    assert!(matches!(rx.handle().end(), Some(End::Complete)));
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_server_that_sends_one_event_and_ends_is_asked_ever_less_often() {
+    assert_rate("one event, ever less", |mut peer| {
+        peer.stream();
+        peer.send("data: a\n\n");
+        peer.end();
+    });
+}
+
+#[test]
+fn where_reset_after_is_set_events_do_not_start_the_count_again() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.send("data: a\n\n");
+        // Ten times the base delay: the time itself is the subject.
+        peer.pause(ms(100));
+        peer.cut();
+    })
+    .unwrap();
+    let rx = client().connect("exact", request(&server, quick().max_retries(3).reset_after(HOUR))).unwrap();
+    let items = rest(&rx);
+    assert_eq!((items.len(), server.connections()), (5, 4));
+    assert!(matches!(items[4], Err(Error::Disconnected)));
 }
 
 #[test]
@@ -317,19 +392,4 @@ fn retry_when_is_not_asked_where_the_policy_never_retries() {
     let rx = client().connect("never", request).unwrap();
     assert_eq!(terminal_error(&rx).status(), Some(503));
     assert_ended(&transcript);
-}
-
-#[test]
-fn reconnect_cuts_the_wait_short_and_forgets_the_failures() {
-    let server = Server::start().unwrap();
-    let rx = client().connect("asked", request(&server, slow())).unwrap();
-    server.accept().respond(503, &[], "");
-    assert!(waiting_for(&rx.handle()) > HOUR / 2);
-    assert_eq!(rx.handle().stats().consecutive_failures, 1);
-    rx.handle().reconnect();
-    let mut peer = server.accept();
-    peer.stream();
-    assert!(rx.handle().wait_open(deadline()));
-    assert_eq!(rx.handle().stats().consecutive_failures, 0);
-    stop(&rx);
 }

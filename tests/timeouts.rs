@@ -113,6 +113,57 @@ fn a_server_that_never_answers_times_out_and_is_asked_again() {
 }
 
 #[test]
+fn a_head_may_take_as_long_as_the_stream_may_be_silent() {
+    let mute = || {
+        Server::serve(|_, mut peer| {
+            peer.request();
+            peer.hold();
+        })
+        .unwrap()
+    };
+    let (server, patient) = (mute(), mute());
+    let rx = client().connect("idle", once(&server).idle_timeout(ms(100))).unwrap();
+    assert!(matches!(terminal_error(&rx), Error::Timeout(Timeout::Response)));
+    // What is set is the only limit.
+    let request = once(&patient).idle_timeout(ms(100)).response_timeout(Duration::MAX);
+    let rx = client().connect("set", request).unwrap();
+    assert!(!rx.handle().join_timeout(ms(500)));
+    stop(&rx);
+}
+
+#[test]
+fn a_head_that_comes_with_the_first_event_after_a_long_silence_is_waited_for() {
+    let server = Server::serve(|_, mut peer| {
+        peer.request();
+        peer.pause(ms(600));
+        peer.stream();
+        peer.send("data: a\n\n");
+        peer.end();
+    })
+    .unwrap();
+    let rx = client().connect("late", once(&server).connect_timeout(ms(300)).idle_timeout(None)).unwrap();
+    assert_eq!(next_data(&rx), "a");
+    assert!(rest(&rx).is_empty());
+}
+
+#[test]
+fn no_wait_grows_where_the_head_does_not_come_in_time_and_the_error_names_the_causes() {
+    let server = Server::serve(|_, mut peer| {
+        peer.request();
+        peer.hold();
+    })
+    .unwrap();
+    let policy = RetryPolicy::exponential(ms(20), Duration::from_secs(3600)).jitter(0.0).max_retries(9);
+    let request = Request::get(server.url("/")).retry(policy).response_timeout(ms(20));
+    let start = Instant::now();
+    let rx = client().connect("mute", request).unwrap();
+    let error = terminal_error(&rx);
+    // Ten attempts of some 20 ms, with waits between them that would add up to 10 s.
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(error.to_string().contains("with the first event"), "{error}");
+}
+
+#[test]
 fn a_head_that_drips_does_not_extend_the_response_timeout() {
     let server = Server::serve(|_, mut peer| {
         peer.request();

@@ -13,8 +13,8 @@ use crate::systemd;
 
 /// The library reconnects when nothing has come for so long; the server is to send comments more often.
 const IDLE: Duration = Duration::from_secs(60);
-/// An attempt is over in 40 s: 10 s to connect, 30 s for the response.
-const ATTEMPT: Duration = Duration::from_secs(60);
+/// An attempt is over in 70 s: 10 s to connect, as long as `IDLE` for the response.
+const ATTEMPT: Duration = Duration::from_secs(90);
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let url = env::args().nth(1).ok_or("usage: daemon URL")?;

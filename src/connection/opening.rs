@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{at, bounded, never, select};
 
-use super::{Break, Connection, Continue, Item, Panicked, Stage, Step, contain};
-use crate::error::{Error, PanicOrigin};
+use super::{Break, Connection, Continue, Item, Stage, Step};
+use crate::error::Error;
 use crate::http::{Body, Outcome, Outgoing};
 
 /// Who opens for a caller that waits for as long as it takes.
@@ -29,15 +29,14 @@ impl Connection {
         let helper = self.helper("open");
         if deadline.is_none() {
             let outcome = match self.opener {
-                Opener::Caller => contain(|| outgoing.open()),
+                Opener::Caller => Ok(outgoing.open()),
                 Opener::Helper => open_on(helper, &mut outgoing),
             };
             return self.opening_ended(outcome);
         }
         // The caller may have to leave before this is through: it goes on meanwhile.
         let (sender, outcome) = bounded(1);
-        // Contained here: what a thread leaves behind must not panic when it is dropped.
-        match helper.spawn(move || sender.send(contain(|| outgoing.open()))) {
+        match helper.spawn(move || sender.send(outgoing.open())) {
             Ok(_) => self.stage = Stage::Opening(outcome),
             Err(error) => return self.failed(Error::io(error)),
         }
@@ -67,23 +66,21 @@ impl Connection {
             recv(deadline.map_or_else(never, at)) -> _ => return Break(Item::DeadlineReached),
         };
         self.stage = Stage::Idle;
-        self.opening_ended(outcome.unwrap_or(Err(Panicked)))
+        self.opening_ended(outcome)
     }
 
-    fn opening_ended(&mut self, outcome: Result<Outcome, Panicked>) -> Step {
+    /// An error means that the helper panicked.
+    fn opening_ended<E>(&mut self, outcome: Result<Outcome, E>) -> Step {
         match outcome {
             Ok(outcome) => self.opened(outcome),
-            Err(Panicked) => self.failed(Error::Panicked(PanicOrigin::Library)),
+            Err(_) => self.failed(Error::Panicked),
         }
     }
 }
 
 /// Waits for the helper's end: a stop ends it as it ends an attempt here, and its socket must be closed by then.
-fn open_on(helper: Builder, outgoing: &mut Outgoing) -> Result<Outcome, Panicked> {
-    let opened = thread::scope(|scope| {
-        let helper = helper.spawn_scoped(scope, || contain(|| outgoing.open()));
-        Some(helper.ok()?.join().unwrap_or(Err(Panicked)))
-    });
+fn open_on(helper: Builder, outgoing: &mut Outgoing) -> thread::Result<Outcome> {
+    let opened = thread::scope(|scope| Some(helper.spawn_scoped(scope, || outgoing.open()).ok()?.join()));
     // Where the system refuses a thread, the deeper stack is the smaller harm.
-    opened.unwrap_or_else(|| contain(|| outgoing.open()))
+    opened.unwrap_or_else(|| Ok(outgoing.open()))
 }

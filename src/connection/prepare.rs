@@ -7,20 +7,17 @@ use std::sync::Arc;
 use log::warn;
 
 use super::Connection;
-use super::contain::{CALLBACK_PANICKED, Panicked, call};
+use super::contain::{Panicked, call};
 use crate::error::Error;
 use crate::http::{HeaderMap, HeaderValue, Outgoing};
-use crate::request::{Attempt, check_last_event_id, insert_header};
-
-/// The longest Last-Event-ID that is sent, in bytes: servers refuse large heads.
-const MOST_LAST_EVENT_ID: usize = 1024;
+use crate::request::{Attempt, MAX_LAST_EVENT_ID, check_last_event_id, insert_header};
 
 impl Connection {
     /// Builds the attempt's request, and lets the user change it.
     pub(super) fn prepare(&mut self) -> Result<Outgoing, Error> {
         let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
         call(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
-            .map_err(|Panicked| CALLBACK_PANICKED)?;
+            .map_err(|Panicked| Error::Panicked)?;
         if let Some(error) = attempt.failure.take() {
             return Err(Error::io(io::Error::other(error)));
         }
@@ -29,12 +26,13 @@ impl Connection {
             check_last_event_id(&id).map_err(Error::InvalidRequest)?;
             self.parser = mem::take(&mut self.parser).with_last_event_id(&id);
             self.shared.progress().last_event_id.set(&id);
+            self.reported_id = false;
         }
         let mut headers = self.plan.headers.clone();
         for (name, value) in &own {
             insert_header(&mut headers, name, value).map_err(Error::InvalidRequest)?;
         }
-        self.add_last_event_id(&mut headers);
+        self.add_last_event_id(&mut headers)?;
         Ok(Outgoing {
             id: Arc::clone(&self.shared.id),
             method: self.plan.method.clone(),
@@ -48,18 +46,22 @@ impl Connection {
         })
     }
 
-    /// HTML §9.2.4: sent as UTF-8, unless it is empty. One that a header cannot hold is left out.
-    fn add_last_event_id(&mut self, headers: &mut HeaderMap) {
-        let Some(id) = self.parser.last_event_id() else { return };
-        match HeaderValue::from_bytes(id.as_bytes()) {
-            Ok(value) if id.len() <= MOST_LAST_EVENT_ID => {
+    /// HTML §9.2.4: sent as UTF-8, unless it is empty. One that cannot be sent is left out, and reported once.
+    fn add_last_event_id(&mut self, headers: &mut HeaderMap) -> Result<(), Error> {
+        let Some(id) = self.parser.last_event_id() else { return Ok(()) };
+        let why = match HeaderValue::from_bytes(id.as_bytes()) {
+            Ok(value) if id.len() <= MAX_LAST_EVENT_ID => {
                 headers.insert("last-event-id", value);
+                return Ok(());
             }
-            _ if self.warned => {}
-            _ => {
-                self.warned = true;
-                warn!("sse {}: a last event id of {} bytes cannot be sent back", self.shared.id, id.len());
-            }
+            Ok(_) => format!("it has {} bytes, and at most {MAX_LAST_EVENT_ID} can be sent", id.len()),
+            Err(_) => "it holds a control character".into(),
+        };
+        if mem::replace(&mut self.reported_id, true) {
+            return Ok(());
         }
+        let error = Error::LastEventId(why);
+        warn!("sse {}: {error}", self.shared.id);
+        self.report(&error).map_err(|Panicked| Error::Panicked)
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Life {
     pub(crate) failures: u32,
     pub(crate) last_status: Option<u16>,
     pub(crate) retry_at: Option<Instant>,
+    /// `reconnect_now()` was called, and has not happened yet.
+    pub(crate) ignores_retry_after: bool,
     end: Option<End>,
     /// How many streams were opened: `wait_open` must not miss a short one.
     opened: u64,
@@ -63,6 +65,7 @@ impl Shared {
                 failures: 0,
                 last_status: None,
                 retry_at: None,
+                ignores_retry_after: false,
                 end: None,
                 opened: 0,
                 waiting: 0,
@@ -101,6 +104,11 @@ impl Shared {
     #[inline]
     pub(crate) fn count_event(&self) {
         self.events.store(self.events.load().saturating_add(1));
+    }
+
+    /// Returns `true` if there has been an event.
+    pub(crate) fn has_events(&self) -> bool {
+        self.events.load() > 0
     }
 
     /// Counts bytes of a body; for the connection's thread, which is the only writer.
@@ -236,7 +244,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn life(&self) -> MutexGuard<'_, Life> {
+    pub(crate) fn life(&self) -> MutexGuard<'_, Life> {
         lock(&self.life)
     }
 }

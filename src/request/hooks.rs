@@ -29,9 +29,14 @@ pub(crate) struct Callbacks {
 }
 
 impl Request {
-    /// Decides for each failure whether to try again, in place of [`Error::is_transient`].
+    /// Decides for each failure whether to try again, in place of [`Error::is_transient`] and
+    /// [`RetryPolicy::persistent`](crate::RetryPolicy::persistent).
     ///
-    /// Asked only where the policy retries at all; its limits stay in force. Default: [`Error::is_transient`].
+    /// Asked only where the policy retries at all; its limits stay in force. A request that is not a GET, whose response may
+    /// cost money, is not repeated after an event unless this says so, and is asked for a clean end too, with
+    /// [`Error::Disconnected`] or [`Error::NoEvent`]: a subscription by POST says yes, otherwise the response is
+    /// [`Complete`](crate::End::Complete). A GET comes back after a clean end without a question. Default:
+    /// [`Error::is_transient`], and `false` for the rest.
     ///
     /// # Example: a server that answers 404 until it is ready
     ///
@@ -67,11 +72,13 @@ impl Request {
         self
     }
 
-    /// Ends the stream cleanly at the first event for which this is true.
+    /// Ends the stream cleanly at the first event for which this is true; a response that ends before is a failure,
+    /// [`Error::Disconnected`].
     ///
-    /// That event is neither delivered nor given to [`on_event`](Self::on_event); its id counts. With it set and
-    /// under [`RetryPolicy::never`](crate::RetryPolicy::never) a response that ends before is [`Error::Disconnected`]:
-    /// a cut answer never looks complete. Default: no event is the last.
+    /// So a cut answer never looks complete: its failure goes to [`on_error`](Self::on_error), and is retried as the
+    /// [policy](crate::RetryPolicy) and [`retry_when`](Self::retry_when) say; after an event only a GET is, unless
+    /// `retry_when` says so. Without any event it is [`Error::NoEvent`]. The event that ends the stream is neither delivered
+    /// nor given to [`on_event`](Self::on_event); its id counts. Default: no event is the last.
     ///
     /// # Example: the last chunk of a language model's answer
     ///
@@ -85,9 +92,7 @@ impl Request {
         self
     }
 
-    /// Runs each time when a stream has opened: 200, or another 2xx where the request is not a GET, and the right Content-Type.
-    ///
-    /// Default: nothing.
+    /// Runs each time when a stream has opened: 200 and the right Content-Type. Default: nothing.
     ///
     /// # Example: which server answered
     ///
@@ -188,7 +193,7 @@ impl Request {
     }
 
     /// Runs once for each failure: before the wait for a retry, before a terminal one is delivered,
-    /// and for each event that was skipped as too large. Default: nothing.
+    /// for each event that was skipped as too large, and for each last event id that cannot be sent back. Default: nothing.
     ///
     /// Not for a clean end, 204, a stop, `reconnect()`, and JSON that does not decode.
     ///
@@ -207,12 +212,12 @@ impl Request {
     /// let request = Request::get(url)
     ///     .retry(RetryPolicy::constant(Duration::from_millis(10)))
     ///     .on_error(move |error| {
-    ///         eprintln!("{error}"); // the server answered 503: busy
+    ///         eprintln!("{error}"); // the server answered 503
     ///         # let _ = note.try_send(error.to_string());
     ///     });
     /// let mut reader = client.read("news", request)?;
     /// assert_eq!(reader.next().ok_or("over")??.data(), "1");
-    /// # assert_eq!(noted.recv()?, "the server answered 503: busy");
+    /// # assert_eq!(noted.recv()?, "the server answered 503");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_error(mut self, callback: impl FnMut(&Error) + Send + 'static) -> Self {

@@ -24,28 +24,32 @@ impl Request {
         self
     }
 
-    /// Limits sending the request and receiving the complete response head. Default: 30 s.
+    /// Limits sending the request and receiving the complete response head. Default: the
+    /// [idle timeout](Self::idle_timeout), so 5 min.
     ///
-    /// Bytes that drip do not extend it. `Duration::MAX` is for ever; zero is
+    /// Many servers send the head together with the first event, so it may take as long as the stream may be silent;
+    /// meanwhile TCP keepalive finds a peer that is gone. It ends in [`Timeout::Response`](crate::Timeout::Response), after
+    /// which no wait grows. Bytes that drip do not extend it. `Duration::MAX` is without limit; zero is
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: a model that thinks before it answers
+    /// # Example: a server that always answers at once
     ///
     /// ```
     /// use http_sse::Request;
     /// use std::time::Duration;
     ///
-    /// let request = Request::post("https://example.com/ask").response_timeout(Duration::from_secs(120));
-    /// assert!(format!("{request:?}").contains("response_timeout: 120s"));
+    /// let request = Request::get("https://example.com/ticks").response_timeout(Duration::from_secs(20));
+    /// assert!(format!("{request:?}").contains("response_timeout: Some(20s)"));
     /// ```
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout = timeout;
+        self.response_timeout = Some(timeout);
         self
     }
 
     /// Limits the time without a byte on an open stream; a comment is a sign of life, too. Default: 5 min.
     ///
-    /// `None` and `Duration::MAX` are for ever; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// It limits the wait for the head too, unless [`response_timeout`](Self::response_timeout) is set.
+    /// `None` and `Duration::MAX` are without limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a server that sends a comment every 15 s, and one that never does
     ///

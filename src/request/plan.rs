@@ -39,7 +39,7 @@ impl Request {
         check_last_event_id(&self.last_event_id)?;
         for (name, timeout) in [
             ("connect_timeout", Some(self.connect_timeout)),
-            ("response_timeout", Some(self.response_timeout)),
+            ("response_timeout", self.response_timeout),
             ("idle_timeout", self.idle_timeout),
         ] {
             if timeout == Some(Duration::ZERO) {
@@ -96,7 +96,7 @@ impl Request {
             .unwrap_or_else(|| if method == Method::GET { RetryPolicy::default() } else { RetryPolicy::never() });
         let limits = Limits {
             connect: self.connect_timeout,
-            response: self.response_timeout,
+            response: self.response_timeout.or(self.idle_timeout).unwrap_or(Duration::MAX),
             idle: self.idle_timeout,
             redirects: self.max_redirects,
             any_content_type: self.any_content_type,

@@ -55,6 +55,7 @@ const GONE: &[&str] = &["Disconnected"];
 const RESET: &[&str] = &["Io"];
 const NO_HEAD: &[&str] = &["Timeout(Response)"];
 const IDLE: &[&str] = &["Timeout(Idle)"];
+const UNSENT: &[&str] = &["LastEventId"];
 const ENCODED: &[&str] = &["ContentEncoding"];
 
 pub const ROWS: &[Row] = &[
@@ -105,7 +106,7 @@ pub const ROWS: &[Row] = &[
     row("RST between events", Broken, Break(BetweenEvents, Reset), BackOff, GONE).with_events(),
     row("FIN mid-event", Broken, Break(InEvent, Fin), BackOff, GONE).with_events(),
     row("RST mid-event", Broken, Break(InEvent, Reset), BackOff, GONE).with_events(),
-    row("FIN mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::cut)), Base, &[])
+    row("FIN mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::cut)), BackOff, &[])
         .with_events(),
     row("RST mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::reset)), BackOff, GONE)
         .with_events(),
@@ -131,7 +132,7 @@ pub const ROWS: &[Row] = &[
             peer.end();
         }),
         BackOff,
-        &[],
+        &["NoEvent"],
     ),
     row(
         "flapping: sends events and ends",
@@ -140,7 +141,7 @@ pub const ROWS: &[Row] = &[
             deliver(&mut peer);
             peer.end();
         }),
-        Base,
+        BackOff,
         &[],
     )
     .with_events(),
@@ -162,10 +163,10 @@ pub const ROWS: &[Row] = &[
     #[cfg(feature = "tls")]
     row("secrets to another scheme", Redirect, Play::To(Origin::Scheme), Base, &[]).with_events().with(with_secrets),
     // Ids
-    row("id with control bytes", Id, Play::Id(|| b"a\x01\x7fb".to_vec(), None), Base, &[]).with_events(),
-    row("id with NUL", Id, Play::Id(|| b"a\0b".to_vec(), None), Base, &[]).with_events(),
-    row("id of 100 KB", Id, Play::Id(|| vec![b'x'; 100_000], None), Base, &[]).with_events(),
-    row("id of invalid UTF-8", Id, Play::Id(|| b"a\xffb".to_vec(), Some("a\u{FFFD}b")), Base, &[]).with_events(),
+    row("id with control bytes", Id, Play::Id(|| b"a\x01\x7fb".to_vec(), None), BackOff, UNSENT).with_events(),
+    row("id with NUL", Id, Play::Id(|| b"a\0b".to_vec(), None), BackOff, &[]).with_events(),
+    row("id of 100 KB", Id, Play::Id(|| vec![b'x'; 100_000], None), BackOff, UNSENT).with_events(),
+    row("id of invalid UTF-8", Id, Play::Id(|| b"a\xffb".to_vec(), Some("a\u{FFFD}b")), BackOff, &[]).with_events(),
     // Reconnection times
     row("retry: 0", Retry, Play::Retry("0"), HALF_A_SECOND, &[]).with_events(),
     row("retry: 1", Retry, Play::Retry("1"), HALF_A_SECOND, &[]).with_events(),

@@ -6,7 +6,7 @@ mod retry;
 
 use std::time::{Duration, Instant};
 
-use retry::{Backoff, RetryPolicy};
+use retry::{Backoff, Cause, RetryPolicy};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -50,25 +50,31 @@ pub(crate) fn run(input: &[u8]) {
         253 => -1.0,
         other => f64::from(other) / 64.0,
     };
-    let is_never = numbers.byte() == 1;
-    let policy = if is_never { RetryPolicy::never() } else { RetryPolicy::exponential(base, max) };
-    let base = if is_never { Duration::from_secs(1) } else { base };
-    let policy = policy
+    let retries = if numbers.byte() == 1 { 0 } else { retries };
+    let is_never = retries == 0;
+    let policy = RetryPolicy::exponential(base, max)
         .max_retries(retries)
         .jitter(jitter)
         .server_delay(least..=most)
         .reset_after(numbers.duration())
         .max_elapsed(numbers.duration());
     let jitter = if jitter > 0.0 { jitter } else { 0.0 };
-    let mut bounds = Bounds { base, max: if is_never { Duration::from_secs(30) } else { max }, jitter };
+    let mut bounds = Bounds { base, max, jitter };
     let mut backoff = Backoff::new(policy);
     let mut now = Instant::now();
+    let mut alone_until: Option<Instant> = None;
     while !numbers.0.is_empty() {
         let step = numbers.byte();
         match step % 7 {
             0 => backoff.opened(now),
             1 => backoff.delivered(),
-            2 => backoff.reset(),
+            2 => {
+                let wait = backoff.reconnect(now);
+                assert!(wait <= bounds.base.max(DAY), "{wait:?} until an attempt that was asked for");
+                now = now.checked_add(wait).unwrap_or(now);
+                backoff.begins(now);
+                assert!(backoff.reconnect(now) >= bounds.base, "twice at once");
+            }
             3 => {
                 let asked = numbers.duration();
                 backoff.server_asks(asked);
@@ -77,17 +83,16 @@ pub(crate) fn run(input: &[u8]) {
             4 => now = now.checked_add(numbers.duration()).unwrap_or(now),
             5 => {
                 let retry_after = (step > 127).then(|| numbers.duration());
-                let delay = backoff.failed(now, retry_after, numbers.ratio());
+                let causes = [Cause::Ordinary, Cause::Silence, Cause::Lasting, Cause::Offline];
+                let delay = backoff.failed(now, causes[usize::from(step / 7 % 4)], retry_after, numbers.ratio());
                 assert!(!(is_never && delay.is_some()), "never() tries again");
-                bounds.check(delay, retry_after);
+                bounds.check(delay, retry_after, alone_until.map(|until| until.saturating_duration_since(now)));
+                if let Some(asked) = retry_after {
+                    alone_until = now.checked_add(asked.min(DAY));
+                }
             }
-            _ => {
-                let delay = backoff.ended(now, numbers.ratio());
-                assert!(!(is_never && delay.is_some()), "never() tries again");
-                bounds.check(delay, None);
-            }
+            _ => bounds.check(Some(backoff.ended(now, numbers.ratio())), None, None),
         }
-        assert!(retries == u32::MAX || backoff.failures() <= retries, "{} failures of {retries}", backoff.failures());
     }
 }
 
@@ -98,14 +103,14 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn check(&self, delay: Option<Duration>, retry_after: Option<Duration>) {
+    fn check(&self, delay: Option<Duration>, retry_after: Option<Duration>, left_alone: Option<Duration>) {
         let Some(delay) = delay else { return };
         let asked = retry_after.map(|asked| asked.min(DAY));
         let least = self.base.max(asked.unwrap_or_default());
         let spread = self.max.max(self.base).as_secs_f64() * (1.0 + self.jitter);
         let lifted = asked.map_or(0.0, |asked| asked.as_secs_f64() + self.base.as_secs_f64());
         // As exact as the arithmetic in between.
-        let most = spread.max(lifted) * (1.0 + 1e-9) + 1e-9;
+        let most = spread.max(lifted).max(left_alone.unwrap_or_default().as_secs_f64()) * (1.0 + 1e-9) + 1e-9;
         assert!(delay >= least, "{delay:?} is less than {least:?}");
         // Infinite jitter is the user's way to say for ever, of no base too.
         assert!(self.jitter.is_infinite() || delay.as_secs_f64() <= most, "{delay:?} is more than {most} s");

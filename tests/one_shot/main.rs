@@ -9,5 +9,6 @@ mod transcript;
 
 mod chat;
 mod completion;
+mod paid;
 mod repeat;
 mod until;

@@ -9,6 +9,7 @@ mod phase;
 
 mod again;
 mod open;
+mod pace;
 mod stats;
 
 use std::time::Duration;
@@ -28,6 +29,11 @@ fn client() -> Client {
 /// A request that by itself does not come back within the test.
 fn patient(server: &Server) -> Request {
     Request::get(server.url("/events")).retry(RetryPolicy::constant(HOUR))
+}
+
+/// A request whose connection may be told again and again to connect.
+fn prompt(server: &Server) -> Request {
+    Request::get(server.url("/events")).retry(RetryPolicy::constant(Duration::from_millis(1)).max_retries(u32::MAX))
 }
 
 fn streaming(server: &Server) -> Peer {

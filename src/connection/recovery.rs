@@ -1,0 +1,240 @@
+//! What follows a failure, the end of a response, or a call of `reconnect()`: the next attempt, a wait, or the end.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use log::{debug, warn};
+
+use super::contain::{Panicked, call};
+use super::{Break, Connection, Continue, Item, Stage, Step};
+use crate::error::{Error, Timeout};
+use crate::handle::{End, State};
+use crate::http::Method;
+use crate::retry::Cause;
+use crate::stop::deadline;
+use crate::transport::route;
+
+impl Connection {
+    /// A stop ends everything; a reconnect drops what there is and begins anew, as soon as it may.
+    pub(super) fn cut(&mut self) -> Step {
+        if self.shared.stop.is_stopped() {
+            return self.finish(End::Stopped);
+        }
+        let planned = match self.stage {
+            Stage::Waiting(until) => Some(until),
+            _ => None,
+        };
+        let now = Instant::now();
+        self.close_stream();
+        if mem::take(&mut self.shared.life().ignores_retry_after) {
+            self.backoff.forget_retry_after();
+        }
+        let wait = self.backoff.reconnect(now);
+        self.open_lap()?;
+        if wait.is_zero() {
+            debug!("sse {}: reconnecting, as asked", self.shared.id);
+            return Continue(());
+        }
+        debug!("sse {}: reconnecting in {wait:?}, as asked", self.shared.id);
+        let until = deadline(now, wait);
+        // Never later than without being asked.
+        self.wait_until(match planned.flatten() {
+            Some(planned) => Some(until.map_or(planned, |until| until.min(planned))),
+            None => until,
+        })
+    }
+
+    /// The response ended as its framing says.
+    pub(super) fn ended(&mut self) -> Step {
+        // Closing takes a thread's life, which is no part of the connection's.
+        let now = Instant::now();
+        let is_over_early = self.plan.callbacks.until.is_some();
+        let error = match self.start.take() {
+            Some(start) if is_over_early || self.backoff.has_come_to_nothing(now) => start.into_error(),
+            _ => Error::Disconnected,
+        };
+        let is_failure = is_over_early || matches!(error, Error::NoEvent(_));
+        if self.is_get() && !self.backoff.policy().is_never() {
+            if is_failure {
+                return self.failed_at(now, error);
+            }
+        } else if is_over_early {
+            return self.failed_at(now, error);
+        } else {
+            // The response is complete, unless the program knows better: a subscription by POST.
+            match self.is_wanted_again(&error) {
+                Ok(true) if is_failure => return self.retry(now, error, Cause::Ordinary),
+                Ok(true) => {}
+                Ok(false) => {
+                    self.close_stream();
+                    return self.finish(End::Complete);
+                }
+                Err(Panicked) => return self.panicked(),
+            }
+        }
+        self.close_stream();
+        let delay = self.backoff.ended(now, random());
+        if self.backoff.begins_to_grow() {
+            warn!("sse {}: the streams are short; the waits between them grow, {delay:?} now", self.shared.id);
+        } else {
+            debug!("sse {}: the stream ended; next attempt in {delay:?}", self.shared.id);
+        }
+        self.wait_for(delay)
+    }
+
+    pub(super) fn failed(&mut self, error: Error) -> Step {
+        self.failed_at(Instant::now(), error)
+    }
+
+    fn failed_at(&mut self, now: Instant, error: Error) -> Step {
+        self.close_stream();
+        if error.status() == Some(401) && self.plan.callbacks.before_connect.is_some() && !self.renewed {
+            return self.renew(error);
+        }
+        match self.verdict(&error) {
+            Ok(Some(cause)) => self.retry(now, error, cause),
+            Ok(None) => {
+                self.backoff.ends_with_failure(now);
+                self.give_up(error)
+            }
+            // The failure itself is reported all the same, before what became of it.
+            Err(Panicked) => {
+                self.backoff.ends_with_failure(now);
+                match self.report(&error) {
+                    Ok(()) => self.panicked(),
+                    Err(Panicked) => self.give_up_silently(Error::Panicked),
+                }
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Instant, error: Error, cause: Cause) -> Step {
+        self.close_stream();
+        let Some(delay) = self.backoff.failed(now, cause, error.retry_after(), random()) else {
+            return self.give_up(error);
+        };
+        warn!("sse {}: {}; next attempt in {delay:?}", self.shared.id, error.log_text());
+        if self.report(&error).is_err() {
+            return self.give_up_silently(Error::Panicked);
+        }
+        self.last_error = Some(error);
+        self.wait_for(delay)
+    }
+
+    /// Tries once more at once: `before_connect` may have a fresh token.
+    fn renew(&mut self, error: Error) -> Step {
+        warn!("sse {}: {error}; next attempt at once, with what before_connect gives", self.shared.id);
+        self.renewed = true;
+        if self.report(&error).is_err() {
+            return self.give_up_silently(Error::Panicked);
+        }
+        self.last_error = Some(error);
+        self.stage = Stage::Idle;
+        self.open_lap()
+    }
+
+    /// Returns what kind of failure it is, if another attempt is worth making.
+    fn verdict(&mut self, error: &Error) -> Result<Option<Cause>, Panicked> {
+        let policy = self.backoff.policy();
+        if policy.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked) {
+            return Ok(None);
+        }
+        let cause = match error {
+            Error::Timeout(Timeout::Response) => Cause::Silence,
+            error if policy.waits_for_network() && is_offline(error) => Cause::Offline,
+            _ => Cause::Ordinary,
+        };
+        if self.plan.callbacks.retry_when.is_some() {
+            return Ok(self.is_wanted_again(error)?.then_some(cause));
+        }
+        // The answer to a request that was not a GET may cost money, or have had its effect.
+        if !self.is_get() && self.shared.has_events() {
+            return Ok(None);
+        }
+        Ok(match error {
+            error if error.is_transient() => Some(cause),
+            Error::Status { .. } | Error::ContentType { .. } | Error::Redirect { .. } if policy.is_persistent() => {
+                Some(Cause::Lasting)
+            }
+            _ => None,
+        })
+    }
+
+    /// Asks `retry_when`; without it the answer is no.
+    fn is_wanted_again(&mut self, error: &Error) -> Result<bool, Panicked> {
+        let mut verdict = false;
+        if !self.backoff.policy().is_never() {
+            call(&mut self.plan.callbacks.retry_when, |decide| verdict = decide(error))?;
+        }
+        Ok(verdict)
+    }
+
+    fn is_get(&self) -> bool {
+        self.plan.method == Method::GET
+    }
+
+    fn wait_for(&mut self, delay: Duration) -> Step {
+        self.wait_until(deadline(Instant::now(), delay))
+    }
+
+    fn wait_until(&mut self, until: Option<Instant>) -> Step {
+        self.shared.update(|life| {
+            life.state = State::Waiting;
+            life.retry_at = until;
+            life.failures = self.backoff.failures();
+        });
+        self.stage = Stage::Waiting(until);
+        Continue(())
+    }
+
+    pub(super) fn wait(&mut self, until: Option<Instant>, deadline: Option<Instant>) -> Step {
+        let deadline_first = match (until, deadline) {
+            (Some(until), Some(deadline)) => deadline < until,
+            (None, deadline) => deadline.is_some(),
+            (Some(_), None) => false,
+        };
+        if self.lap.sleep_until(if deadline_first { deadline } else { until }).is_err() {
+            return Continue(());
+        }
+        if deadline_first {
+            return Break(Item::DeadlineReached);
+        }
+        self.stage = Stage::Idle;
+        self.open_lap()
+    }
+
+    pub(super) fn give_up(&mut self, error: Error) -> Step {
+        warn!("sse {}: {}; giving up", self.shared.id, error.log_text());
+        match self.report(&error) {
+            Ok(()) => self.give_up_silently(error),
+            Err(Panicked) => self.give_up_silently(Error::Panicked),
+        }
+    }
+
+    fn give_up_silently(&mut self, error: Error) -> Step {
+        // A stop that came meanwhile wins.
+        if self.shared.stop.is_stopped() {
+            return self.finish(End::Stopped);
+        }
+        self.shared.life().failures = self.backoff.failures();
+        self.finish(End::Failed(error))
+    }
+}
+
+/// Returns `true` if it is this machine that has no network. A failed DNS lookup has no error number.
+fn is_offline(error: &Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable};
+    match error {
+        Error::Io(error) if matches!(error.kind(), NetworkUnreachable | NetworkDown | AddrNotAvailable) => true,
+        Error::Io(error) => error.raw_os_error().is_none() && !route::is_there(),
+        Error::Timeout(Timeout::Resolve) => !route::is_there(),
+        _ => false,
+    }
+}
+
+/// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.
+fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish();
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,233 @@
+//! The arithmetic of retries: it is handed the time, and random numbers in `0.0..1.0`.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::RetryPolicy;
+
+/// After how long an open connection counts as good again, by default.
+const RESET_AFTER: Duration = Duration::from_secs(60);
+
+/// What kind of failure it was, as far as the wait after it is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Waits grow.
+    Ordinary,
+    /// The server may merely have had nothing to say: no wait grows.
+    Silence,
+    /// It lasts until somebody mends it: the longest wait.
+    Lasting,
+    /// This machine has no network.
+    Offline,
+}
+
+/// The state of one connection's retries.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    policy: RetryPolicy,
+    base: Duration,
+    /// The base is what the server asked for.
+    is_servers: bool,
+    /// In a row, whatever their cause.
+    failures: u32,
+    /// Those that the policy limits.
+    counted: u32,
+    /// The first of those.
+    first_counted: Option<Instant>,
+    /// How often the base is doubled.
+    growth: u32,
+    short_lives: u32,
+    opened: Option<Instant>,
+    delivered: bool,
+    /// Until when the server asked to be left alone.
+    not_before: Option<Instant>,
+    /// The next attempt is one that was asked for.
+    is_asked: bool,
+    /// When the last of those began.
+    last_asked: Option<Instant>,
+}
+
+impl Backoff {
+    pub(crate) fn new(policy: RetryPolicy) -> Self {
+        let base = policy.base;
+        Self {
+            policy,
+            base,
+            is_servers: false,
+            failures: 0,
+            counted: 0,
+            first_counted: None,
+            growth: 0,
+            short_lives: 0,
+            opened: None,
+            delivered: false,
+            not_before: None,
+            is_asked: false,
+            last_asked: None,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> &RetryPolicy {
+        &self.policy
+    }
+
+    /// Returns how many failures there were in a row.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Obeys a `retry:` field, for the connection's life.
+    pub(crate) fn server_asks(&mut self, delay: Duration) {
+        let (least, most) = (*self.policy.server_delay.start(), *self.policy.server_delay.end());
+        self.base = delay.min(most).max(least);
+        self.is_servers = true;
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begins(&mut self, now: Instant) {
+        if mem::take(&mut self.is_asked) {
+            self.last_asked = Some(now);
+        }
+    }
+
+    pub(crate) fn opened(&mut self, now: Instant) {
+        self.opened = Some(now);
+        self.delivered = false;
+        self.not_before = None;
+    }
+
+    pub(crate) fn delivered(&mut self) {
+        self.delivered = true;
+    }
+
+    /// Returns `true` if a clean end now is a failure: without any event, unless the stream was open for long.
+    pub(crate) fn has_come_to_nothing(&self, now: Instant) -> bool {
+        let enough = self.policy.reset_after.unwrap_or(RESET_AFTER);
+        !self.delivered && self.opened.is_none_or(|opened| now.saturating_duration_since(opened) < enough)
+    }
+
+    /// Returns for how long the attempt that `reconnect()` asks for has to wait at the least.
+    ///
+    /// Such an attempt is made at once, but only once per base delay, and not before the server's `Retry-After`.
+    pub(crate) fn reconnect(&mut self, now: Instant) -> Duration {
+        self.settle(now);
+        self.is_asked = true;
+        let since = self.last_asked.map(|last| now.saturating_duration_since(last));
+        let rest = since.map_or(Duration::ZERO, |since| self.base.saturating_sub(since));
+        rest.max(self.left_alone_for(now))
+    }
+
+    /// Forgets what `Retry-After` asked for.
+    pub(crate) fn forget_retry_after(&mut self) {
+        self.not_before = None;
+    }
+
+    /// Counts a failure that nothing is tried after.
+    pub(crate) fn ends_with_failure(&mut self, now: Instant) {
+        self.settle(now);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Returns how long to wait after a failure; `None` gives up.
+    pub(crate) fn failed(
+        &mut self,
+        now: Instant,
+        cause: Cause,
+        retry_after: Option<Duration>,
+        random: f64,
+    ) -> Option<Duration> {
+        self.ends_with_failure(now);
+        if self.policy.is_never() {
+            return None;
+        }
+        if cause == Cause::Offline && self.policy.waits_for_network {
+            self.counted = 0;
+            self.first_counted = None;
+        } else {
+            self.counted = self.counted.saturating_add(1);
+            if self.policy.max_retries != u32::MAX && self.counted > self.policy.max_retries {
+                return None;
+            }
+            self.first_counted.get_or_insert(now);
+        }
+        let mut delay = match cause {
+            Cause::Lasting => self.spread(self.longest(), random),
+            _ => self.spread(self.grown(), random),
+        };
+        if let Some(retry_after) = retry_after {
+            let asked = retry_after.min(self.policy.max_retry_after);
+            self.not_before = now.checked_add(asked);
+            delay = delay.max(asked.saturating_add(scale(self.base, random)));
+        }
+        delay = delay.max(self.left_alone_for(now));
+        let elapsed = self.first_counted.map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
+        if elapsed.saturating_add(delay) > self.policy.max_elapsed {
+            return None;
+        }
+        if cause != Cause::Silence {
+            self.growth = self.growth.saturating_add(1);
+        }
+        Some(delay)
+    }
+
+    /// Returns how long to wait after a response that ended cleanly and is no failure.
+    ///
+    /// While lives are short the wait grows, but not above an interval that the server asked for.
+    pub(crate) fn ended(&mut self, now: Instant, random: f64) -> Duration {
+        if self.settle(now) || self.is_servers {
+            self.short_lives = 0;
+            return self.spread(self.base, random);
+        }
+        let delay = self.spread(self.grown(), random);
+        self.growth = self.growth.saturating_add(1);
+        self.short_lives = self.short_lives.saturating_add(1);
+        delay
+    }
+
+    /// Returns `true` once in a row of short lives: when the wait after one has grown.
+    pub(crate) fn begins_to_grow(&self) -> bool {
+        self.short_lives == 2 && self.longest() > self.base
+    }
+
+    /// Accounts for the connection that was open, if one was; returns `true` if it counts as good.
+    fn settle(&mut self, now: Instant) -> bool {
+        let Some(opened) = self.opened.take() else { return false };
+        let lived = now.saturating_duration_since(opened);
+        let delivered = mem::take(&mut self.delivered);
+        let is_good = match self.policy.reset_after {
+            Some(enough) => lived >= enough,
+            None => lived >= RESET_AFTER || (delivered && lived >= self.base),
+        };
+        if is_good {
+            self.failures = 0;
+            self.counted = 0;
+            self.first_counted = None;
+            self.growth = 0;
+            self.short_lives = 0;
+        }
+        is_good
+    }
+
+    fn left_alone_for(&self, now: Instant) -> Duration {
+        self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// A base above the policy's longest wait is not lowered by it.
+    fn longest(&self) -> Duration {
+        self.policy.max.max(self.base)
+    }
+
+    fn grown(&self) -> Duration {
+        let doubled = self.base.saturating_mul(1_u32.checked_shl(self.growth).unwrap_or(u32::MAX));
+        doubled.min(self.longest())
+    }
+
+    fn spread(&self, delay: Duration, random: f64) -> Duration {
+        delay.saturating_add(scale(delay, self.policy.jitter * random))
+    }
+}
+
+/// Multiplies without ever panicking: out of range is without limit.
+fn scale(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,13 @@
+//! Whether this machine has a way out at all.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// Returns `true` if there is a default route: asked of the system with addresses that nobody has. Nothing is sent.
+pub(crate) fn is_there() -> bool {
+    let v4 = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9))];
+    let v6 = [
+        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9)),
+    ];
+    [v4, v6].into_iter().any(|[own, other]| UdpSocket::bind(own).is_ok_and(|socket| socket.connect(other).is_ok()))
+}
