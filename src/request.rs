@@ -86,7 +86,8 @@ impl Request {
     /// Creates a GET request.
     ///
     /// The URL is sent as a browser would send it (URL Standard): what must be encoded is, everything else stays as it is.
-    /// A user name and password in it become [`basic_auth`](Self::basic_auth). A host name that is not ASCII is
+    /// A user name and password in it become [`basic_auth`](Self::basic_auth). A link-local address takes a zone (RFC 6874):
+    /// `http://[fe80::1%25eth0]/`. A host name that is not ASCII is
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest), which shows the ASCII form to write.
     ///
     /// # Example: one line

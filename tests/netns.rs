@@ -85,6 +85,26 @@ fn nothing_is_lost_or_doubled_on_a_link_that_loses_and_delays_packets() {
     assert!(lost > 0, "no packet was lost");
 }
 
+#[test]
+fn a_link_local_address_is_reached_through_its_zone() {
+    let Some(link) = or_left_out(Link::link_local()) else { return };
+    let program = env::current_exe().unwrap();
+    let server = Process::start(link.server(&program), "server fe80::1%wire 0 1000");
+    let address = server.line();
+    let port = address.rsplit(':').next().unwrap();
+    // The number of the device is another one here, its name is the same.
+    let client = Process::start(link.client(&program), &format!("client [fe80::1%25wire]:{port}"));
+    let mut events = 0;
+    let end = loop {
+        match client.line().split_once(' ') {
+            Some(("event", _)) => events += 1,
+            Some(("end", end)) => break end.to_owned(),
+            _ => {}
+        }
+    };
+    assert!(events == EVENTS && end.starts_with("NoContent "), "{events} events, {end}");
+}
+
 /// Runs server and client to the client's end, and calls the closure after each thing that the client tells.
 fn run(link: &Link, part: &str, mut turn: impl FnMut(&Story)) -> Story {
     let program = env::current_exe().unwrap();

@@ -183,6 +183,8 @@ fn dots(mut segment: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parsed(text: &str) -> Result<String, String> {
@@ -317,11 +319,58 @@ mod tests {
         assert!(resolved(base, "https:/x").is_err(), "a scheme of its own needs a host of its own");
     }
 
-    #[test]
-    fn a_url_that_was_serialised_does_not_change_any_more() {
-        for url in ["http://user@a.test:81/\u{e4}/../^ `?'\u{e4}^", "http://[FE80:0::1%eth0]/x", "http://0x7f.1/"] {
-            let once = parsed(url).unwrap();
-            assert_eq!(parsed(&once).as_deref(), Ok(&*once));
+    /// Some of everything that means something, put together at random.
+    fn any_url() -> impl Strategy<Value = String> {
+        let pieces = [
+            "http:",
+            "HTTPS:",
+            "//",
+            "/",
+            "\\",
+            "a.test",
+            "127.1",
+            "0x7f",
+            "[::1]",
+            "[fe80::1%eth0]",
+            ":80",
+            ":",
+            "@",
+            "?",
+            "#",
+            "..",
+            ".",
+            "%2e",
+            "%",
+            "%ff",
+            " ",
+            "\t",
+            "^",
+            "`",
+            "{",
+            "|",
+            "[",
+            "'",
+            "\u{fc}",
+            "\0",
+            "\u{7f}",
+            "\"",
+            "x",
+        ];
+        let tail = prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..10);
+        (prop::sample::select(vec!["", "http://", "http://a.test/"]), tail)
+            .prop_map(|(head, tail)| head.to_owned() + &tail.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_url_that_was_serialised_is_fit_to_be_sent_and_does_not_change_any_more(text in any_url(), is_relative: bool) {
+            let base = "http://b.test/c/d?e".parse().unwrap();
+            if let Ok(once) = parse(text.as_bytes(), is_relative.then_some(&base)) {
+                let once = once.uri.to_string();
+                prop_assert!(once.bytes().all(|byte| byte.is_ascii_graphic()), "{once}");
+                let again = parsed(&once);
+                prop_assert_eq!(again.as_deref(), Ok(&*once));
+            }
         }
     }
 }

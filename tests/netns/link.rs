@@ -46,6 +46,19 @@ impl Link {
         Ok(link)
     }
 
+    /// The same with link-local addresses, fe80::1 of the server and fe80::2 of the client.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be here.
+    pub(crate) fn link_local() -> Result<Self, String> {
+        let link = Self::new()?;
+        for (namespace, address) in [(&link.server, "fe80::1/64"), (&link.client, "fe80::2/64")] {
+            run_quietly("ip", &["-n", &namespace.name, "addr", "add", address, "dev", DEVICE, "nodad"])?;
+        }
+        Ok(link)
+    }
+
     /// The same with a link that loses 5 % of the packets and delays the others by 100 ms, each way.
     ///
     /// # Errors
