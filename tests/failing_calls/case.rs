@@ -1,8 +1,6 @@
 //! One run with one failure, and its verdict.
 
-use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -10,7 +8,8 @@ use crate::calls::{EAGAIN, EPIPE, Errno};
 use crate::client::{CHECKPOINT, FIRST_ID};
 use crate::program::Folder;
 use crate::server::EVENTS;
-use crate::{Journey, SUPERVISOR, Stage};
+use crate::supervisor::Supervisor;
+use crate::{Journey, Stage};
 
 /// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams, and of
 /// EAGAIN, by which the kernel reports that the timeout of a socket has passed (or that a connect is on its way).
@@ -57,12 +56,12 @@ pub(crate) struct Verdict {
 }
 
 impl Case {
-    pub(crate) fn judge(&self, stage: &Stage) -> Verdict {
+    pub(crate) fn judge(&self, stage: &Stage, supervisor: &mut Supervisor) -> Verdict {
         let folder = stage.folder();
         let plan =
             [self.call, &self.errno.1.to_string(), &self.count.to_string(), &self.length.as_millis().to_string()];
         let start = Instant::now();
-        let run = Run::new(stage, self.journey, &folder, &plan);
+        let run = Run::new(stage, supervisor, self.journey, &folder, &plan);
         let (outcome, faults) = self.verdict(&run, &folder.file(""));
         Verdict { outcome, faults, time: start.elapsed() }
     }
@@ -120,7 +119,7 @@ impl Case {
 /// What a run left behind.
 pub(crate) struct Run {
     pub(crate) report: String,
-    code: Option<i32>,
+    code: i32,
     stdout: String,
     stderr: String,
     is_tool: bool,
@@ -129,22 +128,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(stage: &Stage, journey: &'static Journey, folder: &Folder, plan: &[&str]) -> Self {
-        let report = folder.file("report");
-        let mut command = Command::new("python3");
-        command.arg(SUPERVISOR).arg(&report).args(plan);
-        let command = stage.complete(command, journey, folder);
-        let output = { command }.output().unwrap();
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let kept = fs::read_to_string(folder.file(CHECKPOINT)).unwrap_or_default();
+    pub(crate) fn new(
+        stage: &Stage,
+        supervisor: &mut Supervisor,
+        journey: &'static Journey,
+        folder: &Folder,
+        plan: &[&str],
+    ) -> Self {
+        let code = supervisor.run(&folder.file(""), journey.is_tool(), plan, &stage.program(journey, folder));
+        let text = |name| String::from_utf8_lossy(&fs::read(folder.file(name)).unwrap_or_default()).into_owned();
         Self {
-            report: fs::read_to_string(report).unwrap_or_default(),
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
+            report: text("report"),
+            code,
+            stdout: text("stdout"),
+            stderr: text("stderr"),
             is_tool: journey.is_tool(),
             journey,
-            kept: kept.lines().nth(2).unwrap_or_default().to_owned(),
+            kept: text(CHECKPOINT).lines().nth(2).unwrap_or_default().to_owned(),
         }
     }
 
@@ -163,8 +163,8 @@ impl Run {
         if !hangs.is_empty() {
             return vec![format!("hangs: {}", hangs.join(", ").replace("hangs\t", ""))];
         }
-        let is_sound = if self.is_tool { matches!(self.code, Some(0..=5)) } else { self.code == Some(0) };
-        if is_sound { vec![] } else { vec![format!("exit code {:?}: {}", self.code, self.stderr.trim_end())] }
+        let is_sound = if self.is_tool { matches!(self.code, 0..=5) } else { self.code == 0 };
+        if is_sound { vec![] } else { vec![format!("exit code {}: {}", self.code, self.stderr.trim_end())] }
     }
 
     fn texts(&self) -> Vec<String> {
@@ -178,7 +178,7 @@ impl Run {
 
     fn refusal(&self) -> Option<String> {
         if self.is_tool {
-            return (self.code != Some(0)).then(|| self.stderr.lines().last().unwrap_or_default().to_owned());
+            return (self.code != 0).then(|| self.stderr.lines().last().unwrap_or_default().to_owned());
         }
         self.value("end").strip_prefix("refused: ").map(str::to_owned)
     }
@@ -224,10 +224,4 @@ impl Run {
         }
         faults
     }
-}
-
-/// Adds arguments.
-pub(crate) fn with<S: AsRef<OsStr>>(mut command: Command, arguments: impl IntoIterator<Item = S>) -> Command {
-    command.args(arguments);
-    command
 }

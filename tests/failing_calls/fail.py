@@ -3,6 +3,7 @@
 
     fail.py REPORT record PROGRAM [ARGUMENT...]                       lists the calls that can be made to fail
     fail.py REPORT NAME ERRNO COUNT LENGTH PROGRAM [ARGUMENT...]    fails the call of that name and number
+    fail.py serve                                     takes many such runs from its input
 
 LENGTH is how long, in ms, all further calls of that name fail as well, 0 for one call.
 
@@ -15,6 +16,7 @@ The program is killed after 10 s, and the report then says where its threads wer
 import ctypes
 import errno
 import fcntl
+import json
 import mmap
 import os
 import select
@@ -70,20 +72,26 @@ def install_filter():
     return checked(libc.syscall(SECCOMP, SECCOMP_SET_MODE_FILTER, NEW_LISTENER, filter_), "seccomp")
 
 
-def start(arguments):
-    """Starts the program, and returns its process and the descriptor of its notifications."""
-    # The child shows its descriptor here, and spins until it is taken: the next program has it no more.
+def start(arguments, output):
+    """Starts the program, and returns its process and the descriptor of its notifications.
+
+    Its standard output and error go to files of the folder `output`, if there is one.
+    """
+    # The child shows its descriptor here, and waits until it is taken: the next program has it no more.
     shared = mmap.mmap(-1, mmap.PAGESIZE)
     child = os.fork()
     if child == 0:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if output:
+            for number, name in ((0, "/dev/null"), (1, f"{output}/stdout"), (2, f"{output}/stderr")):
+                os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o666), number)
         try:
             shared[:4] = struct.pack("i", install_filter())
         except OSError as error:
             shared[:4] = struct.pack("i", -error.errno)
             os._exit(127)
         while not shared[4]:
-            pass
+            select.select([], [], [], 0.0005)  # Is not in the filter.
         os.execvp(arguments[0], arguments)
     while (number := struct.unpack("i", shared[:4])[0]) == 0:
         time.sleep(0.0005)
@@ -218,21 +226,31 @@ class Supervisor:
         os.kill(child, signal.SIGKILL)
 
 
-def main():
-    report, what, *rest = sys.argv[1:]
-    plan = {"from first": "FAILING_CALLS_UNMARKED" in os.environ}
+def run(report, unmarked, what, *rest, output=None):
+    """Returns the exit code; a signal is 128 more than its number."""
+    plan = {"from first": unmarked}
     if what == "record":
         plan["record"] = True
     else:
         number, count, length, *rest = rest
         plan.update(name=what, errno=int(number), count=int(count), length=int(length))
     with open(report, "w") as file:
-        child, listener = start(rest)
+        child, listener = start(rest, output)
         Supervisor(plan, file).run(child, listener)
         _, status = os.waitpid(child, 0)
     os.close(listener)
     code = os.waitstatus_to_exitcode(status)
-    sys.exit(code if code >= 0 else 128 - code)
+    return code if code >= 0 else 128 - code
 
 
-main()
+def serve():
+    """Each line is a folder, whether the program makes no marks, and the other arguments; the answer is the exit code."""
+    for line in sys.stdin:
+        folder, unmarked, arguments = json.loads(line)
+        print(run(f"{folder}/report", unmarked, *arguments, output=folder), flush=True)
+
+
+if sys.argv[1:] == ["serve"]:
+    serve()
+else:
+    sys.exit(run(sys.argv[1], "FAILING_CALLS_UNMARKED" in os.environ, *sys.argv[2:]))

@@ -19,6 +19,7 @@ mod client;
 #[path = "../support/program.rs"]
 mod program;
 mod server;
+mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
@@ -28,20 +29,20 @@ use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use calls::{CALLS, EMFILE, ENETUNREACH, errnos};
-use case::{Case, Run, Verdict, with};
+use case::{Case, Run, Verdict};
 use client::AUTHORITY;
 use program::Folder;
 use server::{EVENTS, Manner};
+use supervisor::Supervisor;
 use support::tls::{Authority, Validity};
 
-const SUPERVISOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/failing_calls/fail.py");
 /// They wait most of the time.
 const AT_ONCE: usize = 4;
 /// Longer than a few attempts.
@@ -115,14 +116,14 @@ impl Stage {
         folder
     }
 
-    /// Adds the program and its arguments.
-    fn complete(&self, mut command: Command, journey: &Journey, folder: &Folder) -> Command {
+    /// Returns the program and its arguments.
+    fn program(&self, journey: &Journey, folder: &Folder) -> Vec<String> {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
         if journey.is_tool() {
-            let file = folder.file(client::CHECKPOINT);
-            let tool = program::example("ssecat");
-            command.env("FAILING_CALLS_UNMARKED", "1").arg(tool.get_program()).args(tool.get_args());
-            command.args(["--retry", "forever", "--count"]).arg(EVENTS.to_string()).arg("--checkpoint").arg(file);
-            return with(command, [format!("http://{}/", self.whole)]);
+            let (tool, file) = (program::example("ssecat"), folder.file(client::CHECKPOINT));
+            let (count, url) = (EVENTS.to_string(), format!("http://{}/", self.whole));
+            let arguments = ["--retry", "forever", "--count", &count, "--checkpoint", &text(&file), &url];
+            return [text(Path::new(tool.get_program()))].into_iter().chain(arguments.map(str::to_owned)).collect();
         }
         let url = match journey.name {
             "tls" => format!("https://{}/", self.tls),
@@ -131,22 +132,14 @@ impl Stage {
             "dns" => format!("http://localhost:{}/", self.cutting.port()),
             _ => format!("http://{}/", self.cutting),
         };
-        command.arg(env::current_exe().unwrap()).args(["client", journey.name, &url]).arg(folder.file(""));
-        command
+        let this = env::current_exe().unwrap();
+        vec![text(&this), "client".to_owned(), journey.name.to_owned(), url, text(&folder.file(""))]
     }
-}
-
-/// Fails where calls cannot be made to fail: without Python, or where the filter is not allowed.
-fn probe() -> Result<(), String> {
-    let probe = Command::new("python3").arg(SUPERVISOR).args(["/dev/null", "record", "true"]).output();
-    let probe = probe.map_err(|error| format!("failing system calls need Python: {error}"))?;
-    let why = || format!("system calls cannot be made to fail here: {}", String::from_utf8_lossy(&probe.stderr));
-    probe.status.success().then_some(()).ok_or_else(why)
 }
 
 /// Returns the names of the calls of a journey that can fail, and how many there are of each.
 fn record(stage: &Stage, journey: &'static Journey) -> BTreeMap<&'static str, usize> {
-    let run = Run::new(stage, journey, &stage.folder(), &["record"]);
+    let run = Run::new(stage, &mut Supervisor::start(), journey, &stage.folder(), &["record"]);
     assert_eq!(run.unfinished(), [""; 0], "{}: {}", journey.name, run.report);
     let mut counts = BTreeMap::new();
     for line in run.report.lines() {
@@ -185,10 +178,11 @@ fn judge(stage: &Stage, cases: &[Case]) -> Vec<Verdict> {
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
+                let mut supervisor = Supervisor::start();
                 while let Some((number, case)) =
                     Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, cases.get(n)?)))
                 {
-                    let verdict = case.judge(stage);
+                    let verdict = case.judge(stage, &mut supervisor);
                     verdicts.lock().unwrap().insert(number, verdict);
                 }
             });
@@ -212,7 +206,7 @@ fn main() -> ExitCode {
         support::left_out::left_out("failing system calls, elsewhere than on Linux on x86-64");
         return ExitCode::SUCCESS;
     }
-    if let Err(why) = probe() {
+    if let Err(why) = Supervisor::probe() {
         support::left_out::lacking("failing-calls", &why);
         return ExitCode::SUCCESS;
     }
