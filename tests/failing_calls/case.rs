@@ -11,13 +11,10 @@ use crate::server::EVENTS;
 use crate::supervisor::Supervisor;
 use crate::{Journey, Stage};
 
-/// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams, and of
-/// EAGAIN, by which the kernel reports that the timeout of a socket has passed (or that a connect is on its way).
+/// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams, and
+/// of a connect that looks as if it were on its way.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("", "failed to lookup address information"),
-    ("EAGAIN", "timed out"),
-    ("EAGAIN", "did not arrive in time"),
-    ("EAGAIN", "nothing was received for the idle timeout"),
     ("EAGAIN", "no error set after POLLHUP"),
     ("ETIMEDOUT", "timed out"),
     ("ETIMEDOUT", "did not arrive in time"),
