@@ -3,18 +3,14 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded, select_biased};
+use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
 
+use crate::channel::{BurstReceiver, BurstSender, Sent, channel, is_disconnected};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Shared;
-use crate::patience::Patience;
 use crate::stop::lock;
-
-/// How long a sender leaves a full channel alone, for the consumer to make some room.
-const DRAINING: Duration = Duration::from_micros(1);
 
 /// What to do with an event for which a receiver's channel has no room.
 ///
@@ -45,7 +41,7 @@ pub(crate) enum Sink {
     /// Channels of this crate, which come and go.
     Broadcast(Arc<Broadcast>),
     /// One channel of several connections.
-    Tagged(Sender<Tagged>),
+    Tagged(BurstSender<Tagged>),
 }
 
 /// The receivers of one connection.
@@ -70,7 +66,7 @@ struct Receivers {
 #[derive(Debug)]
 struct Subscriber {
     number: u64,
-    sender: Sender<Item>,
+    sender: BurstSender<Item>,
     /// Under `DropOldest`: the other end, to make room.
     oldest: Option<Receiver<Item>>,
     /// Disconnects when the receiver is dropped: its channel may live on in a bare clone.
@@ -82,7 +78,7 @@ struct Subscriber {
 pub(crate) struct Subscription {
     broadcast: Arc<Broadcast>,
     number: u64,
-    _alive: Sender<Infallible>,
+    alive: Option<Sender<Infallible>>,
 }
 
 impl Broadcast {
@@ -92,25 +88,25 @@ impl Broadcast {
     }
 
     /// Adds the first receiver, before the connection's thread starts.
-    pub(crate) fn open(self: &Arc<Self>) -> (Receiver<Item>, Subscription) {
+    pub(crate) fn open(self: &Arc<Self>) -> (BurstReceiver<Item>, Subscription) {
         self.subscribe(&mut lock(&self.receivers))
     }
 
     /// Adds a receiver that gets every event from now on; `None` once the connection is ending.
-    pub(crate) fn add(self: &Arc<Self>) -> Option<(Receiver<Item>, Subscription)> {
+    pub(crate) fn add(self: &Arc<Self>) -> Option<(BurstReceiver<Item>, Subscription)> {
         let mut receivers = lock(&self.receivers);
         if receivers.is_closed { None } else { Some(self.subscribe(&mut receivers)) }
     }
 
-    fn subscribe(self: &Arc<Self>, receivers: &mut Receivers) -> (Receiver<Item>, Subscription) {
-        let (sender, receiver) = bounded(self.capacity);
+    fn subscribe(self: &Arc<Self>, receivers: &mut Receivers) -> (BurstReceiver<Item>, Subscription) {
+        let (sender, receiver) = channel(self.capacity);
         let (alive, gone) = bounded(0);
-        let oldest = (self.overflow == Overflow::DropOldest).then(|| receiver.clone());
+        let oldest = (self.overflow == Overflow::DropOldest).then(|| receiver.drain());
         let number = receivers.next_number;
         receivers.next_number += 1;
         receivers.list.push(Arc::new(Subscriber { number, sender, oldest, gone }));
         self.version.fetch_add(1, Ordering::Release);
-        (receiver, Subscription { broadcast: Arc::clone(self), number, _alive: alive })
+        (receiver, Subscription { broadcast: Arc::clone(self), number, alive: Some(alive) })
     }
 
     /// Takes no more receivers; the last item is on its way.
@@ -131,7 +127,8 @@ impl Broadcast {
 
 impl Subscription {
     /// Gives the place up, and tells whether the connection has nobody left.
-    pub(crate) fn unsubscribe(&self) -> bool {
+    pub(crate) fn unsubscribe(&mut self) -> bool {
+        self.alive = None;
         let mut receivers = lock(&self.broadcast.receivers);
         receivers.list.retain(|subscriber| subscriber.number != self.number);
         self.broadcast.version.fetch_add(1, Ordering::Release);
@@ -148,20 +145,21 @@ pub(crate) struct EventSender {
     shared: Arc<Shared>,
     current: Vec<Arc<Subscriber>>,
     version: usize,
-    patience: Patience,
 }
 
 impl EventSender {
     pub(crate) fn new(sink: Sink, shared: Arc<Shared>) -> Self {
-        Self { sink, shared, current: Vec::new(), version: 0, patience: Patience::new() }
+        Self { sink, shared, current: Vec::new(), version: 0 }
     }
 
-    /// Hands an event to every receiver; waits for room until the connection is stopped.
+    /// Sends an event to every receiver; waits for room until the connection is stopped.
+    ///
+    /// A loop that is parked may be woken only by [`flush`](Self::flush).
     pub(crate) fn event(&mut self, event: Event) {
         let broadcast = match &self.sink {
             Sink::Tagged(sender) => {
                 let item = (Arc::clone(&self.shared.id), Ok(event));
-                return send_tagged(sender, item, &self.shared, &mut self.patience);
+                return send_tagged(sender, item, &self.shared);
             }
             Sink::Broadcast(broadcast) => broadcast,
         };
@@ -172,21 +170,42 @@ impl EventSender {
         }
         let Some((last, others)) = self.current.split_last() else { return };
         for subscriber in others {
-            subscriber.send(event.clone(), broadcast.overflow, &self.shared, &mut self.patience);
+            let Some(item) = subscriber.send(event.clone(), broadcast.overflow, &self.shared) else { continue };
+            self.wait(subscriber, item);
             // A stop while it waited: whoever stopped must not get more than was buffered.
             if self.shared.stop.is_stopped() {
                 return;
             }
         }
-        last.send(event, broadcast.overflow, &self.shared, &mut self.patience);
+        if let Some(item) = last.send(event, broadcast.overflow, &self.shared) {
+            self.wait(last, item);
+        }
     }
 
-    /// Hands the terminal failure to every receiver; false when a stop came before it was handed over.
+    /// Wakes the loops over events: to be called when what one read brought is sent, before anything that may block, and
+    /// before anything user-supplied is called. Costs little where there is nobody to wake.
+    pub(crate) fn flush(&self) {
+        match &self.sink {
+            Sink::Tagged(sender) => sender.flush(),
+            Sink::Broadcast(_) => self.current.iter().for_each(|subscriber| subscriber.sender.flush()),
+        }
+    }
+
+    /// Waits for room, until the connection is stopped or the receiver has gone.
+    fn wait(&self, subscriber: &Subscriber, item: Item) {
+        self.flush();
+        // A receiver that has gone takes itself off the list.
+        let _: Sent = subscriber.sender.send(item, &self.shared.stop, &subscriber.gone);
+    }
+
+    /// Sends the terminal failure to every receiver; false when a stop came before it was sent.
     pub(crate) fn last(&mut self, error: Error) -> bool {
+        self.flush();
         let broadcast = match &self.sink {
             Sink::Tagged(sender) => {
                 let id = Arc::clone(&self.shared.id);
-                send_tagged(sender, (id, Err(error)), &self.shared, &mut self.patience);
+                send_tagged(sender, (id, Err(error)), &self.shared);
+                sender.flush();
                 return !self.shared.stop.is_stopped();
             }
             Sink::Broadcast(broadcast) => broadcast,
@@ -197,7 +216,11 @@ impl EventSender {
                 return waiting.is_empty();
             }
             // Whoever has room, in whatever order: a slow receiver must not keep the others from their end.
-            waiting.retain(|subscriber| !subscriber.is_gone() && !subscriber.try_last(&error, &self.shared));
+            waiting.retain(|subscriber| {
+                let is_over = is_disconnected(&subscriber.gone) || subscriber.try_last(&error, &self.shared);
+                subscriber.sender.flush();
+                !is_over
+            });
             if waiting.is_empty() {
                 return true;
             }
@@ -205,7 +228,7 @@ impl EventSender {
             change.recv(self.shared.stop.stopped());
             for subscriber in &waiting {
                 change.recv(&subscriber.gone);
-                change.send(&subscriber.sender);
+                change.send(subscriber.sender.as_crossbeam());
             }
             change.ready();
         }
@@ -221,11 +244,17 @@ impl Drop for EventSender {
 }
 
 impl Subscriber {
-    fn send(&self, event: Event, overflow: Overflow, shared: &Shared, patience: &mut Patience) {
-        let mut item = match self.sender.try_send(Ok(event)) {
+    /// Returns the item if the sender is to wait for room.
+    fn send(&self, event: Event, overflow: Overflow, shared: &Shared) -> Option<Item> {
+        let sent = self.sender.try_send(Ok(event));
+        if overflow != Overflow::Block {
+            // The sooner the receiver is awake, the less is dropped.
+            self.sender.flush();
+        }
+        let mut item = match sent {
             Err(TrySendError::Full(item)) => item,
             // A receiver that has gone takes itself off the list.
-            Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+            Ok(()) | Err(TrySendError::Disconnected(_)) => return None,
         };
         match (overflow, &self.oldest) {
             (Overflow::DropNewest, _) => count_dropped(shared),
@@ -235,26 +264,15 @@ impl Subscriber {
                 }
                 match self.sender.try_send(item) {
                     Err(TrySendError::Full(full)) => item = full,
-                    Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                    Ok(()) | Err(TrySendError::Disconnected(_)) => return None,
                 }
             },
-            _ => self.wait(item, shared, patience),
+            _ => return Some(item),
         }
+        None
     }
 
-    /// Waits for room, until the connection is stopped or the receiver has gone.
-    fn wait(&self, item: Item, shared: &Shared, patience: &mut Patience) {
-        let Some(item) = insist(&self.sender, item, shared, patience) else { return };
-        // The stop first: whoever stops and then makes room must not get more than was buffered.
-        select_biased! {
-            recv(shared.stop.stopped()) -> _ => {}
-            recv(self.gone) -> _ => {}
-            send(self.sender, item) -> _ => {}
-        }
-        patience.slept();
-    }
-
-    /// Delivers the terminal failure if there is room, or room can be made.
+    /// Sends the terminal failure if there is room, or room can be made.
     fn try_last(&self, error: &Error, shared: &Shared) -> bool {
         loop {
             match (self.sender.try_send(Err(error.clone())), &self.oldest) {
@@ -268,44 +286,22 @@ impl Subscriber {
             }
         }
     }
-
-    fn is_gone(&self) -> bool {
-        matches!(self.gone.try_recv(), Err(TryRecvError::Disconnected))
-    }
 }
 
 /// Stops the connection at the first send after the receivers have gone.
-fn send_tagged(sender: &Sender<Tagged>, item: Tagged, shared: &Shared, patience: &mut Patience) {
+fn send_tagged(sender: &BurstSender<Tagged>, item: Tagged, shared: &Shared) {
     if shared.stop.is_stopped() {
         return;
     }
-    let item = match sender.try_send(item) {
-        Ok(()) => return,
-        Err(TrySendError::Full(item)) => item,
-        Err(TrySendError::Disconnected(_)) => return shared.stop(),
+    let sent = match sender.try_send(item) {
+        Ok(()) => Sent::Delivered,
+        // Nobody leaves such a channel one by one.
+        Err(TrySendError::Full(item)) => sender.send(item, &shared.stop, shared.stop.stopped()),
+        Err(TrySendError::Disconnected(_)) => Sent::Disconnected,
     };
-    let Some(item) = insist(sender, item, shared, patience) else { return };
-    select_biased! {
-        recv(shared.stop.stopped()) -> _ => {}
-        send(sender, item) -> sent => if sent.is_err() { shared.stop() },
+    if sent == Sent::Disconnected {
+        shared.stop();
     }
-    patience.slept();
-}
-
-/// Tries for a while where a consumer at work is about to make room. Returns the item if that was not enough.
-fn insist<T>(sender: &Sender<T>, item: T, shared: &Shared, patience: &mut Patience) -> Option<T> {
-    let mut unsent = Some(item);
-    patience.insist(DRAINING, || {
-        // After the pause: whoever stops and then makes room must not get more than was buffered.
-        if shared.stop.is_stopped() {
-            return Some(());
-        }
-        let Err(error) = sender.try_send(unsent.take()?) else { return Some(()) };
-        let is_full = error.is_full();
-        unsent = Some(error.into_inner());
-        (!is_full).then_some(())
-    });
-    unsent
 }
 
 fn count_dropped(shared: &Shared) {

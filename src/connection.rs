@@ -116,7 +116,7 @@ impl Connection {
 
     /// Returns the next event if it has been received and no callback is to see it: nothing here takes time.
     #[inline]
-    fn received_event(&mut self) -> Option<Event> {
+    pub(crate) fn received_event(&mut self) -> Option<Event> {
         let Stage::Open(body) = &mut self.stage else { return None };
         if self.sees_events || self.start.is_some() || self.lap.is_cut() {
             return None;
@@ -134,7 +134,8 @@ impl Connection {
         Some(event)
     }
 
-    fn advance(&mut self, deadline: Option<Instant>) -> Item {
+    /// Returns what comes after the received events, as [`next`](Self::next): may block, and call what is user-supplied.
+    pub(crate) fn advance(&mut self, deadline: Option<Instant>) -> Item {
         // A caller's thread is inside only while it may wait, or call something user-supplied.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
         let item = self.run(deadline);

@@ -194,8 +194,9 @@ mod request;
 mod client;
 
 mod broadcast;
+mod channel;
 mod connection;
-mod patience;
+mod parking;
 mod worker;
 
 mod http;

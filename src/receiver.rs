@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::broadcast::Subscription;
+use crate::channel::BurstReceiver;
 use crate::checkpoint::{Checkpoint, Checkpointed};
 use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
-use crate::patience::Patience;
 use crate::stop::deadline;
 
 #[cfg(feature = "json")]
@@ -34,6 +34,9 @@ const POLL: Duration = Duration::from_millis(1);
 /// and `try_recv`. An `Err` is terminal and last. A loop that ends without one ended on purpose:
 /// [`Handle::end`] says how. The connection stops, without waiting, when its last `Events` is dropped.
 ///
+/// The loop is woken once per burst: when all that one read brought has been sent, the channel is full, or a callback is
+/// about to run. From the first dereference on it is woken by each event, as is whoever waits in the [`Receiver`].
+///
 /// `rx.clone()` is the bare receiver's: it shares the events out and owns nothing.
 ///
 /// # Example: one loop
@@ -50,19 +53,18 @@ const POLL: Duration = Duration::from_millis(1);
 /// ```
 #[must_use = "dropping the last one stops the connection"]
 pub struct Events {
-    receiver: Receiver<Result<Event, Error>>,
+    receiver: BurstReceiver<Result<Event, Error>>,
     shared: Arc<Shared>,
     subscription: Subscription,
-    patience: Patience,
 }
 
 impl Events {
     pub(crate) fn new(
-        receiver: Receiver<Result<Event, Error>>,
+        receiver: BurstReceiver<Result<Event, Error>>,
         subscription: Subscription,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { receiver, shared, subscription, patience: Patience::new() }
+        Self { receiver, shared, subscription }
     }
 
     /// Returns a handle to the connection.
@@ -126,6 +128,10 @@ impl Events {
     pub fn checkpoint(self, checkpoint: Checkpoint) -> Checkpointed<Self> {
         Checkpointed::new(self, checkpoint)
     }
+
+    fn wake_sender(&self) {
+        self.shared.stop.parking().unpark();
+    }
 }
 
 impl Drop for Events {
@@ -133,6 +139,8 @@ impl Drop for Events {
         if self.subscription.unsubscribe() {
             self.shared.stop();
         }
+        // It may be waiting for room in this channel.
+        self.wake_sender();
     }
 }
 
@@ -140,7 +148,7 @@ impl Deref for Events {
     type Target = Receiver<Result<Event, Error>>;
 
     fn deref(&self) -> &Self::Target {
-        &self.receiver
+        self.receiver.bare(|| self.wake_sender())
     }
 }
 
@@ -148,7 +156,7 @@ impl Iterator for Events {
     type Item = Result<Event, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.patience.recv(&self.receiver)
+        self.receiver.recv(|| self.wake_sender())
     }
 }
 
@@ -159,7 +167,7 @@ impl<'a> IntoIterator for &'a Events {
     type IntoIter = crossbeam_channel::Iter<'a, Result<Event, Error>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.receiver.iter()
+        self.iter()
     }
 }
 

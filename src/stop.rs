@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use crate::parking::Parking;
+
 /// Something that blocks in system calls and can be shut down from another thread.
 pub(crate) trait HangUp: Send + Sync {
     fn hang_up(&self);
@@ -38,6 +40,8 @@ pub(crate) struct StopToken {
     lap: Mutex<Arc<Lap>>,
     /// Disconnects at the stop, and not at a reconnect: an event in delivery outlives its lap.
     wake: Wake,
+    /// Where the connection's thread waits for room in a channel.
+    parking: Parking,
 }
 
 /// One attempt with its stream and the wait after it.
@@ -57,13 +61,19 @@ struct Wake {
 
 impl StopToken {
     pub(crate) fn new() -> Self {
-        Self { stopped: AtomicBool::new(false), lap: Mutex::new(Arc::new(Lap::new())), wake: Wake::new() }
+        Self {
+            stopped: AtomicBool::new(false),
+            lap: Mutex::new(Arc::new(Lap::new())),
+            wake: Wake::new(),
+            parking: Parking::default(),
+        }
     }
 
     /// Ends the connection for good. Idempotent, never blocks.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.wake.fire();
+        self.parking.unpark();
         // Cloned, so that no lock is held while the socket is shut down.
         self.current_lap().cut();
     }
@@ -92,6 +102,11 @@ impl StopToken {
     /// Returns a receiver that disconnects at the stop.
     pub(crate) fn stopped(&self) -> &Receiver<Infallible> {
         &self.wake.receiver
+    }
+
+    /// Where the connection's thread parks while a channel is full; a stop wakes it.
+    pub(crate) fn parking(&self) -> &Parking {
+        &self.parking
     }
 }
 

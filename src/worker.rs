@@ -71,7 +71,15 @@ impl Drop for Leaving {
 fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) -> End {
     let pumped = catch_unwind(AssertUnwindSafe(|| {
         loop {
-            match connection.next(None) {
+            let item = match connection.received_event() {
+                Some(event) => Item::Event(event),
+                None => {
+                    // What follows may block, or call something user-supplied.
+                    sender.flush();
+                    connection.advance(None)
+                }
+            };
+            match item {
                 Item::Event(event) => sender.event(event),
                 Item::End(end) => return end,
                 Item::DeadlineReached => {}

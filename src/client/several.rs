@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use super::Client;
 use super::registry::Live;
 use crate::broadcast::{Overflow, Sink};
+use crate::channel::{BurstSender, channel};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Event;
@@ -47,7 +48,7 @@ impl Client {
     ) -> Result<Handle, Error> {
         check_blocks(&request)?;
         let (connection, shared) = self.register(id.as_ref(), request, None)?;
-        self.start(connection, &shared, Sink::Tagged(sender))?;
+        self.start(connection, &shared, Sink::Tagged(BurstSender::bare(sender)))?;
         Ok(Handle { shared })
     }
 
@@ -87,7 +88,7 @@ impl Client {
                 }
             }
         }
-        let (sender, receiver) = bounded(capacity);
+        let (sender, receiver) = channel(capacity);
         // Dropped on the way out, it stops those that have started.
         let merged = Merged::new(receiver, opened.iter().map(|(_, shared)| Arc::clone(shared)).collect());
         for (connection, shared) in opened {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+use crate::channel::BurstReceiver;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{Handle, Shared};
-use crate::patience::Patience;
 
 /// The events of several connections, each with the id of its own.
 ///
@@ -37,14 +37,16 @@ use crate::patience::Patience;
 /// ```
 #[must_use = "dropping it stops the connections"]
 pub struct Merged {
-    receiver: Receiver<(Arc<str>, Result<Event, Error>)>,
+    receiver: BurstReceiver<(Arc<str>, Result<Event, Error>)>,
     connections: Vec<Arc<Shared>>,
-    patience: Patience,
 }
 
 impl Merged {
-    pub(crate) fn new(receiver: Receiver<(Arc<str>, Result<Event, Error>)>, connections: Vec<Arc<Shared>>) -> Self {
-        Self { receiver, connections, patience: Patience::new() }
+    pub(crate) fn new(
+        receiver: BurstReceiver<(Arc<str>, Result<Event, Error>)>,
+        connections: Vec<Arc<Shared>>,
+    ) -> Self {
+        Self { receiver, connections }
     }
 
     /// Returns a handle to each connection, in the order in which they were asked for.
@@ -69,6 +71,10 @@ impl Merged {
     pub fn handles(&self) -> impl Iterator<Item = Handle> + '_ {
         self.connections.iter().map(|shared| Handle { shared: Arc::clone(shared) })
     }
+
+    fn wake_senders(&self) {
+        self.connections.iter().for_each(|shared| shared.stop.parking().unpark());
+    }
 }
 
 impl Drop for Merged {
@@ -83,7 +89,7 @@ impl Deref for Merged {
     type Target = Receiver<(Arc<str>, Result<Event, Error>)>;
 
     fn deref(&self) -> &Self::Target {
-        &self.receiver
+        self.receiver.bare(|| self.wake_senders())
     }
 }
 
@@ -91,7 +97,7 @@ impl Iterator for Merged {
     type Item = (Arc<str>, Result<Event, Error>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.patience.recv(&self.receiver)
+        self.receiver.recv(|| self.wake_senders())
     }
 }
 
@@ -102,7 +108,7 @@ impl<'a> IntoIterator for &'a Merged {
     type IntoIter = crossbeam_channel::Iter<'a, (Arc<str>, Result<Event, Error>)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.receiver.iter()
+        self.iter()
     }
 }
 

@@ -1,14 +1,16 @@
-//! `src/stop.rs` and `src/broadcast.rs` in every interleaving: `cargo run --release`, at most three
+//! `stop.rs`, `broadcast.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
 //! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
 //!
 //! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
 //! A thread that is never woken is a deadlock, which loom reports; so is a failed assertion, with the order that led to it.
 
-mod channel;
+mod bursts;
+mod crossbeam;
 mod line;
 mod receivers;
 mod stopping;
 mod sync;
+mod thread;
 
 #[allow(dead_code, reason = "the model drives a part")]
 mod stop {
@@ -20,7 +22,17 @@ mod broadcast {
     include!(concat!(env!("OUT_DIR"), "/broadcast.rs"));
 }
 
-/// What the two files know of the rest of the crate.
+#[allow(dead_code, reason = "the model drives a part")]
+mod channel {
+    include!(concat!(env!("OUT_DIR"), "/channel.rs"));
+}
+
+#[allow(dead_code, reason = "the model drives a part")]
+mod parking {
+    include!(concat!(env!("OUT_DIR"), "/parking.rs"));
+}
+
+/// What the files know of the rest of the crate.
 mod error {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Error;
@@ -29,25 +41,6 @@ mod error {
 mod event {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Event(pub(crate) u32);
-}
-
-mod patience {
-    use std::time::Duration;
-
-    pub(crate) struct Patience;
-
-    impl Patience {
-        pub(crate) fn new() -> Self {
-            Self
-        }
-
-        /// Gives up after two tries: what more of them would show, the first two do.
-        pub(crate) fn insist<T>(&mut self, _: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-            attempt().or_else(attempt)
-        }
-
-        pub(crate) fn slept(&mut self) {}
-    }
 }
 
 mod handle {
@@ -100,7 +93,11 @@ fn check(property: &str, run: fn()) -> u64 {
 
 fn main() {
     println!("schedules  property");
-    let total: u64 =
-        stopping::PROPERTIES.iter().chain(&receivers::PROPERTIES).map(|(name, run)| check(name, *run)).sum();
+    let total: u64 = stopping::PROPERTIES
+        .iter()
+        .chain(&receivers::PROPERTIES)
+        .chain(&bursts::PROPERTIES)
+        .map(|(name, run)| check(name, *run))
+        .sum();
     println!("{total:>9}  in all");
 }

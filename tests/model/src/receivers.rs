@@ -3,7 +3,8 @@
 use loom::thread;
 
 use crate::broadcast::{Broadcast, EventSender, Item, Overflow, Sink, Subscription};
-use crate::channel::{Receiver, TryRecvError, bounded};
+use crate::channel::{BurstReceiver, BurstSender};
+use crate::crossbeam::{TryRecvError, bounded};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Shared;
@@ -22,7 +23,10 @@ pub(crate) const PROPERTIES: [(&str, fn()); 10] = [
     ("DropOldest delivers the failure to a full channel", drop_oldest_makes_room),
 ];
 
-fn broadcast(capacity: usize, overflow: Overflow) -> (Arc<Broadcast>, Arc<Shared>, Receiver<Item>, Subscription) {
+pub(crate) fn broadcast(
+    capacity: usize,
+    overflow: Overflow,
+) -> (Arc<Broadcast>, Arc<Shared>, BurstReceiver<Item>, Subscription) {
     let broadcast = Broadcast::new(capacity, overflow, true);
     let (receiver, subscription) = broadcast.open();
     (broadcast, Shared::new(), receiver, subscription)
@@ -37,8 +41,9 @@ fn deliver(broadcast: Arc<Broadcast>, shared: Arc<Shared>, events: u32) -> threa
     })
 }
 
-fn rest(receiver: &Receiver<Item>) -> Vec<Item> {
-    std::iter::from_fn(|| receiver.recv().ok()).collect()
+/// As the loop over events does.
+pub(crate) fn rest(receiver: &BurstReceiver<Item>, shared: &Shared) -> Vec<Item> {
+    std::iter::from_fn(|| receiver.recv(|| shared.stop.parking().unpark())).collect()
 }
 
 /// Events in order from some number on, then at most one failure, and nothing more.
@@ -52,11 +57,11 @@ fn assert_is_sound(items: &[Item]) {
 
 fn one_terminal_item() {
     let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::Block);
-    let connection = deliver(broadcast, shared, 2);
-    let items = rest(&receiver);
+    let connection = deliver(broadcast, Arc::clone(&shared), 2);
+    let items = rest(&receiver, &shared);
     assert_eq!(items, [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
     assert!(connection.join().unwrap());
-    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    assert_eq!(receiver.bare(|| ()).try_recv(), Err(TryRecvError::Disconnected));
 }
 
 fn stop_ends_a_blocked_delivery() {
@@ -65,10 +70,10 @@ fn stop_ends_a_blocked_delivery() {
     shared.stop();
     // Nobody makes room: only the stop can end it.
     let told = connection.join().unwrap();
-    let items = rest(&receiver);
+    let items = rest(&receiver, &shared);
     assert_is_sound(&items);
     assert_eq!(told, items.last() == Some(&Err(Error)), "{items:?}");
-    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    assert_eq!(receiver.bare(|| ()).try_recv(), Err(TryRecvError::Disconnected));
 }
 
 fn stop_ends_a_blocked_failure() {
@@ -77,29 +82,29 @@ fn stop_ends_a_blocked_failure() {
     shared.stop();
     // Nobody makes room: only the stop can end it.
     assert!(!connection.join().unwrap());
-    let items = rest(&receiver);
+    let items = rest(&receiver, &shared);
     assert!(items.len() <= 1 && items.iter().all(Result::is_ok), "{items:?}");
 }
 
 fn leaving_ends_a_blocked_delivery() {
-    let (broadcast, shared, receiver, subscription) = broadcast(1, Overflow::Block);
+    let (broadcast, shared, receiver, mut subscription) = broadcast(1, Overflow::Block);
     let connection = deliver(broadcast, Arc::clone(&shared), 2);
     // As dropping `Events` does, while a bare clone of its receiver lives on.
     if subscription.unsubscribe() {
         shared.stop();
     }
-    drop(subscription);
+    shared.stop.parking().unpark();
     connection.join().unwrap();
-    assert_is_sound(&rest(&receiver));
+    assert_is_sound(&rest(&receiver, &shared));
 }
 
 fn leaving_does_not_hold_up_the_others() {
     let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::Block);
-    let (_bare_clone, subscription) = broadcast.add().expect("not closed");
-    let connection = deliver(broadcast, shared, 2);
+    let (_bare_clone, mut subscription) = broadcast.add().expect("not closed");
+    let connection = deliver(broadcast, Arc::clone(&shared), 2);
     assert!(!subscription.unsubscribe(), "there is another");
-    drop(subscription);
-    assert_eq!(rest(&receiver), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
+    shared.stop.parking().unpark();
+    assert_eq!(rest(&receiver, &shared), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
     assert!(connection.join().unwrap());
 }
 
@@ -108,7 +113,7 @@ fn tagged_delivery_ends() {
     let (sender, receiver) = bounded(1);
     let other = Arc::clone(&shared);
     let connection = thread::spawn(move || {
-        let mut sender = EventSender::new(Sink::Tagged(sender), Arc::clone(&other));
+        let mut sender = EventSender::new(Sink::Tagged(BurstSender::bare(sender)), Arc::clone(&other));
         sender.event(Event(0));
         sender.event(Event(1));
         assert!(other.stop.is_stopped(), "there was no room for the second");
@@ -124,9 +129,9 @@ fn tagged_delivery_ends() {
 fn added_before_an_event() {
     let (broadcast, shared, _receiver, _subscription) = broadcast(4, Overflow::Block);
     let (open, gate) = bounded::<()>(0);
-    let other = Arc::clone(&broadcast);
+    let (other, other_shared) = (Arc::clone(&broadcast), Arc::clone(&shared));
     let connection = thread::spawn(move || {
-        let mut sender = EventSender::new(Sink::Broadcast(other), shared);
+        let mut sender = EventSender::new(Sink::Broadcast(other), other_shared);
         sender.event(Event(0));
         assert!(gate.recv().is_err());
         sender.event(Event(1));
@@ -134,38 +139,38 @@ fn added_before_an_event() {
     let (added, _added_subscription) = broadcast.add().expect("not closed");
     drop(open);
     connection.join().unwrap();
-    let items = rest(&added);
+    let items = rest(&added, &shared);
     assert_is_sound(&items);
     assert_eq!(items.last(), Some(&Ok(Event(1))), "{items:?}");
 }
 
 fn added_beside_the_end() {
     let (broadcast, shared, receiver, _subscription) = broadcast(2, Overflow::Block);
-    let connection = deliver(Arc::clone(&broadcast), shared, 0);
+    let connection = deliver(Arc::clone(&broadcast), Arc::clone(&shared), 0);
     if let Some((added, _subscription)) = broadcast.add() {
-        assert_eq!(rest(&added), [Err(Error)]);
+        assert_eq!(rest(&added, &shared), [Err(Error)]);
     }
-    assert_eq!(rest(&receiver), [Err(Error)]);
+    assert_eq!(rest(&receiver, &shared), [Err(Error)]);
     assert!(connection.join().unwrap());
     assert!(broadcast.add().is_none());
 }
 
 fn added_beside_an_event() {
     let (broadcast, shared, receiver, _subscription) = broadcast(4, Overflow::Block);
-    let connection = deliver(Arc::clone(&broadcast), shared, 2);
+    let connection = deliver(Arc::clone(&broadcast), Arc::clone(&shared), 2);
     if let Some((added, _subscription)) = broadcast.add() {
-        let items = rest(&added);
+        let items = rest(&added, &shared);
         assert_is_sound(&items);
         assert_eq!(items.last(), Some(&Err(Error)));
     }
-    assert_eq!(rest(&receiver), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
+    assert_eq!(rest(&receiver, &shared), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
     assert!(connection.join().unwrap());
 }
 
 fn drop_oldest_makes_room() {
     let (broadcast, shared, receiver, _subscription) = broadcast(1, Overflow::DropOldest);
     let connection = deliver(broadcast, Arc::clone(&shared), 2);
-    let items = rest(&receiver);
+    let items = rest(&receiver, &shared);
     assert_is_sound(&items);
     assert_eq!(items.last(), Some(&Err(Error)));
     assert!(connection.join().unwrap());

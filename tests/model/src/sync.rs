@@ -4,5 +4,5 @@ pub use loom::sync::{Mutex, MutexGuard};
 pub use std::sync::{Arc, PoisonError, Weak};
 
 pub mod atomic {
-    pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 }

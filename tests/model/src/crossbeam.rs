@@ -1,4 +1,4 @@
-//! The part of crossbeam that the two files use, under one lock: every operation is one step, as crossbeam promises.
+//! The part of crossbeam that the files use, under one lock: every operation is one step, as crossbeam promises.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,18 +34,6 @@ pub struct Receiver<T>(Arc<Shared<T>>);
 pub enum TrySendError<T> {
     Full(T),
     Disconnected(T),
-}
-
-impl<T> TrySendError<T> {
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full(_))
-    }
-
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::Full(item) | Self::Disconnected(item) => item,
-        }
-    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -98,6 +86,10 @@ impl<T> Sender<T> {
         })
     }
 
+    pub fn len(&self) -> usize {
+        self.0.step(|state| state.queue.len())
+    }
+
     /// For [`select_biased`], under the world's lock.
     pub fn send_if_ready(&self, item: &mut Option<T>) -> Option<Result<(), SendError<T>>> {
         self.0.peek(|state| {
@@ -120,6 +112,10 @@ impl<T> Receiver<T> {
             (None, 0) => Err(TryRecvError::Disconnected),
             (None, _) => Err(TryRecvError::Empty),
         })
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.step(|state| state.queue.len())
     }
 
     pub fn recv(&self) -> Result<T, RecvError> {
@@ -172,6 +168,13 @@ impl<'a> Select<'a> {
     }
 }
 
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.step(|state| state.senders += 1);
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         self.0.step(|state| state.receivers += 1);
@@ -217,21 +220,21 @@ macro_rules! select_biased {
     };
     (@arms [$(($receiver:expr, $got:pat, $received:expr))*] send($sender:expr, $item:expr) -> $sent:pat => $then:expr $(,)?) => {{
         let mut item = Some($item);
-        let mut world = Some($crate::channel::WORLD.lock.lock().unwrap());
+        let mut world = Some($crate::crossbeam::WORLD.lock.lock().unwrap());
         loop {
             $(if let Some(result) = $receiver.recv_if_ready() {
-                $crate::channel::WORLD.changed.notify_all();
+                $crate::crossbeam::WORLD.changed.notify_all();
                 drop(world.take());
                 let $got = result;
                 break $received;
             })*
             if let Some(result) = $sender.send_if_ready(&mut item) {
-                $crate::channel::WORLD.changed.notify_all();
+                $crate::crossbeam::WORLD.changed.notify_all();
                 drop(world.take());
                 let $sent = result;
                 break $then;
             }
-            world = world.take().map(|world| $crate::channel::WORLD.changed.wait(world).unwrap());
+            world = world.take().map(|world| $crate::crossbeam::WORLD.changed.wait(world).unwrap());
         }
     }};
     ($($arms:tt)+) => {

@@ -1,0 +1,304 @@
+//! A crossbeam channel whose ends wake each other once per burst, until the bare receiver is used.
+//!
+//! A channel wakes its receiver at the first event, and its sender at the first free place; and before a thread blocks
+//! there, it yields a few times, each of which costs a time slice on a busy machine. So the loop over events parks at once,
+//! and the sender wakes it when it has sent all it has; a sender that finds the channel full parks until half of it is
+//! empty. Code that asks for crossbeam's receiver (for `select!`, a timeout, a clone) waits inside the channel, where only
+//! crossbeam can wake: from then on both ends do.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, select_biased};
+
+use crate::parking::Parking;
+use crate::stop::StopToken;
+
+/// A connection's end of a channel. Several may send into one.
+#[derive(Debug)]
+pub(crate) struct BurstSender<T> {
+    sender: Sender<T>,
+    /// Dropped last: whoever it wakes finds the channel ended. None for a channel of the caller's.
+    link: Option<WakeAtEnd>,
+}
+
+/// The consumer's end of a channel.
+#[derive(Debug)]
+pub(crate) struct BurstReceiver<T> {
+    receiver: Receiver<T>,
+    link: Arc<Link>,
+}
+
+/// What the two ends know of each other beside the channel.
+#[derive(Debug)]
+struct Link {
+    /// Where the loop over events waits for the next one.
+    receiver: Parking,
+    /// How many senders wait until the channel is half empty, each at its own parking.
+    waiting: AtomicUsize,
+    /// Only crossbeam wakes. Set once.
+    is_bare: AtomicBool,
+    half: usize,
+}
+
+#[derive(Clone, Debug)]
+struct WakeAtEnd(Arc<Link>);
+
+/// What became of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Delivered,
+    /// There are no receivers.
+    Disconnected,
+    /// The sender stopped, or the receiver went, while there was no room.
+    Interrupted,
+}
+
+/// Creates a channel of this crate.
+pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) {
+    let (sender, receiver) = bounded(capacity);
+    let link = Arc::new(Link {
+        receiver: Parking::default(),
+        waiting: AtomicUsize::new(0),
+        // Without a place, an item passes only to who waits inside the channel.
+        is_bare: AtomicBool::new(capacity == 0),
+        half: capacity / 2,
+    });
+    (BurstSender { sender, link: Some(WakeAtEnd(Arc::clone(&link))) }, BurstReceiver { receiver, link })
+}
+
+impl<T> BurstSender<T> {
+    /// Sends into a channel of the caller's, of which nothing but crossbeam's sender is known.
+    pub(crate) fn bare(sender: Sender<T>) -> Self {
+        Self { sender, link: None }
+    }
+
+    /// Sends if there is room. Whoever is parked is not woken: see [`flush`](Self::flush).
+    #[inline]
+    pub(crate) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        self.sender.try_send(item)
+    }
+
+    /// Wakes the loop over events: to be called before anything that takes time.
+    pub(crate) fn flush(&self) {
+        if let Some(WakeAtEnd(link)) = &self.link {
+            link.receiver.unpark();
+        }
+    }
+
+    /// Waits for room, until the stop, or until `gone` disconnects: whoever caused that must get no more than was buffered.
+    pub(crate) fn send(&self, mut item: T, stop: &StopToken, gone: &Receiver<Infallible>) -> Sent {
+        self.flush();
+        while let Some(link) = self.parking_link() {
+            self.wait_until_half_empty(link, stop, gone);
+            if stop.is_stopped() || is_disconnected(gone) {
+                return Sent::Interrupted;
+            }
+            match self.sender.try_send(item) {
+                Ok(()) => return Sent::Delivered,
+                Err(TrySendError::Disconnected(_)) => return Sent::Disconnected,
+                // Another sender was faster, or the bare receiver is used now.
+                Err(TrySendError::Full(full)) => item = full,
+            }
+        }
+        select_biased! {
+            recv(stop.stopped()) -> _ => Sent::Interrupted,
+            recv(gone) -> _ => Sent::Interrupted,
+            send(self.sender, item) -> sent => if sent.is_ok() { Sent::Delivered } else { Sent::Disconnected },
+        }
+    }
+
+    /// Returns the link while the loop over events parks; `None` where only crossbeam wakes.
+    fn parking_link(&self) -> Option<&Link> {
+        self.link.as_ref().map(|WakeAtEnd(link)| &**link).filter(|link| !link.is_bare())
+    }
+
+    fn wait_until_half_empty(&self, link: &Link, stop: &StopToken, gone: &Receiver<Infallible>) {
+        link.waiting.fetch_add(1, Ordering::SeqCst);
+        stop.parking().park_until(|| {
+            let is_over = stop.is_stopped() || is_disconnected(gone) || link.is_bare();
+            (is_over || self.sender.len() <= link.half).then_some(())
+        });
+        link.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Crossbeam's own, to wait for room in several channels at once.
+    pub(crate) fn as_crossbeam(&self) -> &Sender<T> {
+        &self.sender
+    }
+}
+
+impl<T> Clone for BurstSender<T> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), link: self.link.clone() }
+    }
+}
+
+impl<T> BurstReceiver<T> {
+    /// Receives; `None` once the channel has ended.
+    #[inline]
+    pub(crate) fn recv(&self, wake_senders: impl FnOnce()) -> Option<T> {
+        let item = match self.receiver.try_recv() {
+            Ok(item) => Some(item),
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => self.wait(),
+        };
+        // After the item was taken, as crossbeam's own look for somebody to wake: either this sees who waits, or that sees
+        // the room.
+        if self.link.waiting.load(Ordering::SeqCst) > 0 && self.receiver.len() <= self.link.half {
+            wake_senders();
+        }
+        item
+    }
+
+    #[cold]
+    fn wait(&self) -> Option<T> {
+        if self.link.is_bare() {
+            return self.receiver.recv().ok();
+        }
+        self.link.receiver.park_until(|| match self.receiver.try_recv() {
+            Err(TryRecvError::Empty) => None,
+            found => Some(found.ok()),
+        })
+    }
+
+    /// Returns crossbeam's own, and leaves all waking to it from now on.
+    #[inline]
+    pub(crate) fn bare(&self, wake_senders: impl FnOnce()) -> &Receiver<T> {
+        if !self.link.is_bare() {
+            self.link.is_bare.store(true, Ordering::SeqCst);
+            // One that waits until half is empty would not be woken any more.
+            wake_senders();
+        }
+        &self.receiver
+    }
+
+    /// Returns another receiver of the same channel, for an end that only makes room.
+    pub(crate) fn drain(&self) -> Receiver<T> {
+        self.receiver.clone()
+    }
+
+    /// Returns how many items wait.
+    pub(crate) fn len(&self) -> usize {
+        self.receiver.len()
+    }
+}
+
+impl Link {
+    #[inline]
+    fn is_bare(&self) -> bool {
+        self.is_bare.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for WakeAtEnd {
+    fn drop(&mut self) {
+        self.0.receiver.unpark();
+    }
+}
+
+/// Whether the other end of a channel that carries nothing is gone.
+pub(crate) fn is_disconnected(receiver: &Receiver<Infallible>) -> bool {
+    matches!(receiver.try_recv(), Err(TryRecvError::Disconnected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::thread;
+
+    fn stop_and_gone() -> (StopToken, Sender<Infallible>, Receiver<Infallible>) {
+        let (alive, gone) = bounded(0);
+        (StopToken::new(), alive, gone)
+    }
+
+    /// Sends all, as a connection does: without a wake-up until it must wait, and at the end.
+    fn send_all(sender: &BurstSender<u32>, stop: &StopToken, numbers: u32) {
+        for number in 0..numbers {
+            if let Err(error) = sender.try_send(number) {
+                assert_eq!(sender.send(error.into_inner(), stop, stop.stopped()), Sent::Delivered);
+            }
+        }
+    }
+
+    #[test]
+    fn everything_is_received_in_order_and_then_the_end() {
+        for capacity in [0, 1, 2, 64] {
+            let (sender, receiver) = channel(capacity);
+            let stop = Arc::new(StopToken::new());
+            let other = Arc::clone(&stop);
+            let producer = thread::spawn(move || send_all(&sender, &other, 10_000));
+            let received: Vec<u32> = std::iter::from_fn(|| receiver.recv(|| stop.parking().unpark())).collect();
+            producer.join().unwrap();
+            assert_eq!(received, (0..10_000).collect::<Vec<_>>(), "capacity {capacity}");
+        }
+    }
+
+    #[test]
+    fn a_loop_that_is_parked_is_woken_by_the_flush_and_not_by_the_item() {
+        let (sender, receiver) = channel(4);
+        thread::scope(|scope| {
+            let woken = scope.spawn(|| receiver.recv(|| ()));
+            while !sender.parking_link().unwrap().receiver.is_occupied() {
+                thread::yield_now();
+            }
+            sender.try_send(7).unwrap();
+            assert!(sender.parking_link().unwrap().receiver.is_occupied(), "woken by the item");
+            sender.flush();
+            assert_eq!(woken.join().unwrap(), Some(7));
+        });
+    }
+
+    #[test]
+    fn a_sender_waits_until_half_of_a_full_channel_is_empty() {
+        let (stop, _alive, gone) = stop_and_gone();
+        let (sender, receiver) = channel(4);
+        (0..4).for_each(|number| sender.try_send(number).unwrap());
+        thread::scope(|scope| {
+            let sent = scope.spawn(|| sender.send(4, &stop, &gone));
+            while !stop.parking().is_occupied() {
+                thread::yield_now();
+            }
+            assert_eq!(receiver.recv(|| stop.parking().unpark()), Some(0));
+            assert!(stop.parking().is_occupied(), "woken by one place");
+            assert_eq!(receiver.recv(|| stop.parking().unpark()), Some(1));
+            assert_eq!(sent.join().unwrap(), Sent::Delivered);
+        });
+    }
+
+    #[test]
+    fn a_sender_that_waits_for_half_is_content_with_one_place_once_the_bare_receiver_is_used() {
+        let (stop, _alive, gone) = stop_and_gone();
+        let (sender, receiver) = channel(4);
+        (0..4).for_each(|number| sender.try_send(number).unwrap());
+        thread::scope(|scope| {
+            let sent = scope.spawn(|| sender.send(4, &stop, &gone));
+            while !stop.parking().is_occupied() {
+                thread::yield_now();
+            }
+            let bare = receiver.bare(|| stop.parking().unpark());
+            assert_eq!(bare.recv(), Ok(0));
+            assert_eq!(sent.join().unwrap(), Sent::Delivered);
+            assert_eq!(bare.len(), 4);
+        });
+    }
+
+    #[test]
+    fn a_receiver_that_goes_ends_the_wait_for_room() {
+        let (stop, alive, gone) = stop_and_gone();
+        let (sender, receiver) = channel(1);
+        sender.try_send(0).unwrap();
+        thread::scope(|scope| {
+            let sent = scope.spawn(|| sender.send(1, &stop, &gone));
+            while !stop.parking().is_occupied() {
+                thread::yield_now();
+            }
+            drop(alive);
+            stop.parking().unpark();
+            assert_eq!(sent.join().unwrap(), Sent::Interrupted);
+        });
+        assert_eq!(receiver.len(), 1);
+    }
+}
