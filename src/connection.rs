@@ -366,7 +366,7 @@ impl Connection {
     fn note_id(&mut self) {
         if let Some(id) = self.parser.take_changed_id() {
             self.reported_id = false;
-            self.shared.progress().last_event_id.clone_from(id);
+            self.shared.show_last_event_id(id);
         }
     }
 

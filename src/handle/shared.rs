@@ -9,6 +9,7 @@ use crossbeam_utils::atomic::AtomicCell;
 
 use super::progress::Progress;
 use super::state::{End, State, Stats};
+use crate::parser::LastEventId;
 use crate::stop::{StopToken, lock};
 
 /// Shared between a connection, its handles and its client.
@@ -115,6 +116,12 @@ impl Shared {
     #[inline]
     pub(crate) fn count_bytes(&self, amount: usize) {
         self.bytes.store(self.bytes.load().saturating_add(amount as u64));
+    }
+
+    /// Not inlined: most events have no new id, and the lock would be in their way.
+    #[inline(never)]
+    pub(crate) fn show_last_event_id(&self, id: &LastEventId) {
+        self.progress().last_event_id.clone_from(id);
     }
 
     /// Changes what the connection's life is at, and wakes who waits for it.
