@@ -25,6 +25,7 @@ use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
 use crate::stop::Lap;
+use crate::transport::addresses::AddressMemory;
 use crate::transport::dns::Pending;
 use contain::{Panicked, call, call_last};
 use opening::Opener;
@@ -42,6 +43,7 @@ pub(crate) struct Connection {
     parser: Parser,
     backoff: Backoff,
     pending: Arc<Pending>,
+    addresses: Arc<AddressMemory>,
     lap: Arc<Lap>,
     stage: Stage,
     /// A callback wants every event.
@@ -94,6 +96,7 @@ impl Connection {
             parser,
             backoff,
             pending: Arc::default(),
+            addresses: Arc::default(),
             lap,
             stage: Stage::Idle,
             sees_events,

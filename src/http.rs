@@ -29,8 +29,10 @@ use ureq::http::response::Parts;
 use crate::error::{Error, Status};
 use crate::stop::{Lap, deadline};
 use crate::transport::Wire;
+use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
 use crate::transport::dns::Pending;
+use crate::transport::link::Link;
 #[cfg(feature = "tls")]
 use crate::transport::roots::Tls;
 use crate::transport::tcp::Keepalive;
@@ -65,6 +67,7 @@ pub(crate) struct Network {
     /// What may go along over a redirect, by the request.
     pub(crate) origins: OriginPolicy,
     pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) link: Arc<Link>,
     /// What the input of a busy connection may grow to, in bytes.
     pub(crate) read_buffer: usize,
 }
@@ -91,6 +94,7 @@ pub(crate) struct Outgoing {
     pub(crate) network: Network,
     pub(crate) limits: Limits,
     pub(crate) pending: Arc<Pending>,
+    pub(crate) addresses: Arc<AddressMemory>,
     pub(crate) lap: Arc<Lap>,
 }
 
@@ -117,6 +121,17 @@ pub(crate) struct Response {
 impl Outgoing {
     /// Sends the request and follows redirects until there is a verdict.
     pub(crate) fn open(&mut self) -> Outcome {
+        let outcome = self.send_and_follow();
+        match outcome.result {
+            Ok(_) => self.addresses.succeeded(),
+            // The next attempt begins with another address of the host.
+            Err(Failure::Error(_)) => self.addresses.failed(),
+            Err(Failure::Cut) => {}
+        }
+        outcome
+    }
+
+    fn send_and_follow(&mut self) -> Outcome {
         let origin = self.url.clone();
         let mut redirects = 0;
         loop {
@@ -130,7 +145,10 @@ impl Outgoing {
                 drop(wire);
                 redirects += 1;
                 match self.follow(&origin, status, parts.headers.get(LOCATION), redirects) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        self.addresses.succeeded();
+                        continue;
+                    }
                     Err(why) => return Outcome { status: Some(status), result: Err(Error::Redirect(why).into()) },
                 }
             }
@@ -186,6 +204,7 @@ impl Outgoing {
         let hop = Arc::new(Hop {
             lap: Arc::clone(&self.lap),
             pending: Arc::clone(&self.pending),
+            addresses: Arc::clone(&self.addresses),
             network: self.network.clone(),
             target: self.url.clone(),
             proxy: self.network.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?,

@@ -2,11 +2,12 @@
 //!
 //! A connection's life is a row of *laps*: one attempt, the stream it opens, and the wait after it.
 //! Cutting a lap wakes everything that blocks in it: waits through a channel that disconnects, system calls
-//! through a shutdown of the socket in use. `reconnect()` cuts the current lap; `stop()` cuts it and lets
+//! through a shutdown of the sockets in use. `reconnect()` cuts the current lap; `stop()` cuts it and lets
 //! no other begin.
 
 use std::convert::Infallible;
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -47,8 +48,9 @@ pub(crate) struct StopToken {
 /// One attempt with its stream and the wait after it.
 pub(crate) struct Lap {
     cut: AtomicBool,
-    /// The socket in use, published before it connects; its transport owns and closes it.
-    line: Mutex<Option<Weak<dyn HangUp>>>,
+    /// The sockets in use, published before they connect; whoever connects owns and closes them. Several are there only
+    /// while connects to several addresses run side by side.
+    lines: Mutex<Vec<Weak<dyn HangUp>>>,
     wake: Wake,
 }
 
@@ -74,7 +76,7 @@ impl StopToken {
         self.stopped.store(true, Ordering::SeqCst);
         self.wake.fire();
         self.parking.unpark();
-        // Cloned, so that no lock is held while the socket is shut down.
+        // Cloned, so that no lock is held while the sockets are shut down.
         self.current_lap().cut();
     }
 
@@ -112,14 +114,14 @@ impl StopToken {
 
 impl Lap {
     fn new() -> Self {
-        Self { cut: AtomicBool::new(false), line: Mutex::new(None), wake: Wake::new() }
+        Self { cut: AtomicBool::new(false), lines: Mutex::new(Vec::new()), wake: Wake::new() }
     }
 
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.wake.fire();
-        let line = lock(&self.line).take();
-        if let Some(line) = line.and_then(|line| line.upgrade()) {
+        let lines = mem::take(&mut *lock(&self.lines));
+        for line in lines.iter().filter_map(Weak::upgrade) {
             line.hang_up();
         }
     }
@@ -128,16 +130,17 @@ impl Lap {
         self.cut.load(Ordering::SeqCst)
     }
 
-    /// Publishes the socket in use, before it connects.
+    /// Publishes a socket, before it connects. Those that are closed by then are forgotten.
     ///
     /// The flag is set before the lock is taken in [`Lap::cut`], and read under the lock here:
     /// either this sees the flag, or the cut sees the socket.
     pub(crate) fn enter(&self, line: Weak<dyn HangUp>) -> Result<(), Cut> {
-        let mut slot = lock(&self.line);
+        let mut lines = lock(&self.lines);
         if self.is_cut() {
             return Err(Cut);
         }
-        *slot = Some(line);
+        lines.retain(|line| line.strong_count() > 0);
+        lines.push(line);
         Ok(())
     }
 
@@ -217,6 +220,20 @@ mod tests {
         token.stop();
         assert_eq!(line.0.load(Ordering::SeqCst), 1);
         assert!(lap.is_cut());
+    }
+
+    #[test]
+    fn stop_hangs_up_every_socket_that_is_open() {
+        let token = StopToken::new();
+        let lap = token.next_lap().unwrap();
+        let lines = [Arc::new(Line::default()), Arc::new(Line::default())];
+        let closed = Arc::new(Line::default());
+        lap.enter(weak(&closed)).unwrap();
+        drop(closed);
+        lines.iter().for_each(|line| lap.enter(weak(line)).unwrap());
+        assert_eq!(lock(&lap.lines).len(), lines.len());
+        token.stop();
+        assert_eq!(lines.map(|line| line.0.load(Ordering::SeqCst)), [1, 1]);
     }
 
     #[test]

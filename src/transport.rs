@@ -3,9 +3,11 @@
 //! `http` gives it to ureq as connector and transport, up to the end of the response head. Then the [`Wire`] is taken
 //! out of ureq again, and the body is read from it directly. ureq's own timers stay off.
 
+pub(crate) mod addresses;
 pub(crate) mod buffers;
 pub(crate) mod connect;
 pub(crate) mod dns;
+pub(crate) mod link;
 pub(crate) mod proxy;
 #[cfg(feature = "tls")]
 pub(crate) mod roots;

@@ -1,7 +1,8 @@
 //! What the connections of a client have in common.
 
+mod link;
+
 use std::fmt;
-#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use super::Client;
 use crate::error::Error;
 use crate::http::{self, HeaderMap, HeaderValue, Network, OriginPolicy, ProxyRules};
 use crate::transport::buffers::INPUT;
+use crate::transport::link::Link;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
 use crate::{
     rustls,
     transport::roots::{Tls, Trust},
 };
+use link::LinkChoice;
 
 const USER_AGENT: &str = concat!("http-sse/", env!("CARGO_PKG_VERSION"));
 /// Less overflows in debug builds during a TLS handshake.
@@ -39,6 +42,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     proxy: ProxyChoice,
     keepalive: Option<Keepalive>,
+    link: LinkChoice,
     read_buffer: usize,
     stack_size: usize,
     #[cfg(feature = "tls")]
@@ -55,6 +59,7 @@ pub(crate) struct Settings {
     read_buffer: usize,
     proxy: ProxyChoice,
     keepalive: Option<Keepalive>,
+    link: Arc<Link>,
     #[cfg(feature = "tls")]
     tls: Arc<Tls>,
 }
@@ -72,6 +77,7 @@ impl Default for ClientBuilder {
             headers: vec![("user-agent".into(), USER_AGENT.into())],
             proxy: ProxyChoice::Environment,
             keepalive: Some(Keepalive { idle: Duration::from_secs(60), interval: Duration::from_secs(10), probes: 3 }),
+            link: LinkChoice::default(),
             read_buffer: 64 * 1024,
             stack_size: 256 * 1024,
             #[cfg(feature = "tls")]
@@ -377,6 +383,7 @@ impl ClientBuilder {
             read_buffer: self.read_buffer,
             proxy: self.proxy,
             keepalive: self.keepalive,
+            link: Arc::new(self.link.check()?),
             #[cfg(feature = "tls")]
             tls: match (self.tls, self.trust.is_default()) {
                 (Some(config), true) => Arc::new(Tls::given(config)),
@@ -399,6 +406,7 @@ impl Default for Settings {
             read_buffer: builder.read_buffer,
             proxy: builder.proxy,
             keepalive: builder.keepalive,
+            link: Arc::default(),
             #[cfg(feature = "tls")]
             tls: Arc::default(),
         }
@@ -419,6 +427,7 @@ impl Settings {
             proxy,
             origins: OriginPolicy::default(),
             keepalive: self.keepalive,
+            link: Arc::clone(&self.link),
             read_buffer: self.read_buffer,
         })
     }

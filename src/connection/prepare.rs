@@ -42,6 +42,7 @@ impl Connection {
             network: self.network.clone(),
             limits: self.plan.limits,
             pending: Arc::clone(&self.pending),
+            addresses: Arc::clone(&self.addresses),
             lap: Arc::clone(&self.lap),
         })
     }

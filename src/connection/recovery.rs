@@ -224,9 +224,8 @@ impl Connection {
 
 /// Returns `true` if it is this machine that has no network. A failed DNS lookup has no error number.
 fn is_offline(error: &Error) -> bool {
-    use std::io::ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable};
     match error {
-        Error::Io(error) if matches!(error.kind(), NetworkUnreachable | NetworkDown | AddrNotAvailable) => true,
+        Error::Io(error) if route::is_missing(error) => true,
         Error::Io(error) => error.raw_os_error().is_none() && !route::is_there(),
         Error::Timeout(Timeout::Resolve) => !route::is_there(),
         _ => false,

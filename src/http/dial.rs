@@ -1,6 +1,7 @@
 //! What ureq resolves and connects with: DNS lookup, TCP, the proxy's tunnel and TLS of one attempt.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,12 +16,15 @@ use super::{Failure, HeaderValue, HostNames, Network, ProxyTarget};
 use crate::error;
 use crate::error::Timeout;
 use crate::stop::{Lap, deadline};
+use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
+use crate::transport::connect::Dialer;
 use crate::transport::dns::{self, Pending};
 use crate::transport::proxy::{Refusal, tunnel};
+use crate::transport::tcp::Tcp;
 #[cfg(feature = "tls")]
 use crate::transport::tls::Tls;
-use crate::transport::{Fault, Wait, Wire, connect};
+use crate::transport::{Fault, Wait, Wire};
 
 /// As many addresses as ureq passes on.
 const MAX_ADDRESSES: usize = 16;
@@ -30,6 +34,7 @@ const MAX_ADDRESSES: usize = 16;
 pub(super) struct Hop {
     pub(super) lap: Arc<Lap>,
     pub(super) pending: Arc<Pending>,
+    pub(super) addresses: Arc<AddressMemory>,
     pub(super) network: Network,
     pub(super) target: Uri,
     pub(super) names: HostNames,
@@ -53,8 +58,11 @@ impl Resolver for HopResolver {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let hop = &*self.0;
         let (host, port) = hop.peer();
-        let addresses = dns::resolve(host, port, &hop.pending, &hop.lap, hop.deadline)
-            .map_err(|fault| hop.slot.fail(hop.unreachable(fault, Timeout::Resolve)))?;
+        let mut addresses = hop.network.link.given(host, port);
+        if addresses.is_empty() {
+            addresses = dns::resolve(host, port, &hop.pending, &hop.lap, hop.deadline)
+                .map_err(|fault| hop.slot.fail(hop.unreachable(fault, Timeout::Resolve)))?;
+        }
         let mut resolved = self.empty();
         for address in addresses.into_iter().take(MAX_ADDRESSES) {
             resolved.push(address);
@@ -68,8 +76,8 @@ impl Connector<()> for HopConnector {
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<HeadTransport>, Error> {
         let hop = &*self.0;
-        let wire = hop.dial(details).map_err(|failure| hop.slot.fail(failure))?;
-        let deadline = deadline(Instant::now(), hop.response_timeout);
+        let (wire, head_time) = hop.dial(details).map_err(|failure| hop.slot.fail(failure))?;
+        let deadline = deadline(Instant::now(), head_time);
         Ok(Some(HeadTransport::new(wire, IoBuffers::new(hop.sizes), Arc::clone(&hop.slot), deadline)))
     }
 }
@@ -87,9 +95,10 @@ impl Hop {
         self.target.scheme_str() == Some("https")
     }
 
-    fn dial(&self, details: &ConnectionDetails<'_>) -> Result<Wire, Failure> {
-        let tcp = connect::connect(&details.addrs, self.network.keepalive, &self.lap, self.deadline)
-            .map_err(|fault| self.unreachable(fault, Timeout::Connect))?;
+    /// Returns the connection, and how long the response head may take on it.
+    fn dial(&self, details: &ConnectionDetails<'_>) -> Result<(Wire, Duration), Failure> {
+        let (tcp, head_time) =
+            self.connect(&details.addrs).map_err(|fault| self.unreachable(fault, Timeout::Connect))?;
         let mut wire = Wire::Tcp(tcp);
         if let Some(proxy) = &self.proxy {
             if proxy.is_tls {
@@ -97,7 +106,22 @@ impl Hop {
             }
             self.tunnel(&mut wire, proxy)?;
         }
-        if self.is_https() { self.encrypt(wire, &self.names.tls) } else { Ok(wire) }
+        if self.is_https() {
+            wire = self.encrypt(wire, &self.names.tls)?;
+        }
+        Ok((wire, head_time))
+    }
+
+    fn connect(&self, addresses: &[SocketAddr]) -> Result<(Tcp, Duration), Fault> {
+        let (host, port) = self.peer();
+        let peer = format!("{host}:{port}");
+        let ordered = self.addresses.order(&peer, addresses);
+        let dialer = Dialer { keepalive: self.network.keepalive, lap: &self.lap, deadline: self.deadline };
+        let mut failed = Vec::new();
+        let connected = dialer.connect(&ordered, &mut failed);
+        let reached = connected.as_ref().ok().map(|(_, address)| *address);
+        let head_time = self.addresses.connected(&peer, &ordered, reached, &failed, self.response_timeout);
+        connected.map(|(tcp, _)| (tcp, head_time))
     }
 
     #[cfg(feature = "tls")]

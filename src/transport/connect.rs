@@ -1,68 +1,217 @@
-//! Opens a TCP connection to one of several addresses, in a way that a stop reaches.
+//! Opens a TCP connection to one of several addresses (RFC 8305), in a way that a stop reaches.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::Fault;
 use super::tcp::{Keepalive, Line, Tcp};
-use crate::stop::Lap;
+use super::{Fault, route};
+use crate::stop::{HangUp, Lap};
 
-/// Tries all addresses in turn; each may use an equal share of the time that is left.
-pub(crate) fn connect(
-    addresses: &[SocketAddr],
-    keepalive: Option<Keepalive>,
-    lap: &Arc<Lap>,
-    deadline: Option<Instant>,
-) -> Result<Tcp, Fault> {
-    let mut last = Fault::Io(ErrorKind::NotFound.into());
-    for (index, address) in addresses.iter().enumerate() {
-        let share = match deadline {
-            None => None,
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Err(Fault::DeadlineReached);
-                }
-                Some(left / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX))
-            }
-        };
-        match connect_one(*address, share, keepalive, lap) {
-            Ok(line) => return Ok(Tcp::new(line, Arc::clone(lap))),
-            Err(Fault::Cancelled) => return Err(Fault::Cancelled),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+/// RFC 8305 §5, "Connection Attempt Delay": after so long the next address is tried beside those that have not answered.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// For a helper that only connects.
+const STACK: usize = 64 * 1024;
+/// A shutdown does not wake a connect there: it is left to its deadline.
+const SHUTDOWN_WAKES: bool = cfg!(not(windows));
+
+/// How the sockets of an attempt are connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialer<'a> {
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) lap: &'a Arc<Lap>,
+    pub(crate) deadline: Option<Instant>,
 }
 
-fn connect_one(
+/// Connects that run side by side, each on a helper thread.
+struct Race<'a> {
+    dialer: Dialer<'a>,
+    running: Vec<Runner>,
+    /// Of the helpers, which have room for all that they tell. `None` once no other is to start.
+    sender: Option<Sender<Finish>>,
+    finishes: Receiver<Finish>,
+}
+
+struct Runner {
+    number: usize,
     address: SocketAddr,
-    timeout: Option<Duration>,
-    keepalive: Option<Keepalive>,
-    lap: &Lap,
-) -> Result<Arc<Line>, Fault> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    let line = Arc::new(Line(socket.into()));
-    let weak: Weak<Line> = Arc::downgrade(&line);
-    lap.enter(weak)?;
-    // socket2's connect without a timeout blocks uninterruptibly where a signal arrives: a long one does the same.
-    let timeout = timeout.unwrap_or(Duration::from_secs(24 * 3600));
-    let connected = SockRef::from(&line.0).connect_timeout(&address.into(), timeout);
-    if lap.is_cut() {
-        return Err(Fault::Cancelled);
+    line: Arc<Line>,
+}
+
+/// The number of the runner, and how it went.
+type Finish = (usize, Result<(), Fault>);
+
+impl Dialer<'_> {
+    /// Connects to one of the addresses, which are tried in their order; puts those that fail into `failed`.
+    pub(crate) fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        failed: &mut Vec<SocketAddr>,
+    ) -> Result<(Tcp, SocketAddr), Fault> {
+        let (line, address) = match addresses {
+            // The usual case needs no helper.
+            [address] => {
+                let line = self.connect_line(self.line(*address)?, *address, self.deadline);
+                (line.inspect_err(|_| failed.push(*address))?, *address)
+            }
+            _ => Race::new(*self, addresses.len()).run(addresses, failed)?,
+        };
+        configure(&line, self.keepalive)?;
+        Ok((Tcp::new(line, Arc::clone(self.lap)), address))
     }
-    match connected {
-        Err(error) if error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_none() => {
-            return Err(Fault::DeadlineReached);
+
+    fn connect_line(
+        &self,
+        line: Arc<Line>,
+        address: SocketAddr,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Line>, Fault> {
+        let connected = line.connect(address, deadline);
+        if self.lap.is_cut() {
+            return Err(Fault::Cancelled);
         }
-        connected => connected?,
+        connected.map(|()| line)
     }
-    configure(&line, keepalive)?;
-    Ok(line)
+
+    /// Makes a socket that a stop reaches.
+    fn line(&self, address: SocketAddr) -> Result<Arc<Line>, Fault> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let line = Arc::new(Line(socket.into()));
+        let weak: Weak<Line> = Arc::downgrade(&line);
+        self.lap.enter(weak)?;
+        Ok(line)
+    }
+}
+
+impl Line {
+    fn connect(&self, address: SocketAddr, deadline: Option<Instant>) -> Result<(), Fault> {
+        // socket2's connect without a timeout blocks uninterruptibly where a signal arrives: a long one does the same.
+        let left = deadline.map_or(Duration::from_secs(24 * 3600), |at| at.saturating_duration_since(Instant::now()));
+        match SockRef::from(&self.0).connect_timeout(&address.into(), left) {
+            Err(error) if error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_none() => {
+                Err(Fault::DeadlineReached)
+            }
+            connected => connected.map_err(Fault::Io),
+        }
+    }
+}
+
+impl<'a> Race<'a> {
+    fn new(dialer: Dialer<'a>, size: usize) -> Self {
+        let (sender, finishes) = bounded(size);
+        Self { dialer, running: Vec::new(), sender: Some(sender), finishes }
+    }
+
+    fn run(
+        &mut self,
+        addresses: &[SocketAddr],
+        failed: &mut Vec<SocketAddr>,
+    ) -> Result<(Arc<Line>, SocketAddr), Fault> {
+        let mut waiting = addresses;
+        let mut next_start = Instant::now();
+        let mut verdict = Fault::Io(ErrorKind::NotFound.into());
+        loop {
+            let is_due = self.running.is_empty() || next_start <= Instant::now();
+            let (address, result) = match waiting {
+                [] if self.running.is_empty() => return Err(verdict),
+                [address, rest @ ..] if is_due => {
+                    next_start = Instant::now() + HEAD_START;
+                    let started = self.start(waiting.len(), *address);
+                    waiting = rest;
+                    match started {
+                        Ok(None) => continue,
+                        started => (*address, started),
+                    }
+                }
+                waiting => match self.wait((!waiting.is_empty()).then_some(next_start)) {
+                    Ok(None) => continue,
+                    Ok(Some((number, result))) => {
+                        let Some(runner) = self.take(number) else { continue };
+                        let result = if self.dialer.lap.is_cut() { Err(Fault::Cancelled) } else { result };
+                        (runner.address, result.map(|()| Some(runner.line)))
+                    }
+                    Err(fault) => {
+                        if matches!(fault, Fault::DeadlineReached) {
+                            failed.extend(self.running.iter().map(|runner| runner.address));
+                        }
+                        return Err(fault);
+                    }
+                },
+            };
+            match result {
+                Ok(Some(line)) => return Ok((line, address)),
+                Err(Fault::Cancelled) => return Err(Fault::Cancelled),
+                Ok(None) => {}
+                Err(fault) => {
+                    // That there is no route for one family says little where the other has reached something.
+                    if failed.is_empty() || !matches!(&fault, Fault::Io(error) if route::is_missing(error)) {
+                        verdict = fault;
+                    }
+                    failed.push(address);
+                }
+            }
+        }
+    }
+
+    /// Starts to connect on a helper; where the system refuses the thread, connects here, and returns the socket.
+    ///
+    /// The number is that of the addresses that are left, this one included.
+    fn start(&mut self, number: usize, address: SocketAddr) -> Result<Option<Arc<Line>>, Fault> {
+        let line = self.dialer.line(address)?;
+        let (used, sender, deadline) = (Arc::clone(&line), self.sender.clone(), self.dialer.deadline);
+        let helper = thread::Builder::new().name("sse-tcp".into()).stack_size(STACK).spawn(move || {
+            let result = used.connect(address, deadline);
+            // Closed by the time that this is told, unless the race goes on with it.
+            drop(used);
+            if let Some(sender) = sender {
+                let _ = sender.send((number, result));
+            }
+        });
+        if helper.is_ok() {
+            self.running.push(Runner { number, address, line });
+            return Ok(None);
+        }
+        let share = self.dialer.deadline.map(|deadline| {
+            let now = Instant::now();
+            now + deadline.saturating_duration_since(now) / u32::try_from(number).unwrap_or(u32::MAX)
+        });
+        self.dialer.connect_line(line, address, share).map(Some)
+    }
+
+    /// Waits for a helper, until the next one is to start.
+    fn wait(&self, next_start: Option<Instant>) -> Result<Option<Finish>, Fault> {
+        let deadline = self.dialer.deadline;
+        let until = [next_start, deadline].into_iter().flatten().min();
+        select! {
+            recv(self.finishes) -> finish => Ok(finish.ok()),
+            recv(self.dialer.lap.cut_signal()) -> _ => Err(Fault::Cancelled),
+            recv(until.map_or_else(never, at)) -> _ => match deadline {
+                Some(deadline) if deadline <= Instant::now() => Err(Fault::DeadlineReached),
+                _ => Ok(None),
+            }
+        }
+    }
+
+    fn take(&mut self, number: usize) -> Option<Runner> {
+        let place = self.running.iter().position(|runner| runner.number == number)?;
+        Some(self.running.swap_remove(place))
+    }
+}
+
+/// Ends the others, and waits for it: a stop must find every socket closed.
+impl Drop for Race<'_> {
+    fn drop(&mut self) {
+        self.sender = None;
+        self.running.iter().for_each(|runner| runner.line.hang_up());
+        if SHUTDOWN_WAKES {
+            while self.finishes.recv().is_ok() {}
+        }
+    }
 }
 
 fn configure(line: &Line, keepalive: Option<Keepalive>) -> io::Result<()> {

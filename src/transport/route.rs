@@ -1,6 +1,13 @@
 //! Whether this machine has a way out at all.
 
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// Returns `true` if an error of the system means that this machine cannot send to an address at all.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    use ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable};
+    matches!(error.kind(), NetworkUnreachable | NetworkDown | AddrNotAvailable)
+}
 
 /// Returns `true` if there is a default route: asked of the system with addresses that nobody has. Nothing is sent.
 pub(crate) fn is_there() -> bool {

@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// More than Linux queues beyond a backlog of zero.
 const STUFFING: usize = 8;
 
-/// A port of 127.0.0.1 whose accept queue is full: Linux drops every further SYN, as an address does that is not in use.
+/// A port, of 127.0.0.1 unless another is wanted, whose accept queue is full: Linux drops every further SYN, as an address does that is not in use.
 pub struct BlackHole {
     addr: SocketAddr,
     _sockets: Vec<Socket>,
@@ -15,8 +15,12 @@ pub struct BlackHole {
 
 impl BlackHole {
     pub fn open() -> Self {
+        Self::open_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    pub fn open_at(addr: SocketAddr) -> Self {
         let listener = tcp_socket();
-        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        listener.bind(&addr.into()).unwrap();
         listener.listen(0).unwrap();
         let addr = listener.local_addr().unwrap();
         let first = tcp_socket();

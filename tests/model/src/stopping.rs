@@ -6,10 +6,11 @@ use crate::line::Line;
 use crate::stop::{Lap, StopToken};
 use crate::sync::Arc;
 
-pub(crate) const PROPERTIES: [(&str, fn()); 6] = [
+pub(crate) const PROPERTIES: [(&str, fn()); 7] = [
     ("a stop ends a thread that connects and reads", stop_ends_a_read),
     ("a stop ends a thread that waits between attempts", stop_ends_a_wait),
     ("a stop beside a reconnect ends the thread", stop_and_reconnect),
+    ("a stop ends two connects that run side by side", stop_ends_two_connects),
     ("two stops and a thread: the socket is hung up exactly once", two_stops),
     ("a reconnect ends the read of its lap, and the next lap begins", reconnect_begins_the_next_lap),
     ("what is delivered waits for the stop, not for a reconnect", delivery_outlives_a_reconnect),
@@ -46,6 +47,26 @@ fn stop_ends_a_read() {
     connection.join().unwrap();
     assert!(token.next_lap().is_err());
     assert!(token.current_lap().enter(Line::new().weak()).is_err() || token.is_stopped());
+}
+
+/// As with two addresses of a host: the connection's thread publishes both sockets, and a helper waits for each.
+fn stop_ends_two_connects() {
+    let token = Arc::new(StopToken::new());
+    let lap = token.current_lap();
+    let connection = thread::spawn(move || {
+        let helpers: Vec<_> = (0..2)
+            .map_while(|_| {
+                let line = Line::new();
+                lap.enter(line.weak()).ok()?;
+                Some(thread::spawn(move || line.read()))
+            })
+            .collect();
+        assert!(helpers.len() == 2 || lap.is_cut());
+        helpers.into_iter().for_each(|helper| helper.join().unwrap());
+        assert!(lap.is_cut(), "hung up without a cut");
+    });
+    token.stop();
+    connection.join().unwrap();
 }
 
 fn stop_ends_a_wait() {
