@@ -40,10 +40,9 @@ pub(super) fn parse(text: &[u8], base: Option<&Uri>) -> Result<Parsed, String> {
             ("http" | "https", _) if has_authority(rest) => absolute(&scheme, &rest[2..], base),
             ("http" | "https", Some(base)) if base.scheme_str() == Some(&*scheme) => relative(rest, base),
             ("http" | "https", _) => Err(format!("has no host ({scheme}:// and the host come first)")),
-            (_, Some(_)) => Err(format!("has the scheme {scheme:?}, which is not followed")),
-            (_, None) if has_authority(rest) => Err("is neither http:// nor https://".into()),
+            (_, base) if base.is_some() || has_authority(rest) => Err("is neither http:// nor https://".into()),
             // It may be a host and its port.
-            (_, None) => Err(NO_SCHEME.into()),
+            _ => Err(NO_SCHEME.into()),
         },
         None => relative(text, base.ok_or(NO_SCHEME)?),
     }
@@ -306,7 +305,7 @@ mod tests {
             ("http:x", "http://a.test:81/b/c/x"),
             ("http:/x", "http://a.test:81/x"),
             ("https://a.test/x#part", "https://a.test/x"),
-            ("x:y", "the scheme"),
+            ("x:y", "neither http:// nor https://"),
             ("./x:y", "http://a.test:81/b/c/x:y"),
             ("a|b?ids[]={1}^%", "http://a.test:81/b/c/a|b?ids[]={1}^%"),
             ("/with space/ü", "http://a.test:81/with%20space/%C3%BC"),
