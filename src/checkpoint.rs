@@ -101,8 +101,9 @@ impl Checkpoint {
     /// Reads the file; a missing one is an empty checkpoint.
     ///
     /// A regular file that was read and is torn, or not a checkpoint, is renamed to `<name>.damaged-1` (or the next free
-    /// number), reported by `log::warn!` and [`damaged`](Self::damaged), and started over. Everything else is an error,
-    /// and nothing is touched: the position may still be there when the cause is gone.
+    /// number), reported by `log::warn!` and [`damaged`](Self::damaged), and started over: with the id of an interrupted
+    /// write if there is one, else with an empty id. Everything else is an error, and nothing is touched: the position
+    /// may still be there when the cause is gone.
     ///
     /// # Errors
     ///
@@ -126,8 +127,16 @@ impl Checkpoint {
         let (last_event_id, damaged) = match store.read()? {
             Content::Missing => (String::new(), None),
             Content::Id(id) => (id, None),
-            Content::Damaged => (String::new(), Some(store.set_aside()?)),
+            Content::Damaged => {
+                let rescued = store.rescue();
+                let aside = store.set_aside()?;
+                if let Some(id) = &rescued {
+                    store.replace(id)?;
+                }
+                (rescued.unwrap_or_default(), Some(aside))
+            }
         };
+        store.remove_leftovers(&last_event_id);
         Ok(Self {
             store,
             saved: last_event_id.clone(),

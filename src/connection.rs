@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
-use log::{debug, log_enabled, trace, warn};
+use log::{LevelFilter, STATIC_MAX_LEVEL, debug, log_enabled, trace, warn};
 
 use crate::error::Error;
 use crate::event::Event;
@@ -27,7 +27,8 @@ use crate::retry::Backoff;
 use crate::stop::Lap;
 use crate::transport::addresses::AddressMemory;
 use crate::transport::dns::Pending;
-use contain::{Panicked, call, call_last};
+use contain::{CALLBACK_PANICKED, call};
+pub(crate) use contain::{Panicked, contain};
 use opening::Opener;
 use start::Start;
 
@@ -63,7 +64,7 @@ enum Stage {
     /// Nothing is under way.
     Idle,
     /// A helper thread opens, because the caller has a deadline.
-    Opening(Receiver<Outcome>),
+    Opening(Receiver<Result<Outcome, Panicked>>),
     Open(Body),
     /// Without an instant, for ever.
     Waiting(Option<Instant>),
@@ -121,7 +122,9 @@ impl Connection {
     #[inline]
     pub(crate) fn received_event(&mut self) -> Option<Event> {
         let Stage::Open(body) = &mut self.stage else { return None };
-        if self.sees_events || self.start.is_some() || self.lap.is_cut() {
+        // A logger may panic.
+        let is_traced = STATIC_MAX_LEVEL == LevelFilter::Trace && log::max_level() == LevelFilter::Trace;
+        if self.sees_events || self.start.is_some() || is_traced || self.lap.is_cut() {
             return None;
         }
         if body.data().is_empty() {
@@ -141,7 +144,7 @@ impl Connection {
     pub(crate) fn advance(&mut self, deadline: Option<Instant>) -> Item {
         // A caller's thread is inside only while it may wait, or call something user-supplied.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
-        let item = self.run(deadline);
+        let item = contain(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.crashed()));
         if inside.is_some() && matches!(item, Item::End(_)) {
             self.close();
         }
@@ -202,6 +205,7 @@ impl Connection {
         let response = match outcome.result {
             Ok(Answer::Stream(response)) => response,
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
+            Ok(Answer::NoStream(status)) => return self.finish(End::NoStream(status)),
             Err(Failure::Cut) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
@@ -350,7 +354,7 @@ impl Connection {
 
     fn panicked(&mut self) -> Step {
         self.close_stream();
-        self.give_up(Error::Panicked)
+        self.give_up(CALLBACK_PANICKED)
     }
 
     /// Closes the socket.
@@ -376,6 +380,7 @@ impl Connection {
     /// Frees the id and settles the end, before the consumer can see either.
     fn finish(&mut self, end: End) -> Step {
         self.stage = Stage::Over;
+        let end = self.checked(end);
         debug!("sse {}: closed, {}", self.shared.id, end.reason());
         // Whoever sees the end may use the id again.
         self.shared.release();
@@ -389,9 +394,6 @@ impl Connection {
         self.shared.release();
         let end = self.shared.end().unwrap_or(End::Stopped);
         self.shared.update(|life| life.ended(end.clone()));
-        let Some(on_close) = mem::take(&mut self.plan.callbacks).on_close else { return };
-        if call_last(on_close, &end).is_err() {
-            warn!("sse {}: on_close panicked", self.shared.id);
-        }
+        self.close_callbacks(&end);
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, and how it is treated.
 
-mod status;
+mod response;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,10 +11,7 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
-pub use status::Status;
-
-/// How much of a stream without an event its error's text shows, in characters.
-const SHOWN: usize = 100;
+pub use response::ErrorResponse;
 
 /// A failure of a connection, or of a call that starts one.
 ///
@@ -48,7 +45,10 @@ pub enum Error {
     Io(Arc<io::Error>),
     /// TLS failed: an untrusted certificate, a wrong name, a broken handshake.
     Tls(Arc<io::Error>),
-    /// The server's certificate is not valid yet or has expired: most often this machine's clock.
+    /// The server's certificate is not valid at this machine's time, and that time is before the release of this version
+    /// of the crate: the clock is not set.
+    ///
+    /// A certificate that is not valid yet, or has expired, by a clock that may be right is [`Tls`](Self::Tls).
     ClockNotSet(Arc<io::Error>),
     /// A phase took longer than its limit.
     Timeout(Timeout),
@@ -61,10 +61,12 @@ pub enum Error {
     /// The server set a last event id that cannot be sent back; says why. The stream goes on, and the next attempt does
     /// without. Told to [`Request::on_error`](crate::Request::on_error) once per id, never a consumer.
     LastEventId(String),
-    /// The server answered with a status that is not 200.
-    Status(Arc<Status>),
-    /// The response is not `text/event-stream`; holds the Content-Type received.
-    ContentType(String),
+    /// The server answered with a status that opens no stream.
+    ///
+    /// 200 does, and every other 2xx but 204 and 205 where the request is not a GET.
+    Status(Arc<ErrorResponse>),
+    /// The response is not `text/event-stream`; holds its status, its type and the start of its body.
+    ContentType(Arc<ErrorResponse>),
     /// The response is compressed though `identity` was asked for; holds the Content-Encoding received.
     ///
     /// Only for codings that change the body: gzip, x-gzip, deflate, br, zstd, compress, x-compress, dcb and dcz. Any
@@ -84,8 +86,8 @@ pub enum Error {
     },
     /// The proxy asks for a user name and password, or for others (407); holds its address.
     ProxyAuthentication(String),
-    /// A callback of the user's panicked.
-    Panicked,
+    /// A panic ended the connection; says in whose code.
+    Panicked(PanicOrigin),
     /// An event's data is not the JSON document that was expected.
     Json(Arc<JsonError>),
 }
@@ -119,6 +121,26 @@ pub enum Timeout {
     Idle,
 }
 
+/// Whose code panicked.
+///
+/// # Example: a defect of the program, or not
+///
+/// ```
+/// use http_sse::{Error, PanicOrigin};
+///
+/// let error = Error::Panicked(PanicOrigin::Callback);
+/// assert_eq!(error.to_string(), "a callback panicked");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PanicOrigin {
+    /// A callback of the request, or a value that one had captured, when it was dropped.
+    Callback,
+    /// The library, or what it calls besides callbacks: the logger, the verifier of a `tls_config`, and the `Display` of an
+    /// error that was given to [`Attempt::fail`](crate::Attempt::fail).
+    Library,
+}
+
 /// A JSON document that did not parse, with the event that held it.
 ///
 /// # Example: look at what was sent instead
@@ -144,11 +166,11 @@ impl Error {
     /// # Example: sort failures by hand
     ///
     /// ```
-    /// use http_sse::{Error, Status};
+    /// use http_sse::{Error, ErrorResponse};
     ///
     /// assert!(Error::Disconnected.is_transient());
-    /// assert!(Error::from(Status::new(503)).is_transient());
-    /// assert!(!Error::from(Status::new(403)).is_transient());
+    /// assert!(Error::from(ErrorResponse::new(503)).is_transient());
+    /// assert!(!Error::from(ErrorResponse::new(403)).is_transient());
     /// ```
     pub fn is_transient(&self) -> bool {
         match self {
@@ -161,7 +183,7 @@ impl Error {
             | Self::Protocol(_)
             | Self::ContentEncoding(_)
             | Self::EventTooLarge { .. } => true,
-            Self::Status(status) => status.is_transient(),
+            Self::Status(response) => response.is_transient(),
             Self::InvalidRequest(_)
             | Self::DuplicateId(_)
             | Self::Spawn(_)
@@ -169,7 +191,7 @@ impl Error {
             | Self::Redirect(_)
             | Self::LastEventId(_)
             | Self::ProxyAuthentication(_)
-            | Self::Panicked
+            | Self::Panicked(_)
             | Self::Json(_) => false,
         }
     }
@@ -203,22 +225,19 @@ impl Error {
         matches!(self, Self::Json(_))
     }
 
-    /// Returns the HTTP status of an [`Error::Status`]; `None` for every other error.
+    /// Returns the HTTP status of an [`Error::Status`] or [`Error::ContentType`]; `None` for every other error.
     ///
     /// # Example: a stream that is gone for good
     ///
     /// ```
-    /// use http_sse::{Error, Status};
+    /// use http_sse::{Error, ErrorResponse};
     ///
-    /// let error = Error::from(Status::new(410));
+    /// let error = Error::from(ErrorResponse::new(410));
     /// assert_eq!(error.status(), Some(410));
     /// assert_eq!(Error::Disconnected.status(), None);
     /// ```
     pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status(status) => Some(status.code()),
-            _ => None,
-        }
+        self.response().map(ErrorResponse::status)
     }
 
     /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3).
@@ -238,15 +257,14 @@ impl Error {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status(status) => status.retry_after(),
-            _ => None,
-        }
+        self.response()?.retry_after()
     }
 
-    /// Returns the first 4 KiB of the error response's body, or of a stream that had no event, invalid UTF-8 replaced.
+    /// Returns the first 4 KiB of the body of an [`Error::Status`] or [`Error::ContentType`], or of a stream without an event
+    /// ([`Error::NoEvent`]), invalid UTF-8 replaced.
     ///
-    /// `None` when it has none, and for every other error.
+    /// `None` when it is empty or encoded (`gzip`), and for every other error. What does not arrive within a second is not
+    /// waited for.
     ///
     /// # Example: what the server has to say
     ///
@@ -261,9 +279,8 @@ impl Error {
     /// ```
     pub fn body(&self) -> Option<&str> {
         match self {
-            Self::Status(status) => status.body(),
             Self::NoEvent(received) => received.as_deref(),
-            _ => None,
+            _ => self.response()?.body(),
         }
     }
 
@@ -284,10 +301,22 @@ impl Error {
         }
     }
 
-    /// Returns the text for the log, which never shows the value of a header.
+    fn response(&self) -> Option<&ErrorResponse> {
+        match self {
+            Self::Status(response) | Self::ContentType(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// Returns the text for the log, which never shows the value of a header, nor anything of a body.
     pub(crate) fn log_text(&self) -> String {
         match self {
-            Self::ContentType(value) if !value.is_empty() => "the response is not text/event-stream".into(),
+            Self::Status(response) => format!("the server answered {}", response.status()),
+            Self::ContentType(response) => match (response.content_type(), response.status()) {
+                (None, _) => "the response has no content type, text/event-stream is required".into(),
+                (_, 200) => "the response is not text/event-stream".into(),
+                (_, status) => format!("the response ({status}) is not text/event-stream"),
+            },
             Self::ContentEncoding(_) => "the response is encoded, which was not asked for".into(),
             Self::NoEvent(_) => "the stream ended without an event".into(),
             other => other.to_string(),
@@ -304,9 +333,9 @@ impl Error {
     }
 }
 
-impl From<Status> for Error {
-    fn from(status: Status) -> Self {
-        Self::Status(Arc::new(status))
+impl From<ErrorResponse> for Error {
+    fn from(response: ErrorResponse) -> Self {
+        Self::Status(Arc::new(response))
     }
 }
 
@@ -325,21 +354,29 @@ impl fmt::Display for Error {
             Self::Io(error) => write!(f, "network error: {error}"),
             Self::Tls(error) => write!(f, "TLS error: {error}"),
             Self::ClockNotSet(error) => {
-                write!(f, "the server's certificate is not valid at this machine's time, is the clock set? {error}")
+                write!(f, "this machine's clock is older than this program, is the clock set? {error}")
             }
             Self::Timeout(timeout) => write!(f, "{timeout}"),
             Self::Disconnected => f.write_str("the stream ended early"),
-            Self::NoEvent(None) => f.write_str("the stream ended without an event"),
-            Self::NoEvent(Some(received)) => {
-                let start: String = received.chars().take(SHOWN).collect();
-                write!(f, "the stream ended without an event, it was {start:?}")
+            Self::NoEvent(received) => {
+                f.write_str("the stream ended without an event")?;
+                received
+                    .iter()
+                    .try_for_each(|received| write_excerpt(f, &ErrorResponse::new(200).with_body(&**received)))
             }
             Self::LastEventId(why) => write!(f, "the last event id cannot be sent back: {why}"),
-            Self::Status(status) => write!(f, "the server answered {}", status.code()),
-            Self::ContentType(value) if value.is_empty() => {
-                f.write_str("the response has no content type, text/event-stream is required")
+            Self::Status(response) => {
+                write!(f, "the server answered {}", response.status())?;
+                write_excerpt(f, response)
             }
-            Self::ContentType(value) => write!(f, "the response is {value:?}, not text/event-stream"),
+            Self::ContentType(response) => {
+                match (response.content_type(), response.status()) {
+                    (None, _) => f.write_str(&self.log_text())?,
+                    (Some(value), 200) => write!(f, "the response is {value:?}, not text/event-stream")?,
+                    (Some(value), status) => write!(f, "the response ({status}) is {value:?}, not text/event-stream")?,
+                }
+                write_excerpt(f, response)
+            }
             Self::ContentEncoding(value) => write!(f, "the response is encoded as {value:?}, which was not asked for"),
             Self::Redirect(why) => write!(f, "cannot follow the redirect: {why}"),
             Self::Protocol(why) => write!(f, "malformed response: {why}"),
@@ -348,9 +385,19 @@ impl fmt::Display for Error {
                 write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes")
             }
             Self::ProxyAuthentication(proxy) => write!(f, "the proxy {proxy} requires authentication (407)"),
-            Self::Panicked => f.write_str("a callback panicked"),
+            Self::Panicked(PanicOrigin::Callback) => f.write_str("a callback panicked"),
+            Self::Panicked(PanicOrigin::Library) => {
+                f.write_str("http-sse panicked, or a logger or TLS configuration that it called")
+            }
             Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
         }
+    }
+}
+
+fn write_excerpt(f: &mut fmt::Formatter<'_>, response: &ErrorResponse) -> fmt::Result {
+    match response.excerpt() {
+        Some(excerpt) => write!(f, ": {excerpt}"),
+        None => Ok(()),
     }
 }
 
@@ -397,7 +444,8 @@ mod tests {
 
     #[test]
     fn the_transient_statuses_are_those_of_the_contract() {
-        let transient: Vec<u16> = (100..600).filter(|&code| Error::from(Status::new(code)).is_transient()).collect();
+        let transient: Vec<u16> =
+            (100..600).filter(|&code| Error::from(ErrorResponse::new(code)).is_transient()).collect();
         assert_eq!(transient, [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529]);
     }
 

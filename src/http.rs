@@ -26,7 +26,7 @@ use ureq::http::header::{HOST, LOCATION, USER_AGENT};
 use ureq::http::request::Builder;
 use ureq::http::response::Parts;
 
-use crate::error::{Error, Status};
+use crate::error::{Error, ErrorResponse};
 use crate::stop::{Lap, deadline};
 use crate::transport::Wire;
 use crate::transport::addresses::AddressMemory;
@@ -108,6 +108,8 @@ pub(crate) enum Answer {
     Stream(Box<Response>),
     /// 204: the server asks not to come back.
     NoContent,
+    /// The request was taken, and has no stream for an answer; holds the status.
+    NoStream(u16),
 }
 
 /// An open event stream.
@@ -249,33 +251,42 @@ impl Outgoing {
     fn judge(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
         let (status, headers) = (parts.status.as_u16(), parts.headers);
         let framing = judge::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
+        let is_stream = self.limits.any_content_type || judge::is_event_stream(&headers);
+        let content_encoding = judge::content_encoding(&self.id, &headers);
+        let refusal = || {
+            let response = ErrorResponse::new(status).with_retry_after(judge::retry_after(&headers, SystemTime::now));
+            match judge::content_type_text(&headers) {
+                Some(content_type) => response.with_content_type(content_type),
+                None => response,
+            }
+        };
         match status {
             204 => return Ok(Answer::NoContent),
             200 => {}
+            202 if self.method != Method::GET && !is_stream => return Ok(Answer::NoStream(status)),
+            201..300 if self.method != Method::GET && status != 205 => {}
             300..400 => return Err(Error::Redirect(format!("the status {status} is not followed")).into()),
             _ => {
-                let retry_after = judge::retry_after(&headers, SystemTime::now);
-                let status = Status::new(status).with_retry_after(retry_after);
-                let text = match framing {
-                    Ok(framing) => error_body(Body::new(wire, input, framing, None))?,
-                    Err(_) => None,
-                };
-                return Err(Error::from(status.with_body(text)).into());
+                let body = framing.ok().filter(|_| content_encoding.is_none());
+                let body = body.map(|framing| Body::new(wire, input, framing, None));
+                return Err(Error::from(with_start(refusal(), body)?).into());
             }
         }
-        if let Some(encoding) = judge::content_encoding(&self.id, &headers) {
+        if let Some(encoding) = content_encoding {
             return Err(Error::ContentEncoding(encoding).into());
         }
-        if !self.limits.any_content_type && !judge::is_event_stream(&headers) {
-            return Err(Error::ContentType(judge::content_type_text(&headers)).into());
+        if !is_stream {
+            let body = framing.ok().map(|framing| Body::new(wire, input, framing, None));
+            return Err(Error::ContentType(Arc::new(with_start(refusal(), body)?)).into());
         }
         let body = Body::new(wire, input, framing?, self.limits.idle);
         Ok(Answer::Stream(Box::new(Response { status, url: self.url.to_string(), headers, body })))
     }
 }
 
-/// Reads the start of an error's body.
-fn error_body(body: Body) -> Result<Option<String>, Failure> {
+/// Adds the start of the body, if there is one that can be read.
+fn with_start(response: ErrorResponse, body: Option<Body>) -> Result<ErrorResponse, Failure> {
+    let Some(body) = body else { return Ok(response) };
     let text = body.read_start(ERROR_BODY, deadline(Instant::now(), ERROR_BODY_TIME))?;
-    Ok((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()))
+    Ok(if text.is_empty() { response } else { response.with_body(judge::text(&text, ERROR_BODY)) })
 }

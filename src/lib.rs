@@ -212,6 +212,7 @@ mod receiver;
 mod error;
 mod handle;
 mod retry;
+mod rounded;
 mod stop;
 
 #[cfg(feature = "testing")]
@@ -220,7 +221,7 @@ pub mod testing;
 pub use broadcast::Overflow;
 pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
-pub use error::{Error, JsonError, Status, Timeout};
+pub use error::{Error, ErrorResponse, JsonError, PanicOrigin, Timeout};
 pub use event::Event;
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]

@@ -1,13 +1,10 @@
 //! The thread of a connection: pumps it into its receivers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use log::warn;
-
 use crate::broadcast::{EventSender, Sink};
-use crate::connection::{Connection, Item};
+use crate::connection::{Connection, Item, Panicked, contain};
 use crate::error::Error;
 use crate::handle::{End, Shared};
 
@@ -33,7 +30,7 @@ pub(crate) fn start(
         let _leaving = Leaving(Arc::clone(&own));
         own.enter();
         let mut sender = EventSender::new(sink, Arc::clone(&own));
-        let handed_over = match pump(&mut connection, &own, &mut sender) {
+        let handed_over = match pump(&mut connection, &mut sender) {
             End::Failed(error) => sender.last(error),
             _ => true,
         };
@@ -43,9 +40,10 @@ pub(crate) fn start(
         }
         // The user's closures first: what they hold may be part of the channel's other end.
         connection.close();
-        drop(sender);
+        // Either may hold an error of the program's own, which may panic when it is dropped.
+        let _ = contain(|| drop(sender));
         // Last: to free a large request body takes milliseconds.
-        drop(connection);
+        let _ = contain(|| drop(connection));
     });
     match spawned {
         Ok(thread) => {
@@ -68,8 +66,8 @@ impl Drop for Leaving {
     }
 }
 
-fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) -> End {
-    let pumped = catch_unwind(AssertUnwindSafe(|| {
+fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
+    let pumped = contain(|| {
         loop {
             let item = match connection.received_event() {
                 Some(event) => Item::Event(event),
@@ -85,13 +83,7 @@ fn pump(connection: &mut Connection, shared: &Shared, sender: &mut EventSender) 
                 Item::DeadlineReached => {}
             }
         }
-    }));
-    // Callbacks are contained closer by: this is a defect of the library, and must not look like a clean end.
-    pumped.unwrap_or_else(|_| {
-        warn!("sse {}: the connection's thread panicked", shared.id);
-        let end = End::Failed(Error::Panicked);
-        shared.update(|life| life.ended(end.clone()));
-        shared.release();
-        end
-    })
+    });
+    // What it calls is contained closer by: this is a defect of the library, and must not look like a clean end.
+    pumped.unwrap_or_else(|Panicked| connection.crashed())
 }

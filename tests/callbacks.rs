@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http_sse::crossbeam_channel::{Receiver, Sender};
 use http_sse::testing::Server;
-use http_sse::{End, Error, Event, Handle, Request, RetryPolicy};
+use http_sse::{End, Error, Event, Handle, PanicOrigin, Request, RetryPolicy};
 use support::deadline;
 use support::logs::Logs;
 use transcript::{assert_ended, client, next, next_data, quick, rest, stop, terminal_error, transcript};
@@ -251,9 +251,9 @@ fn assert_panic_is_terminal(id: &str, request: Request) -> Vec<String> {
     let rx = client().connect(id, request).unwrap();
     let mut items = rest(&rx);
     let last = items.pop().unwrap();
-    assert!(matches!(last, Err(Error::Panicked)), "{last:?}");
+    assert!(matches!(last, Err(Error::Panicked(PanicOrigin::Callback))), "{last:?}");
     let data = items.into_iter().map(|item| item.unwrap().into_data()).collect();
-    assert!(matches!(rx.handle().end(), Some(End::Failed(Error::Panicked))));
+    assert!(matches!(rx.handle().end(), Some(End::Failed(Error::Panicked(PanicOrigin::Callback)))));
     assert_eq!(rest(&transcript), ["failed: a callback panicked"]);
     assert!(rx.handle().join_timeout(deadline()));
     data
@@ -329,7 +329,7 @@ fn a_reader_contains_panics_too() {
     let server = eventful();
     let request = Request::get(server.url("/")).on_event(|_| panic!("on purpose"));
     let mut reader = client().read("contained", request).unwrap();
-    assert!(matches!(reader.next(), Some(Err(Error::Panicked))));
+    assert!(matches!(reader.next(), Some(Err(Error::Panicked(PanicOrigin::Callback)))));
     assert!(reader.next().is_none());
 }
 
@@ -370,5 +370,5 @@ fn join_inside_a_callback_panics_instead_of_waiting_for_itself() {
     let rx = client().connect("join", request).unwrap();
     own.set(rx.handle()).unwrap();
     ready.send(()).unwrap();
-    assert!(matches!(terminal_error(&rx), Error::Panicked));
+    assert!(matches!(terminal_error(&rx), Error::Panicked(PanicOrigin::Callback)));
 }

@@ -90,7 +90,7 @@ fn before_panic(pieces: &'static [&'static str], is_fatal: fn(&[u8]) -> bool) ->
     let rx = client().connect("panic", request).unwrap();
     let mut items = rest(&rx);
     let last = items.pop().unwrap();
-    assert!(matches!(last, Err(Error::Panicked)), "{last:?}");
+    assert!(matches!(last, Err(Error::Panicked(_))), "{last:?}");
     assert_eq!(server.connections(), 1);
     items.into_iter().map(|item| item.unwrap().into_data()).collect()
 }

@@ -7,7 +7,7 @@ mod support;
 mod transcript;
 
 use http_sse::testing::Server;
-use http_sse::{Error, Request, RetryPolicy};
+use http_sse::{Error, PanicOrigin, Request, RetryPolicy};
 use support::logs::Logs;
 use support::{deadline, wait_until};
 use transcript::{assert_ended, client, next, next_data, quick, rest, stop, terminal_error, transcript};
@@ -264,7 +264,7 @@ fn a_panic_while_a_skipped_event_is_told_is_terminal() {
     let mut peer = server.accept();
     peer.stream();
     peer.send(large("1"));
-    assert!(matches!(terminal_error(&rx), Error::Panicked));
+    assert!(matches!(terminal_error(&rx), Error::Panicked(PanicOrigin::Callback)));
     assert!(rx.handle().join_timeout(deadline()));
 }
 

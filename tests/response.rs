@@ -98,7 +98,10 @@ fn another_type_is_terminal_and_named() {
     ] {
         let server = Server::serve(move |_, mut peer| peer.respond(200, &[("Content-Type", content_type)], EVENT));
         let seen = run(Request::get(server.unwrap().url("/")).retry(retries(9)));
-        assert!(matches!(seen.failure(), Error::ContentType(received) if received == content_type), "{seen:?}");
+        assert!(
+            matches!(seen.failure(), Error::ContentType(it) if it.content_type() == Some(content_type)),
+            "{seen:?}"
+        );
         assert_eq!((seen.attempts, seen.data.len()), (1, 0), "{seen:?}");
     }
 }
@@ -107,7 +110,7 @@ fn another_type_is_terminal_and_named() {
 fn a_missing_type_is_terminal() {
     let server = Server::serve(|_, mut peer| peer.respond(200, &[], EVENT)).unwrap();
     let seen = run(Request::get(server.url("/")).retry(retries(9)));
-    assert!(matches!(seen.failure(), Error::ContentType(received) if received.is_empty()), "{seen:?}");
+    assert!(matches!(seen.failure(), Error::ContentType(it) if it.content_type().is_none()), "{seen:?}");
     assert_eq!((seen.attempts, seen.data.len()), (1, 0));
 }
 
@@ -124,6 +127,102 @@ fn of_a_repeated_type_the_last_valid_one_counts() {
         assert_eq!(seen.data.len(), usize::from(opens), "{first} {last}");
         assert_eq!(matches!(seen.error, Some(Error::ContentType(_))), !opens, "{seen:?}");
     }
+}
+
+#[test]
+fn an_answer_of_another_type_is_kept_with_its_status_up_to_4_kib() {
+    for (length, kept) in [(0, None), (7, Some(7)), (100_000, Some(4096))] {
+        let headers = [("Content-Type", "application/json")];
+        let seen = answered(move |_, mut peer| peer.respond(200, &headers, "x".repeat(length)));
+        let Error::ContentType(response) = seen.failure() else { panic!("{seen:?}") };
+        assert_eq!((response.status(), response.content_type()), (200, Some("application/json")));
+        assert_eq!((response.body().map(str::len), seen.failure().body().map(str::len)), (kept, kept));
+        assert_eq!(seen.failure().status(), Some(200));
+    }
+}
+
+#[test]
+fn a_message_shows_the_first_line_of_the_body_and_no_control_character() {
+    for (status, content_type, message) in [
+        (403, "text/plain", "the server answered 403: no [2Jmodel"),
+        (200, "text/plain", "the response is \"text/plain\", not text/event-stream: no [2Jmodel"),
+    ] {
+        let headers = [("Content-Type", content_type)].to_vec().leak();
+        let seen = answered(move |_, mut peer| peer.respond(status, headers, "no \u{1b}[2Jmodel\nsecond line"));
+        assert_eq!(seen.failure().to_string(), message);
+    }
+}
+
+/// What a request by this method comes to, answered once with a status.
+fn by_method(method: &str, status: u16, headers: &'static [(&'static str, &'static str)]) -> exchange::Seen {
+    let server = Server::serve(move |_, mut peer| peer.respond(status, headers, EVENT)).unwrap();
+    let request = Request::new(method, server.url("/")).retry(RetryPolicy::never());
+    run(request)
+}
+
+const STREAM: &[(&str, &str)] = &[("Content-Type", "text/event-stream")];
+
+#[test]
+fn a_success_with_a_stream_opens_for_every_method_but_get() {
+    for method in ["POST", "PUT", "PATCH", "DELETE", "QUERY"] {
+        for status in [200, 201, 202, 203, 206, 226, 299] {
+            let seen = by_method(method, status, STREAM);
+            assert_eq!((seen.data.as_slice(), seen.last_status), (&["here".to_owned()][..], Some(status)), "{method}");
+            assert!(matches!(seen.end, End::Complete), "{seen:?}");
+        }
+        let seen = by_method(method, 205, STREAM);
+        assert_eq!(seen.failure().status(), Some(205), "{method}");
+        assert!(matches!(by_method(method, 204, STREAM).end, End::NoContent), "{method}");
+    }
+    for status in [201, 202, 203, 205, 206] {
+        assert!(matches!(by_method("GET", status, STREAM).failure(), Error::Status(_)), "{status}");
+    }
+}
+
+#[test]
+fn on_open_sees_the_status_of_the_success() {
+    let server = Server::serve(|_, mut peer| peer.respond(201, STREAM, EVENT)).unwrap();
+    let (sender, opened) = channel();
+    let request = Request::post(server.url("/")).on_open(move |open| sender.send(open.status()).unwrap());
+    assert_eq!(run(request).data, ["here"]);
+    assert_eq!(opened.recv_timeout(deadline()).unwrap(), 201);
+}
+
+#[test]
+fn a_202_without_a_stream_is_a_clean_end_with_its_status() {
+    for headers in [&[][..], &[("Content-Type", "application/json")]] {
+        let seen = by_method("POST", 202, headers);
+        assert!(matches!(seen.end, End::NoStream(202)) && seen.error.is_none(), "{seen:?}");
+        assert_eq!((seen.attempts, seen.last_status), (1, Some(202)));
+        assert!(matches!(by_method("GET", 202, headers).failure(), Error::Status(_)));
+    }
+}
+
+#[test]
+fn another_success_without_a_stream_is_an_error_that_shows_the_answer() {
+    let seen = by_method("POST", 201, &[("Content-Type", "application/json")]);
+    assert!(matches!(seen.failure(), Error::ContentType(it) if it.status() == 201), "{seen:?}");
+    assert_eq!(seen.failure().body(), Some(EVENT));
+    let message = "the response (201) is \"application/json\", not text/event-stream: data: here";
+    assert_eq!(seen.failure().to_string(), message);
+}
+
+#[test]
+fn an_encoded_body_is_left_out() {
+    for (encoding, body) in [("gzip", None), ("br", None), ("none", Some("no")), ("identity", Some("no"))] {
+        let seen = answered(move |_, mut peer| peer.respond(403, &[("Content-Encoding", encoding)], "no"));
+        assert_eq!((seen.failure().status(), seen.failure().body()), (Some(403), body), "{encoding}");
+    }
+}
+
+#[test]
+fn a_port_that_speaks_tls_is_named() {
+    let seen = answered(|_, mut peer| {
+        peer.request();
+        peer.raw([0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46]);
+        peer.cut();
+    });
+    assert!(matches!(seen.failure(), Error::Protocol(_)) && seen.failure().to_string().contains("https"), "{seen:?}");
 }
 
 #[test]

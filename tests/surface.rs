@@ -12,8 +12,8 @@ use std::time::Duration;
 use http_sse::crossbeam_channel::{Receiver, RecvTimeoutError};
 use http_sse::parser::{EventTooLarge, Frame, Parser};
 use http_sse::{
-    Attempt, Client, ClientBuilder, End, Error, Event, EventReader, Events, Handle, Opened, Request, RetryPolicy,
-    State, Stats, Status, Timeout,
+    Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, Opened, PanicOrigin,
+    Request, RetryPolicy, State, Stats, Timeout,
 };
 
 type Item = Result<Event, Error>;
@@ -34,7 +34,7 @@ fn what_is_used_from_several_threads_may_be() {
     shares::<Error>();
     shares::<Event>();
     shares::<End>();
-    shares::<Status>();
+    shares::<ErrorResponse>();
     shares::<Stats>();
     shares::<State>();
     shares::<RetryPolicy>();
@@ -57,7 +57,7 @@ fn what_is_shared_or_kept_can_be_cloned() {
     clones::<Error>();
     clones::<End>();
     clones::<Event>();
-    clones::<Status>();
+    clones::<ErrorResponse>();
     clones::<RetryPolicy>();
     clones::<Parser>();
     copies::<State>();
@@ -83,7 +83,7 @@ fn every_type_can_be_debugged() {
     debugs::<RetryPolicy>();
     debugs::<State>();
     debugs::<Stats>();
-    debugs::<Status>();
+    debugs::<ErrorResponse>();
 }
 
 #[test]
@@ -165,18 +165,19 @@ fn every_error_can_be_made_and_told_apart_by_code_under_test() {
         (Error::NoEvent(None), true),
         (Error::NoEvent(Some("{}".into())), true),
         (Error::LastEventId("x".into()), false),
-        (Error::from(Status::new(503)), true),
-        (Error::from(Status::new(404)), false),
-        (Error::ContentType("text/html".into()), false),
+        (Error::from(ErrorResponse::new(503)), true),
+        (Error::from(ErrorResponse::new(404)), false),
+        (Error::ContentType(Arc::new(ErrorResponse::new(200))), false),
         (Error::ContentEncoding("gzip".into()), true),
         (Error::Redirect("x".into()), false),
         (Error::Protocol("x".into()), true),
         (Error::EventTooLarge { limit: 1, is_runaway: false }, true),
-        (Error::Panicked, false),
+        (Error::Panicked(PanicOrigin::Callback), false),
+        (Error::Panicked(PanicOrigin::Library), false),
     ] {
         assert_eq!(error.is_transient(), is_transient, "{error:?}");
         assert_eq!(error.is_timeout(), matches!(error, Error::Timeout(_)));
-        assert_eq!(error.status().is_some(), matches!(error, Error::Status(_)));
+        assert_eq!(error.status().is_some(), matches!(error, Error::Status(_) | Error::ContentType(_)));
         assert!(!error.is_json() && error.event().is_none());
         let text = error.to_string();
         assert!(!text.is_empty() && !text.ends_with('.') && !text.contains('\n'), "{text}");

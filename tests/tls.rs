@@ -17,7 +17,7 @@ use http_sse::testing::{Framing, Peer, Server};
 use http_sse::{Client, ClientBuilder, End, Error, Events, Request, RetryPolicy, Timeout};
 
 use support::deadline;
-use support::tls::{Authority, TlsServer, Validity};
+use support::tls::{Authority, Clock, TlsServer, Validity};
 
 fn builder() -> ClientBuilder {
     Client::builder().no_proxy()
@@ -25,6 +25,11 @@ fn builder() -> ClientBuilder {
 
 fn trusting(authority: &Authority) -> Client {
     builder().only_root_certificates_pem(authority.pem()).build().unwrap()
+}
+
+/// A client on a machine with this clock.
+fn at(authority: &Authority, clock: Clock) -> Client {
+    builder().tls_config(authority.client_config(clock)).build().unwrap()
 }
 
 fn once(url: String) -> Request {
@@ -140,24 +145,44 @@ mod trust {
     }
 
     #[test]
-    fn a_certificate_out_of_its_time_is_a_clock_that_is_not_set() {
+    fn a_certificate_out_of_its_time_by_a_clock_that_may_be_right_is_a_tls_error() {
         let authority = Authority::new();
         for validity in [Validity::NOT_YET, Validity::EXPIRED] {
             let server = greeter(authority.server_config(validity));
             let error = failure(&trusting(&authority), server.url("/events"));
-            assert!(matches!(error, Error::ClockNotSet(_)), "{error:?}");
+            assert!(matches!(error, Error::Tls(_)), "{error:?}");
             assert!(error.is_transient());
-            assert!(error.to_string().contains("clock"), "{error}");
+            assert!(!error.to_string().contains("clock"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_by_a_clock_before_the_release_is_a_clock_that_is_not_set() {
+        let authority = Authority::new();
+        let client = at(&authority, Clock::default());
+        let server = greeter(authority.server_config(Validity::VALID));
+        let error = failure(&client, server.url("/events"));
+        assert!(matches!(error, Error::ClockNotSet(_)), "{error:?}");
+        assert!(error.is_transient());
+        assert!(error.to_string().contains("is the clock set?"), "{error}");
+    }
+
+    #[test]
+    fn a_clock_before_the_release_is_no_excuse_for_another_fault() {
+        // In 2001: before the release, and within the certificate's time.
+        let client = at(&Authority::new(), Clock::at(1_000_000_000));
+        let server = greeter(Authority::new().server_config(Validity::VALID));
+        let error = failure(&client, server.url("/events"));
+        assert!(matches!(error, Error::Tls(_)), "{error:?}");
     }
 
     #[test]
     fn a_clock_that_is_not_set_is_retried() {
         let authority = Authority::new();
-        let server = TlsServer::start(authority.server_config(Validity::NOT_YET));
+        let server = TlsServer::start(authority.server_config(Validity::VALID));
         let request =
             Request::get(server.url("/events")).retry(RetryPolicy::constant(Duration::from_millis(1)).max_retries(2));
-        let rx = trusting(&authority).connect("it", request).unwrap();
+        let rx = at(&authority, Clock::default()).connect("it", request).unwrap();
         for _ in 0..3 {
             assert!(server.try_accept().is_err());
         }
@@ -267,6 +292,7 @@ mod wire {
         let error = failure(&builder().build().unwrap(), server.url("/events").replace("http:", "https:"));
         assert!(matches!(error, Error::Tls(_)), "{error:?}");
         assert!(error.is_transient());
+        assert_eq!(error.to_string(), "TLS error: this port does not speak TLS, is it one for http?");
     }
 
     #[test]

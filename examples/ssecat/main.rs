@@ -123,7 +123,9 @@ fn handle_events(
         let event = match reader.next_timeout(position.save_after()) {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => {
-                return Err(Failure::Connection { error, is_logged: destination.screen.shows_failures() });
+                // A log line leaves out what the server said.
+                let is_logged = destination.screen.shows_failures() && error.body().is_none();
+                return Err(Failure::Connection { error, is_logged });
             }
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {

@@ -11,8 +11,10 @@ use log::{debug, warn};
 
 const FIRST_LINE: &str = "http-sse checkpoint 1";
 const LAST_LINE: &str = "end";
-/// The largest id in bytes; a file that is longer was not written here.
+/// The largest id, in bytes.
 const MAX_ID: usize = 1024 * 1024;
+/// The text around the id takes less than the rest.
+const MAX_FILE: u64 = MAX_ID as u64 + 100;
 /// Links that are followed; as many as Linux does.
 const MAX_LINKS: u32 = 40;
 /// The age from which on a temporary file is a leftover.
@@ -37,14 +39,13 @@ pub(super) enum Content {
 }
 
 impl Store {
-    /// Finds out where the file is, and that it can be replaced. Leftovers of interrupted writes go.
+    /// Finds out where the file is, and that it can be replaced.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = follow_links(std::path::absolute(path)?);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::Error::new(ErrorKind::InvalidInput, format!("{} names no file", path.display())));
         };
         let store = Self { path: folder.join(name), folder: folder.to_owned() };
-        store.remove_leftovers();
         let unwritable = |error| store.explain("is in a folder that cannot be written", &error);
         match Temporary::create(&store.path, None) {
             // A disk that is full now may have room at the first commit.
@@ -68,7 +69,7 @@ impl Store {
         }
         let mut bytes = Vec::new();
         let file = File::open(&self.path).map_err(unreadable)?;
-        file.take(text("").len() as u64 + MAX_ID as u64 + 20).read_to_end(&mut bytes).map_err(unreadable)?;
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(unreadable)?;
         Ok(parse(&bytes).map_or(Content::Damaged, |id| Content::Id(id.to_owned())))
     }
 
@@ -116,22 +117,43 @@ impl Store {
         let mut temporary = Temporary::create(&self.path, fs::metadata(&self.path).ok().as_ref())?;
         temporary.file.write_all(text(id).as_bytes())?;
         temporary.file.sync_all()?;
+        // On FAT the space of the old file would be free before the new entry is on the disk: not while it is open.
+        let old = File::open(&self.path);
         temporary.rename(&self.path)?;
         // On FAT the new entry holds neither size nor place of the data until the file is flushed under its new name.
         temporary.file.sync_all()?;
-        sync_folder(&self.folder)
+        sync_folder(&self.folder)?;
+        drop(old);
+        Ok(())
     }
 
-    /// Removes the temporary files of writes that a crash has interrupted.
-    fn remove_leftovers(&self) {
-        // A folder that can be written and not listed keeps them.
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for entry in entries.flatten() {
-            if is_temporary_of(&self.path, &entry.path()) && entry.metadata().is_ok_and(|file| is_leftover(&file)) {
-                let result = fs::remove_file(entry.path());
-                debug!("leftover {} of an interrupted write removed: {result:?}", entry.path().display());
+    /// Returns the id of the newest temporary file that is whole.
+    ///
+    /// A check of a FAT file system after a power cut may find the same data under both names, and empties one of them.
+    pub(super) fn rescue(&self) -> Option<String> {
+        let newest = |file: &(PathBuf, Metadata)| file.1.modified().ok();
+        let mut files = self.temporaries();
+        files.sort_by_key(newest);
+        files.iter().rev().find_map(|(path, _)| Some(parse(&fs::read(path).ok()?)?.to_owned()))
+    }
+
+    /// Removes the temporary files of writes that a crash has interrupted; `id` is what the checkpoint holds.
+    pub(super) fn remove_leftovers(&self, id: &str) {
+        for (path, metadata) in self.temporaries() {
+            // The same id: on a FAT that was not checked it is the same data, and would go with it.
+            if is_old(&metadata) && fs::read(&path).is_ok_and(|bytes| parse(&bytes) != Some(id)) {
+                let result = fs::remove_file(&path);
+                debug!("leftover {} of an interrupted write removed: {result:?}", path.display());
             }
         }
+    }
+
+    /// Links and folders are not ours. A folder that can be written and not listed keeps its secrets.
+    fn temporaries(&self) -> Vec<(PathBuf, Metadata)> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
+        let ours = entries.flatten().filter(|entry| is_temporary_of(&self.path, &entry.path()));
+        let files = ours.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)));
+        files.filter(|(_, metadata)| metadata.is_file() && metadata.len() <= MAX_FILE).collect()
     }
 
     fn explain(&self, what: &str, error: &io::Error) -> io::Error {
@@ -249,10 +271,10 @@ fn is_temporary_of(target: &Path, path: &Path) -> bool {
     middle.is_some_and(|unique| unique.len() == 16 && unique.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Links and folders are not ours; what seems to come from the future may be new.
-fn is_leftover(metadata: &Metadata) -> bool {
+/// What seems to come from the future may be new.
+fn is_old(metadata: &Metadata) -> bool {
     let modified = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
-    metadata.is_file() && modified.is_some_and(|age| age >= LEFTOVER_AGE)
+    modified.is_some_and(|age| age >= LEFTOVER_AGE)
 }
 
 fn text(id: &str) -> String {

@@ -1,28 +1,110 @@
-//! Calls into the user's closures, whose panics end the connection and nothing else.
+//! Calls into user-supplied code, whose panics end the connection and nothing else.
 
+use std::any::Any;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Connection;
-use crate::error::Error;
+use log::warn;
+
+use super::{Connection, Stage};
+use crate::error::{Error, PanicOrigin};
 use crate::handle::End;
+use crate::request::Callbacks;
+
+pub(super) const CALLBACK_PANICKED: Error = Error::Panicked(PanicOrigin::Callback);
+
+/// Something panicked, and has been contained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked;
 
 impl Connection {
-    /// Tells `on_error` of a failure, or of an event that was skipped.
+    /// Reports a failure, or an event that was skipped, to `on_error`.
     pub(super) fn report(&mut self, error: &Error) -> Result<(), Panicked> {
         call(&mut self.plan.callbacks.on_error, |on_error| on_error(error))
     }
-}
 
-/// A callback of the user's panicked.
-pub(super) struct Panicked;
+    /// Settles the end after a panic outside of the callbacks, by a logger for one.
+    pub(crate) fn crashed(&mut self) -> End {
+        self.stage = Stage::Over;
+        self.shared.release();
+        // A stop that came meanwhile wins.
+        let is_stopped = self.shared.stop.is_stopped();
+        let end = if is_stopped { End::Stopped } else { End::Failed(Error::Panicked(PanicOrigin::Library)) };
+        self.shared.update(|life| life.ended(end.clone()));
+        end
+    }
+
+    /// Drops all callbacks but `on_close`, before a clean end is told: a captured value may panic meanwhile.
+    pub(super) fn checked(&mut self, end: End) -> End {
+        if matches!(end, End::Failed(_) | End::Stopped) {
+            return end;
+        }
+        match self.drop_callbacks() {
+            Ok(()) => end,
+            Err(Panicked) => End::Failed(CALLBACK_PANICKED),
+        }
+    }
+
+    /// Drops all callbacks, and runs the last of them.
+    pub(super) fn close_callbacks(&mut self, end: &End) {
+        let dropped = self.drop_callbacks();
+        let on_close = self.plan.callbacks.on_close.take();
+        let closed = contain(|| on_close.into_iter().for_each(|on_close| on_close(end)));
+        let id = &self.shared.id;
+        // A logger may be what panics.
+        let _ = contain(|| match (dropped, closed) {
+            (_, Err(Panicked)) => warn!("sse {id}: on_close panicked"),
+            (Err(Panicked), Ok(())) => warn!("sse {id}: a value that a callback had captured panicked"),
+            (Ok(()), Ok(())) => {}
+        });
+        // It may hold an error of the program's own.
+        let _ = contain(|| self.last_error = None);
+    }
+
+    fn drop_callbacks(&mut self) -> Result<(), Panicked> {
+        let on_close = self.plan.callbacks.on_close.take();
+        let callbacks = mem::replace(&mut self.plan.callbacks, Callbacks { on_close, ..Callbacks::default() });
+        // One by one: a second panic during a first one would abort.
+        let Callbacks {
+            retry_when,
+            before_connect,
+            until,
+            on_open,
+            on_bytes,
+            on_event,
+            on_comment,
+            on_error,
+            on_close: _,
+        } = callbacks;
+        let dropped = [
+            contain(|| drop(retry_when)),
+            contain(|| drop(before_connect)),
+            contain(|| drop(until)),
+            contain(|| drop(on_open)),
+            contain(|| drop(on_bytes)),
+            contain(|| drop(on_event)),
+            contain(|| drop(on_comment)),
+            contain(|| drop(on_error)),
+        ];
+        dropped.into_iter().collect()
+    }
+}
 
 /// Calls a callback, if there is one, and contains its panic.
 pub(super) fn call<F: ?Sized>(callback: &mut Option<Box<F>>, run: impl FnOnce(&mut F)) -> Result<(), Panicked> {
     let Some(callback) = callback else { return Ok(()) };
-    catch_unwind(AssertUnwindSafe(|| run(callback))).map_err(|_| Panicked)
+    contain(|| run(callback))
 }
 
-/// Calls `on_close`, and contains its panic.
-pub(super) fn call_last(on_close: Box<dyn FnOnce(&End) + Send>, end: &End) -> Result<(), Panicked> {
-    catch_unwind(AssertUnwindSafe(|| on_close(end))).map_err(|_| Panicked)
+/// Contains a panic, and the one that its payload may cause when it is dropped.
+pub(crate) fn contain<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(discard)
+}
+
+fn discard(payload: Box<dyn Any + Send>) -> Panicked {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // It may panic too, and so on.
+        mem::forget(another);
+    }
+    Panicked
 }

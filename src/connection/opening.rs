@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{at, bounded, never, select};
 
-use super::{Break, Connection, Continue, Item, Stage, Step};
-use crate::error::Error;
+use super::{Break, Connection, Continue, Item, Panicked, Stage, Step, contain};
+use crate::error::{Error, PanicOrigin};
 use crate::http::{Body, Outcome, Outgoing};
 
 /// Who opens for a caller that waits for as long as it takes.
@@ -29,14 +29,15 @@ impl Connection {
         let helper = self.helper("open");
         if deadline.is_none() {
             let outcome = match self.opener {
-                Opener::Caller => Ok(outgoing.open()),
+                Opener::Caller => contain(|| outgoing.open()),
                 Opener::Helper => open_on(helper, &mut outgoing),
             };
             return self.opening_ended(outcome);
         }
         // The caller may have to leave before this is through: it goes on meanwhile.
         let (sender, outcome) = bounded(1);
-        match helper.spawn(move || sender.send(outgoing.open())) {
+        // Contained here: what a thread leaves behind must not panic when it is dropped.
+        match helper.spawn(move || sender.send(contain(|| outgoing.open()))) {
             Ok(_) => self.stage = Stage::Opening(outcome),
             Err(error) => return self.failed(Error::io(error)),
         }
@@ -66,21 +67,23 @@ impl Connection {
             recv(deadline.map_or_else(never, at)) -> _ => return Break(Item::DeadlineReached),
         };
         self.stage = Stage::Idle;
-        self.opening_ended(outcome)
+        self.opening_ended(outcome.unwrap_or(Err(Panicked)))
     }
 
-    /// An error means that the helper panicked.
-    fn opening_ended<E>(&mut self, outcome: Result<Outcome, E>) -> Step {
+    fn opening_ended(&mut self, outcome: Result<Outcome, Panicked>) -> Step {
         match outcome {
             Ok(outcome) => self.opened(outcome),
-            Err(_) => self.failed(Error::Panicked),
+            Err(Panicked) => self.failed(Error::Panicked(PanicOrigin::Library)),
         }
     }
 }
 
 /// Waits for the helper's end: a stop ends it as it ends an attempt here, and its socket must be closed by then.
-fn open_on(helper: Builder, outgoing: &mut Outgoing) -> thread::Result<Outcome> {
-    let opened = thread::scope(|scope| Some(helper.spawn_scoped(scope, || outgoing.open()).ok()?.join()));
+fn open_on(helper: Builder, outgoing: &mut Outgoing) -> Result<Outcome, Panicked> {
+    let opened = thread::scope(|scope| {
+        let helper = helper.spawn_scoped(scope, || contain(|| outgoing.open()));
+        Some(helper.ok()?.join().unwrap_or(Err(Panicked)))
+    });
     // Where the system refuses a thread, the deeper stack is the smaller harm.
-    opened.unwrap_or_else(|| Ok(outgoing.open()))
+    opened.unwrap_or_else(|| contain(|| outgoing.open()))
 }

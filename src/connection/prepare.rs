@@ -7,7 +7,7 @@ use std::sync::Arc;
 use log::warn;
 
 use super::Connection;
-use super::contain::{Panicked, call};
+use super::contain::{CALLBACK_PANICKED, Panicked, call};
 use crate::error::Error;
 use crate::http::{HeaderMap, HeaderValue, Outgoing};
 use crate::request::{Attempt, MAX_LAST_EVENT_ID, check_last_event_id, insert_header};
@@ -17,7 +17,7 @@ impl Connection {
     pub(super) fn prepare(&mut self) -> Result<Outgoing, Error> {
         let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
         call(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
-            .map_err(|Panicked| Error::Panicked)?;
+            .map_err(|Panicked| CALLBACK_PANICKED)?;
         if let Some(error) = attempt.failure.take() {
             return Err(Error::io(io::Error::other(error)));
         }
@@ -63,6 +63,6 @@ impl Connection {
         }
         let error = Error::LastEventId(why);
         warn!("sse {}: {error}", self.shared.id);
-        self.report(&error).map_err(|Panicked| Error::Panicked)
+        self.report(&error).map_err(|Panicked| CALLBACK_PANICKED)
     }
 }

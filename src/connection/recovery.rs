@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 
-use super::contain::{Panicked, call};
+use super::contain::{CALLBACK_PANICKED, Panicked, call};
 use super::{Break, Connection, Continue, Item, Stage, Step};
 use crate::error::{Error, Timeout};
 use crate::handle::{End, State};
 use crate::http::Method;
 use crate::retry::Cause;
+use crate::rounded::Rounded;
 use crate::stop::deadline;
 use crate::transport::route;
 
@@ -36,7 +37,7 @@ impl Connection {
             debug!("sse {}: reconnecting, as asked", self.shared.id);
             return Continue(());
         }
-        debug!("sse {}: reconnecting in {wait:?}, as asked", self.shared.id);
+        debug!("sse {}: reconnecting in {}, as asked", self.shared.id, Rounded(wait));
         let until = deadline(now, wait);
         // Never later than without being asked.
         self.wait_until(match planned.flatten() {
@@ -76,9 +77,9 @@ impl Connection {
         self.close_stream();
         let delay = self.backoff.ended(now, random());
         if self.backoff.begins_to_grow() {
-            warn!("sse {}: the streams are short; the waits between them grow, {delay:?} now", self.shared.id);
+            warn!("sse {}: the streams are short; the waits between them grow, {} now", self.shared.id, Rounded(delay));
         } else {
-            debug!("sse {}: the stream ended; next attempt in {delay:?}", self.shared.id);
+            debug!("sse {}: the stream ended; next attempt in {}", self.shared.id, Rounded(delay));
         }
         self.wait_for(delay)
     }
@@ -103,7 +104,7 @@ impl Connection {
                 self.backoff.ends_with_failure(now);
                 match self.report(&error) {
                     Ok(()) => self.panicked(),
-                    Err(Panicked) => self.give_up_silently(Error::Panicked),
+                    Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
                 }
             }
         }
@@ -114,9 +115,9 @@ impl Connection {
         let Some(delay) = self.backoff.failed(now, cause, error.retry_after(), random()) else {
             return self.give_up(error);
         };
-        warn!("sse {}: {}; next attempt in {delay:?}", self.shared.id, error.log_text());
+        warn!("sse {}: {}; next attempt in {}", self.shared.id, error.log_text(), Rounded(delay));
         if self.report(&error).is_err() {
-            return self.give_up_silently(Error::Panicked);
+            return self.give_up_silently(CALLBACK_PANICKED);
         }
         self.last_error = Some(error);
         self.wait_for(delay)
@@ -124,10 +125,11 @@ impl Connection {
 
     /// Tries once more at once: `before_connect` may have a fresh token.
     fn renew(&mut self, error: Error) -> Step {
-        warn!("sse {}: {error}; next attempt at once, with what before_connect gives", self.shared.id);
+        let text = error.log_text();
+        warn!("sse {}: {text}; next attempt at once, with what before_connect gives", self.shared.id);
         self.renewed = true;
         if self.report(&error).is_err() {
-            return self.give_up_silently(Error::Panicked);
+            return self.give_up_silently(CALLBACK_PANICKED);
         }
         self.last_error = Some(error);
         self.stage = Stage::Idle;
@@ -137,7 +139,7 @@ impl Connection {
     /// Returns what kind of failure it is, if another attempt is worth making.
     fn verdict(&mut self, error: &Error) -> Result<Option<Cause>, Panicked> {
         let policy = self.backoff.policy();
-        if policy.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked) {
+        if policy.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked(_)) {
             return Ok(None);
         }
         let cause = match error {
@@ -208,7 +210,7 @@ impl Connection {
         warn!("sse {}: {}; giving up", self.shared.id, error.log_text());
         match self.report(&error) {
             Ok(()) => self.give_up_silently(error),
-            Err(Panicked) => self.give_up_silently(Error::Panicked),
+            Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
         }
     }
 

@@ -57,6 +57,9 @@ pub enum End {
     Stopped,
     /// The server answered 204: do not come back (HTML §9.2.3).
     NoContent,
+    /// The server took the request, and has no stream for it: 202 to a request that is not a GET, without an event stream.
+    /// Holds the status.
+    NoStream(u16),
     /// The event that [`Request::until`](crate::Request::until) waits for has come.
     Until,
     /// A one-shot response ended as its framing says.
@@ -108,6 +111,7 @@ impl End {
         match self {
             Self::Stopped => "stopped".into(),
             Self::NoContent => "the server asked not to come back (204)".into(),
+            Self::NoStream(status) => format!("the server took the request ({status}), and sends no stream"),
             Self::Until => "the last event has come".into(),
             Self::Complete => "the response is complete".into(),
             Self::Failed(error) => error.log_text(),

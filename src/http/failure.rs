@@ -1,10 +1,16 @@
 //! Translates what ureq and the transport report into this crate's errors.
 
 use std::io::{self, ErrorKind};
+#[cfg(feature = "tls")]
+use std::time::SystemTime;
 
 use crate::error::{Error, Timeout};
 use crate::stop::Cut;
 use crate::transport::Fault;
+
+/// The day on which this version was released, in seconds since 1970: 22 November 2026. To be moved at each release.
+#[cfg(feature = "tls")]
+const RELEASED: u64 = 1_795_305_600;
 
 /// Why an attempt, or a stream, is over.
 #[derive(Debug)]
@@ -72,13 +78,73 @@ pub(super) fn is_disconnect(error: &io::Error) -> bool {
 /// Keeps the text and drops the type: no foreign one is part of this crate's interface.
 #[cfg(feature = "tls")]
 fn tls(error: &rustls::Error) -> Error {
+    use rustls::InvalidMessage::InvalidContentType;
+    let text = match error {
+        // Most often the text of a server that waited for a request in plain text.
+        rustls::Error::InvalidMessage(InvalidContentType) => "this port does not speak TLS, is it one for http?".into(),
+        error => error.to_string(),
+    };
+    let text = std::sync::Arc::new(io::Error::new(ErrorKind::InvalidData, text));
+    if is_clock_not_set(error) { Error::ClockNotSet(text) } else { Error::Tls(text) }
+}
+
+/// Returns `true` if the certificate was checked by a clock that cannot be right.
+#[cfg(feature = "tls")]
+fn is_clock_not_set(error: &rustls::Error) -> bool {
     use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-    let text = std::sync::Arc::new(io::Error::new(ErrorKind::InvalidData, error.to_string()));
-    match error {
-        rustls::Error::InvalidCertificate(
-            NotValidYet | NotValidYetContext { .. } | Expired | ExpiredContext { .. },
-        )
-        | rustls::Error::FailedToGetCurrentTime => Error::ClockNotSet(text),
-        _ => Error::Tls(text),
+    let clock = match error {
+        // Before 1970.
+        rustls::Error::FailedToGetCurrentTime => return true,
+        rustls::Error::InvalidCertificate(NotValidYetContext { time, .. } | ExpiredContext { time, .. }) => {
+            time.as_secs()
+        }
+        rustls::Error::InvalidCertificate(NotValidYet | Expired) => now(),
+        _ => return false,
+    };
+    clock < RELEASED
+}
+
+/// Returns the machine's time in seconds since 1970.
+#[cfg(feature = "tls")]
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::CertificateError::{ExpiredContext, NotValidYetContext, UnknownIssuer};
+    use rustls::pki_types::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_before_the_release_is_not_set_and_every_other_may_be_right() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        for (clock, is_not_set) in [(0, true), (RELEASED - 1, true), (RELEASED, false), (u64::MAX, false)] {
+            let time = at(clock);
+            for error in [
+                NotValidYetContext { time, not_before: at(clock.saturating_add(1)) },
+                ExpiredContext { time, not_after: at(clock.saturating_sub(1)) },
+            ] {
+                assert_eq!(is_clock_not_set(&error.into()), is_not_set, "{clock}");
+            }
+        }
+        assert!(is_clock_not_set(&rustls::Error::FailedToGetCurrentTime));
+        assert!(!is_clock_not_set(&UnknownIssuer.into()));
+    }
+
+    #[test]
+    fn the_release_is_the_last_of_the_changelog_and_not_in_the_future() {
+        let log = include_str!("../../CHANGELOG.md");
+        let last =
+            log.lines().filter_map(|line| line.strip_prefix("## [")?.split_once("] - ")).map(|(_, day)| day).next();
+        let day: Vec<u64> = last.unwrap_or("2026-11-22").split('-').map(|part| part.parse().unwrap()).collect();
+        // Days of the Gregorian calendar, in years that begin with March.
+        let (year, month) = if day[1] > 2 { (day[0], day[1] - 3) } else { (day[0] - 1, day[1] + 9) };
+        let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day[2] - 1;
+        assert_eq!(RELEASED, (days - 719_468) * 86_400);
+        assert!(RELEASED < now());
     }
 }

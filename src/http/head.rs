@@ -120,9 +120,14 @@ impl HeadTransport {
             let amount = wire.read(self.buffers.room(), &mut self.wait)?;
             self.received_bytes(amount);
             if amount == 0 {
-                return Ok(false);
+                return if self.is_answered_in_tls() { Err(tls_spoken()) } else { Ok(false) };
             }
         }
+    }
+
+    /// A server of https answers plain text with an alert (RFC 8446 section 6), and closes.
+    fn is_answered_in_tls(&self) -> bool {
+        !self.is_tls() && self.buffers.bytes().starts_with(&[0x15, 0x03])
     }
 
     fn received_bytes(&mut self, amount: usize) {
@@ -244,6 +249,10 @@ fn final_status(mut input: &[u8]) -> Option<u16> {
         }
         input = &input[head_end(input, 0)?..];
     }
+}
+
+fn tls_spoken() -> Failure {
+    error::Error::Protocol("this port speaks TLS, is it one for https?".into()).into()
 }
 
 fn too_large() -> Failure {

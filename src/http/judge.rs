@@ -17,8 +17,24 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Returns all Content-Type values as received, for the error.
-pub(super) fn content_type_text(headers: &HeaderMap) -> String {
-    joined(headers, CONTENT_TYPE.as_str())
+pub(super) fn content_type_text(headers: &HeaderMap) -> Option<String> {
+    headers.contains_key(CONTENT_TYPE).then(|| joined(headers, CONTENT_TYPE.as_str()))
+}
+
+/// Returns the start of a body as text, invalid UTF-8 replaced. A character that the limit cuts is left out.
+pub(super) fn text(start: &[u8], limit: usize) -> String {
+    let is_incomplete = |bytes| std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
+    let is_cut = start.len() >= limit;
+    let mut text = String::new();
+    let mut chunks = start.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        let is_left_out = is_cut && chunks.peek().is_none() && is_incomplete(chunk.invalid());
+        if !(is_left_out || chunk.invalid().is_empty()) {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    text
 }
 
 /// Returns the Content-Encoding if it changes the body; `id` is the connection's, for the log.
@@ -155,6 +171,20 @@ mod tests {
         ] {
             let pairs: Vec<_> = values.iter().map(|value| ("content-type", *value)).collect();
             assert_eq!(is_event_stream(&headers(&pairs)), open, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_character_that_the_limit_cuts_is_left_out() {
+        for (start, shown) in [
+            (&b"ab\xc3"[..], "ab"),
+            (b"a\xff\xc3", "a\u{fffd}"),
+            (b"ab\xff", "ab\u{fffd}"),
+            (b"\xe2\x82\xac", "\u{20ac}"),
+            (b"a\xc3", "a\u{fffd}"),
+            (b"", ""),
+        ] {
+            assert_eq!(text(start, 3), shown, "{start:?}");
         }
     }
 

@@ -187,7 +187,7 @@ pub struct Opened<'a> {
 }
 
 impl Opened<'_> {
-    /// Returns the response's status: 200.
+    /// Returns the response's status: 200, or another 2xx where the request is not a GET.
     ///
     /// # Example: for a log in common form
     ///

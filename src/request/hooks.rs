@@ -92,7 +92,9 @@ impl Request {
         self
     }
 
-    /// Runs each time when a stream has opened: 200 and the right Content-Type. Default: nothing.
+    /// Runs each time when a stream has opened: 200, or another 2xx where the request is not a GET, and the right Content-Type.
+    ///
+    /// Default: nothing.
     ///
     /// # Example: which server answered
     ///
@@ -212,12 +214,12 @@ impl Request {
     /// let request = Request::get(url)
     ///     .retry(RetryPolicy::constant(Duration::from_millis(10)))
     ///     .on_error(move |error| {
-    ///         eprintln!("{error}"); // the server answered 503
+    ///         eprintln!("{error}"); // the server answered 503: busy
     ///         # let _ = note.try_send(error.to_string());
     ///     });
     /// let mut reader = client.read("news", request)?;
     /// assert_eq!(reader.next().ok_or("over")??.data(), "1");
-    /// # assert_eq!(noted.recv()?, "the server answered 503");
+    /// # assert_eq!(noted.recv()?, "the server answered 503: busy");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_error(mut self, callback: impl FnMut(&Error) + Send + 'static) -> Self {

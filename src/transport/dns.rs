@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, at, bounded, never, select};
+use socket2::{Domain, Socket, Type};
 
 use super::Fault;
 use crate::stop::{Lap, lock};
@@ -108,7 +109,18 @@ impl Pending {
 }
 
 fn ask_system(name: &str) -> Answer {
-    Ok(name.to_socket_addrs()?.collect())
+    match name.to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) => Err(out_of_descriptors().unwrap_or(error)),
+    }
+}
+
+/// Returns the error of a process that may open no more files: the system's resolver calls that a temporary failure.
+fn out_of_descriptors() -> Option<io::Error> {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    let error = Socket::new(Domain::IPV4, Type::DGRAM, None).err()?;
+    (cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE))).then_some(error)
 }
 
 fn start(name: String, ask: impl FnOnce(&str) -> Answer + Send + 'static) -> io::Result<LookUp> {

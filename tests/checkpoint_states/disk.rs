@@ -18,7 +18,8 @@ pub(crate) enum Kind {
     /// A name leads to its data: ext4, f2fs.
     Inodes,
     /// An entry of the folder holds place and size of the data itself, and a new one is empty until the file is flushed
-    /// under its new name: FAT. Changes of names reach the disk with a flush of the file or the folder only.
+    /// under its new name: FAT. Changes of names reach the disk with a flush of the file or the folder only. The space of
+    /// a file that has no name any more, and is not open, is free at once, even where the old entry is still on the disk.
     Entries,
 }
 
@@ -32,6 +33,7 @@ pub(crate) struct Disk {
     durable: BTreeMap<String, Entry>,
     /// Since the last flush of the folder.
     pending: Vec<Change>,
+    open: BTreeMap<u32, usize>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -58,7 +60,14 @@ enum Change {
 
 impl Disk {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, files: vec![], names: BTreeMap::new(), durable: BTreeMap::new(), pending: vec![] }
+        Self {
+            kind,
+            files: vec![],
+            names: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            pending: vec![],
+            open: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn apply(&mut self, step: &Step) {
@@ -83,14 +92,30 @@ impl Disk {
             }
             Step::Rename { from, to } => {
                 let file = self.names.remove(from).unwrap();
-                self.names.insert(to.clone(), file);
+                let old = self.names.insert(to.clone(), file);
+                old.into_iter().for_each(|old| self.free(old));
                 self.pending.push(Change::Move(from.clone(), to.clone(), file));
             }
             Step::Remove(name) => {
-                self.names.remove(name);
+                let old = self.names.remove(name);
+                old.into_iter().for_each(|old| self.free(old));
                 self.pending.push(Change::Remove(name.clone()));
             }
+            Step::Open { descriptor, name } => _ = self.open.insert(*descriptor, self.names[name]),
+            Step::Close(descriptor) => {
+                // That of the folder is not known.
+                let file = self.open.remove(descriptor);
+                file.into_iter().for_each(|file| self.free(file));
+            }
             Step::Begin(_) | Step::Done(_) => {}
+        }
+    }
+
+    /// Where nothing holds a file any more, its space may be free on the disk, too.
+    fn free(&mut self, file: usize) {
+        let is_held = self.names.values().chain(self.open.values()).any(|&held| held == file);
+        if self.kind == Kind::Entries && !is_held {
+            self.files[file].possible.insert(vec![]);
         }
     }
 

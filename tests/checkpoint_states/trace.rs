@@ -21,6 +21,11 @@ pub(crate) enum Step {
         to: String,
     },
     Remove(String),
+    Open {
+        descriptor: u32,
+        name: String,
+    },
+    Close(u32),
     /// The program has begun to write this number.
     Begin(u64),
     /// The program relies on this number from now on.
@@ -28,7 +33,7 @@ pub(crate) enum Step {
 }
 
 /// Calls that change nothing that a power cut could leave half done. The mode of a file is not judged.
-const HARMLESS: [&str; 18] = [
+const HARMLESS: &[&str] = &[
     "statx",
     "newfstatat",
     "fstat",
@@ -39,7 +44,6 @@ const HARMLESS: [&str; 18] = [
     "getdents64",
     "read",
     "pread64",
-    "close",
     "lseek",
     "fcntl",
     "fchmod",
@@ -54,7 +58,19 @@ const HARMLESS: [&str; 18] = [
 /// A call that touches the folder and is not known here is an error: a state that nobody has judged.
 pub(crate) fn parse(trace: &str, folder: &Path) -> Vec<Step> {
     let folder = folder.to_str().unwrap();
-    trace.lines().filter_map(|line| step(line, folder)).collect()
+    trace.lines().flat_map(|line| steps(line, folder)).collect()
+}
+
+fn steps(line: &str, folder: &str) -> Vec<Step> {
+    let step = step(line, folder);
+    // `openat(…) = 3</folder/name>`: later steps name the descriptor.
+    let opened = match (&step, line.rsplit_once(") = ")) {
+        (Some(Step::Create { name, .. } | Step::Open { name, .. }), Some((_, result))) => {
+            Some(Step::Open { descriptor: descriptor(result), name: name.clone() })
+        }
+        _ => None,
+    };
+    step.into_iter().filter(|step| !matches!(step, Step::Open { .. })).chain(opened).collect()
 }
 
 fn step(line: &str, folder: &str) -> Option<Step> {
@@ -77,9 +93,10 @@ fn step(line: &str, folder: &str) -> Option<Step> {
     Some(match name {
         "openat" | "open" if arguments.contains("O_TRUNC") => Step::Create { name: one(), truncates: true },
         "openat" | "open" if arguments.contains("O_CREAT") => Step::Create { name: one(), truncates: false },
-        "openat" | "open" => return None,
-        "write" => Step::Write { name: one(), bytes: bytes(arguments) },
         // The folder itself has no name in it.
+        "openat" | "open" => Step::Open { descriptor: descriptor(result), name: names.first()?.clone() },
+        "close" => Step::Close(descriptor(arguments)),
+        "write" => Step::Write { name: one(), bytes: bytes(arguments) },
         "fsync" | "fdatasync" => names.first().map_or(Step::FlushFolder, |name| Step::FlushFile(name.clone())),
         "rename" | "renameat" | "renameat2" => match &names[..] {
             [from, to] => Step::Rename { from: from.clone(), to: to.clone() },
@@ -88,6 +105,11 @@ fn step(line: &str, folder: &str) -> Option<Step> {
         "unlink" | "unlinkat" => Step::Remove(one()),
         _ => panic!("what does this do to the disk? {line}"),
     })
+}
+
+/// The number at the start of `3</folder/name>`.
+fn descriptor(text: &str) -> u32 {
+    text.split('<').next().unwrap().parse().unwrap()
 }
 
 fn report(arguments: &str) -> Option<Step> {

@@ -8,27 +8,31 @@ use std::path::{Path, PathBuf};
 
 use http_sse::Checkpoint;
 
-pub(crate) const WRITERS: [&str; 6] =
-    ["checkpoint", "in-place", "no-file-flush", "no-folder-flush", "no-last-flush", "early-report"];
+pub(crate) const WRITERS: [&str; 7] =
+    ["checkpoint", "in-place", "no-file-flush", "no-folder-flush", "no-last-flush", "early-free", "early-report"];
 
-/// Commits the ids that follow the one in the file, and reports each on the standard output before and after.
+/// Commits the ids that follow the one in the file, and reports each before and after.
 ///
 /// What is reported as done must survive a power cut.
-pub(crate) fn write(writer: &str, path: &Path, count: u64) -> io::Result<()> {
+pub(crate) fn write(
+    writer: &str,
+    path: &Path,
+    count: u64,
+    mut report: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<()> {
     let mut checkpoint = Checkpoint::open(path)?.every_events(1);
     let first = number(checkpoint.last_event_id()).unwrap_or(0) + 1;
-    say(&format!("OPEN {} {}", first - 1, checkpoint.damaged().is_some()))?;
     for n in first..first + count {
-        say(&format!("BEGIN {n}"))?;
+        report(&format!("BEGIN {n}"))?;
         match writer {
             "checkpoint" => checkpoint.commit(&id(n))?,
             "early-report" => {
-                say(&format!("DONE {n}"))?;
+                report(&format!("DONE {n}"))?;
                 checkpoint.commit(&id(n))?;
             }
             bad => write_badly(bad, path, &id(n))?,
         }
-        say(&format!("DONE {n}"))?;
+        report(&format!("DONE {n}"))?;
     }
     // The bad ones have not told it.
     std::mem::forget(checkpoint);
@@ -59,17 +63,12 @@ fn write_badly(writer: &str, path: &Path, id: &str) -> io::Result<()> {
         return Ok(());
     }
     fs::rename(&temporary, path)?;
-    if !matches!(writer, "no-file-flush" | "no-last-flush") {
+    // With a journal this would make the new name last, too.
+    if writer == "early-free" {
         file.sync_all()?;
     }
     if writer != "no-folder-flush" {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
-}
-
-fn say(line: &str) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(format!("{line}\n").as_bytes())?;
-    output.flush()
 }

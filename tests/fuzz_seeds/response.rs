@@ -64,7 +64,7 @@ pub(crate) fn run(input: &[u8]) {
     let failures = items.iter().filter(|item| item.is_err()).count();
     assert!(failures <= 1 && items[..items.len().saturating_sub(1)].iter().all(Result::is_ok), "{items:?}");
     match handle.end() {
-        Some(End::Failed(Error::Panicked)) | None => panic!("{:?}", handle.end()),
+        Some(End::Failed(Error::Panicked(_))) | None => panic!("{:?}", handle.end()),
         Some(End::Failed(error)) => {
             assert_eq!(failures, 1);
             let text = format!("{error} {error:?}");

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http_sse::testing::{Peer, Server};
@@ -10,9 +11,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 
 /// The first and the last day (year, month, day) of a certificate.
@@ -81,6 +83,15 @@ impl Authority {
         self.config_for(&["localhost", "127.0.0.1"], Validity::VALID, ClientCertificate::Required)
     }
 
+    /// Trusts this authority alone, on a machine with this clock.
+    pub fn client_config(&self, clock: Clock) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(self.issuer.der().to_vec())).unwrap();
+        let builder = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(clock));
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+    }
+
     fn config_for(&self, names: &[&str], validity: Validity, client: ClientCertificate) -> Arc<ServerConfig> {
         let (certificate, key) = self.issue(names, validity, ExtendedKeyUsagePurpose::ServerAuth);
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
@@ -113,6 +124,27 @@ impl Authority {
         params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+}
+
+/// A machine's clock, in seconds since 1970: it starts there.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds)))
+    }
+
+    /// Sets it to the time that it is.
+    pub fn set(&self) {
+        self.0.store(UnixTime::now().as_secs(), Ordering::SeqCst);
+    }
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::SeqCst))))
     }
 }
 

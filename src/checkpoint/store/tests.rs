@@ -154,6 +154,40 @@ fn leftovers_of_interrupted_writes_go_and_nothing_else() {
 }
 
 #[test]
+fn an_emptied_file_is_rescued_from_the_newest_whole_temporary_one() {
+    let folder = Folder::new("rescued");
+    let temporaries = [("1", "7", 30), ("2", "8", 20), ("3", "9", 10)];
+    for (digit, id, age) in temporaries {
+        let mut file = File::create(folder.0.join(format!("id.{}.tmp", digit.repeat(16)))).unwrap();
+        // The newest is torn.
+        let text = text(id);
+        file.write_all(&text.as_bytes()[..text.len() - usize::from(id == "9")]).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+    }
+    // Who deletes the file wants to start over.
+    assert_eq!(saved(&folder), "");
+    fs::write(folder.file(), "").unwrap();
+    let checkpoint = Checkpoint::open(folder.file()).unwrap();
+    assert_eq!(checkpoint.last_event_id(), "8");
+    assert_eq!(fs::read(checkpoint.damaged().unwrap()).unwrap(), b"");
+    std::mem::forget(checkpoint);
+    assert_eq!(fs::read_to_string(folder.file()).unwrap(), text("8"));
+}
+
+#[test]
+fn a_leftover_that_may_be_the_same_data_stays() {
+    let folder = Folder::new("same");
+    let leftover = folder.0.join("id.0123456789abcdef.tmp");
+    fs::write(folder.file(), text("7")).unwrap();
+    for (id, stays) in [("7", true), ("6", false)] {
+        fs::write(&leftover, text(id)).unwrap();
+        File::open(&leftover).unwrap().set_modified(SystemTime::now() - LEFTOVER_AGE).unwrap();
+        assert_eq!(saved(&folder), "7");
+        assert_eq!(leftover.exists(), stays);
+    }
+}
+
+#[test]
 fn a_temporary_file_that_is_taken_away_is_written_again() {
     let folder = Folder::new("taken");
     let store = Store::open(&folder.file()).unwrap();
