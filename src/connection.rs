@@ -17,6 +17,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 use log::{LevelFilter, STATIC_MAX_LEVEL, debug, log_enabled, trace, warn};
 
+use crate::clock;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared, State};
@@ -180,7 +181,7 @@ impl Connection {
 
     fn open(&mut self, deadline: Option<Instant>) -> Step {
         self.parser.reset();
-        self.backoff.begins(Instant::now());
+        self.backoff.begins(clock::now());
         self.attempts = self.attempts.saturating_add(1);
         self.shared.update(|life| {
             life.state = State::Connecting;
@@ -209,7 +210,7 @@ impl Connection {
             Err(Failure::Cut) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
-        let now = Instant::now();
+        let now = clock::now();
         self.backoff.opened(now);
         self.last_error = None;
         self.shared.progress().last_byte = Some(now);
@@ -263,7 +264,7 @@ impl Connection {
         if *is_last_look {
             return Break(Item::DeadlineReached);
         }
-        *is_last_look = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        *is_last_look = deadline.is_some_and(|deadline| deadline <= clock::now());
         self.receive(deadline)
     }
 
@@ -298,7 +299,7 @@ impl Connection {
 
     fn received(&mut self, amount: usize) {
         trace!("sse {}: {amount} bytes", self.shared.id);
-        self.shared.progress().last_byte = Some(Instant::now());
+        self.shared.progress().last_byte = Some(clock::now());
     }
 
     fn count(&mut self, event: &Event) {

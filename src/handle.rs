@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::stop::deadline;
 
 pub(crate) use shared::Shared;
@@ -258,7 +259,7 @@ impl Handle {
     /// # Ok::<(), http_sse::Error>(())
     /// ```
     pub fn stats(&self) -> Stats {
-        self.shared.stats(Instant::now())
+        self.shared.stats(clock::now())
     }
 
     /// Waits until the connection's thread has ended. Stops nothing.

@@ -18,7 +18,7 @@ mod url;
 mod validate;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use log::debug;
 use ureq::Agent;
@@ -26,6 +26,7 @@ use ureq::http::header::{HOST, LOCATION, USER_AGENT};
 use ureq::http::request::Builder;
 use ureq::http::response::Parts;
 
+use crate::clock;
 use crate::error::{Error, ErrorResponse};
 use crate::stop::{Lap, deadline};
 use crate::transport::Wire;
@@ -212,7 +213,7 @@ impl Outgoing {
             proxy: self.network.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?,
             names: host_names(&self.url),
             user_agent: self.headers.get(USER_AGENT).cloned(),
-            deadline: deadline(Instant::now(), self.limits.connect),
+            deadline: deadline(clock::now(), self.limits.connect),
             response_timeout: self.limits.response,
             sizes: Sizes { output: OUTPUT.max(line + 64), input: self.network.read_buffer },
             slot: Arc::clone(slot),
@@ -287,6 +288,6 @@ impl Outgoing {
 /// Adds the start of the body, if there is one that can be read.
 fn with_start(response: ErrorResponse, body: Option<Body>) -> Result<ErrorResponse, Failure> {
     let Some(body) = body else { return Ok(response) };
-    let text = body.read_start(ERROR_BODY, deadline(Instant::now(), ERROR_BODY_TIME))?;
+    let text = body.read_start(ERROR_BODY, deadline(clock::now(), ERROR_BODY_TIME))?;
     Ok(if text.is_empty() { response } else { response.with_body(judge::text(&text, ERROR_BODY)) })
 }

@@ -195,6 +195,7 @@ mod client;
 
 mod broadcast;
 mod channel;
+mod clock;
 mod connection;
 mod parking;
 mod worker;
@@ -214,6 +215,16 @@ mod handle;
 mod retry;
 mod rounded;
 mod stop;
+
+#[cfg(http_sse_simulation)]
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::exhaustive_enums,
+    clippy::expect_used,
+    reason = "for tests alone"
+)]
+pub mod simulation;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::broadcast::Subscription;
 use crate::channel::BurstReceiver;
 use crate::checkpoint::{Checkpoint, Checkpointed};
+use crate::clock;
 use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
@@ -230,7 +231,7 @@ impl EventReader {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, RecvTimeoutError> {
-        match self.advance(deadline(Instant::now(), timeout.max(POLL))) {
+        match self.advance(deadline(clock::now(), timeout.max(POLL))) {
             Item::Event(event) => Ok(Ok(event)),
             Item::End(End::Failed(error)) => Ok(Err(error)),
             Item::End(_) => Err(RecvTimeoutError::Disconnected),

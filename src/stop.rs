@@ -146,6 +146,16 @@ impl Lap {
 
     /// Waits until the instant, for ever without one.
     pub(crate) fn sleep_until(&self, until: Option<Instant>) -> Result<(), Cut> {
+        #[cfg(http_sse_simulation)]
+        crate::simulation::sleep_until(until, || self.is_cut());
+        #[cfg(http_sse_simulation)]
+        return if self.is_cut() { Err(Cut) } else { Ok(()) };
+        #[cfg(not(http_sse_simulation))]
+        self.sleep_by_clock(until)
+    }
+
+    #[cfg(not(http_sse_simulation))]
+    fn sleep_by_clock(&self, until: Option<Instant>) -> Result<(), Cut> {
         let Some(until) = until else {
             let Err(_) = self.wake.receiver.recv();
             return Err(Cut);

@@ -20,6 +20,7 @@ use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::stop::Cut;
 
 use tcp::Tcp;
@@ -32,6 +33,8 @@ pub(crate) enum Wire {
     Tcp(Tcp),
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
+    #[cfg(http_sse_simulation)]
+    Simulated(crate::simulation::Connection),
 }
 
 /// Why the wire brought nothing.
@@ -74,6 +77,8 @@ impl Wire {
             Self::Tcp(tcp) => tcp.read(buffer, wait),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.read(buffer, wait),
+            #[cfg(http_sse_simulation)]
+            Self::Simulated(connection) => connection.read(buffer, wait),
         }
     }
 
@@ -83,6 +88,8 @@ impl Wire {
             Self::Tcp(tcp) => tcp.write(bytes, wait),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.write(bytes, wait),
+            #[cfg(http_sse_simulation)]
+            Self::Simulated(connection) => connection.write(bytes),
         }
     }
 
@@ -92,6 +99,8 @@ impl Wire {
             Self::Tcp(_) => Ok(()),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.flush(wait),
+            #[cfg(http_sse_simulation)]
+            Self::Simulated(..) => Ok(()),
         }
     }
 
@@ -101,6 +110,8 @@ impl Wire {
             Self::Tcp(tcp) => tcp.defer(error),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.defer(error),
+            #[cfg(http_sse_simulation)]
+            Self::Simulated(..) => drop(error),
         }
     }
 
@@ -117,12 +128,12 @@ impl Wait {
 
     /// Waits for as long as there is no silence of this length, some of which has passed already.
     pub(crate) fn while_not_silent(idle: Option<Duration>, silent_for: Duration, deadline: Option<Instant>) -> Self {
-        Self { since: Instant::now(), silent_for, idle, deadline, has_looked: false }
+        Self { since: clock::now(), silent_for, idle, deadline, has_looked: false }
     }
 
     /// Only looks.
     pub(crate) fn none() -> Self {
-        Self::until(Some(Instant::now()))
+        Self::until(Some(clock::now()))
     }
 
     /// Returns for how long nothing has been received.
@@ -133,14 +144,14 @@ impl Wait {
     /// Something was received that is not data yet.
     #[cfg(feature = "tls")]
     fn restart(&mut self) {
-        self.since = Instant::now();
+        self.since = clock::now();
         self.silent_for = Duration::ZERO;
         self.has_looked = self.deadline.is_some_and(|deadline| deadline <= self.since);
     }
 
     /// Returns how long to wait first. Where only silence counts, that is as of the start, without a look at the clock:
     /// a socket's timer then stays as it is from read to read.
-    fn first(&self) -> Option<Duration> {
+    pub(crate) fn first(&self) -> Option<Duration> {
         match self.deadline {
             None => self.left_at(self.since),
             Some(_) => self.left(),
@@ -148,11 +159,11 @@ impl Wait {
     }
 
     fn left(&self) -> Option<Duration> {
-        self.left_at(Instant::now())
+        self.left_at(clock::now())
     }
 
     /// Allows the one look behind the deadline.
-    fn look(&mut self) -> Result<(), Fault> {
+    pub(crate) fn look(&mut self) -> Result<(), Fault> {
         if mem::replace(&mut self.has_looked, true) { Err(Fault::DeadlineReached) } else { Ok(()) }
     }
 

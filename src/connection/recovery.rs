@@ -1,6 +1,5 @@
 //! What follows a failure, the end of a response, or a call of `reconnect()`: the next attempt, a wait, or the end.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use log::{debug, warn};
 
 use super::contain::{CALLBACK_PANICKED, Panicked, call};
 use super::{Break, Connection, Continue, Item, Stage, Step};
+use crate::clock;
 use crate::error::{Error, Timeout};
 use crate::handle::{End, State};
 use crate::http::Method;
@@ -26,7 +26,7 @@ impl Connection {
             Stage::Waiting(until) => Some(until),
             _ => None,
         };
-        let now = Instant::now();
+        let now = clock::now();
         self.close_stream();
         if mem::take(&mut self.shared.life().ignores_retry_after) {
             self.backoff.forget_retry_after();
@@ -49,7 +49,7 @@ impl Connection {
     /// The response ended as its framing says.
     pub(super) fn ended(&mut self) -> Step {
         // Closing takes a thread's life, which is no part of the connection's.
-        let now = Instant::now();
+        let now = clock::now();
         let is_over_early = self.plan.callbacks.until.is_some();
         let error = match self.start.take() {
             Some(start) if is_over_early || self.backoff.has_come_to_nothing(now) => start.into_error(),
@@ -75,7 +75,7 @@ impl Connection {
             }
         }
         self.close_stream();
-        let delay = self.backoff.ended(now, random());
+        let delay = self.backoff.ended(now, clock::random());
         if self.backoff.begins_to_grow() {
             warn!("sse {}: the streams are short; the waits between them grow, {} now", self.shared.id, Rounded(delay));
         } else {
@@ -85,7 +85,7 @@ impl Connection {
     }
 
     pub(super) fn failed(&mut self, error: Error) -> Step {
-        self.failed_at(Instant::now(), error)
+        self.failed_at(clock::now(), error)
     }
 
     fn failed_at(&mut self, now: Instant, error: Error) -> Step {
@@ -112,7 +112,7 @@ impl Connection {
 
     fn retry(&mut self, now: Instant, error: Error, cause: Cause) -> Step {
         self.close_stream();
-        let Some(delay) = self.backoff.failed(now, cause, error.retry_after(), random()) else {
+        let Some(delay) = self.backoff.failed(now, cause, error.retry_after(), clock::random()) else {
             return self.give_up(error);
         };
         warn!("sse {}: {}; next attempt in {}", self.shared.id, error.log_text(), Rounded(delay));
@@ -177,7 +177,7 @@ impl Connection {
     }
 
     fn wait_for(&mut self, delay: Duration) -> Step {
-        self.wait_until(deadline(Instant::now(), delay))
+        self.wait_until(deadline(clock::now(), delay))
     }
 
     fn wait_until(&mut self, until: Option<Instant>) -> Step {
@@ -232,10 +232,4 @@ fn is_offline(error: &Error) -> bool {
         Error::Timeout(Timeout::Resolve) => !route::is_there(),
         _ => false,
     }
-}
-
-/// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.
-fn random() -> f64 {
-    let bits = RandomState::new().build_hasher().finish();
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

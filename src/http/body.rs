@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::{Failure, is_disconnect};
 use super::framing::{Framing, Piece};
+use crate::clock;
 use crate::error::{Error, Timeout};
 use crate::transport::buffers::IoBuffers;
 use crate::transport::{Fault, Wait, Wire};
@@ -94,7 +95,7 @@ impl Body {
             };
         }
         let Err(fault @ Fault::DeadlineReached) = result else { return result.map(Received::Bytes).map_err(broken) };
-        let now = Instant::now();
+        let now = clock::now();
         self.silent_for = wait.silence(now);
         if self.idle_timeout.is_some_and(|idle| self.silent_for >= idle) {
             return Err(Failure::of(fault, Timeout::Idle));
@@ -127,7 +128,7 @@ impl Body {
             if is_last {
                 return Ok(text);
             }
-            is_last = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            is_last = deadline.is_some_and(|deadline| deadline <= clock::now());
             match self.read(deadline, false) {
                 Ok(Received::Bytes(_)) => {}
                 Err(Failure::Cut) => return Err(Failure::Cut),

@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
 use super::head::{HeadTransport, Slot};
 use super::{Failure, HeaderValue, HostNames, Network, ProxyTarget};
+use crate::clock;
 use crate::error;
 use crate::error::Timeout;
 use crate::stop::{Lap, deadline};
@@ -77,7 +78,7 @@ impl Connector<()> for HopConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<HeadTransport>, Error> {
         let hop = &*self.0;
         let (wire, head_time) = hop.dial(details).map_err(|failure| hop.slot.fail(failure))?;
-        let deadline = deadline(Instant::now(), head_time);
+        let deadline = deadline(clock::now(), head_time);
         Ok(Some(HeadTransport::new(wire, IoBuffers::new(hop.sizes), Arc::clone(&hop.slot), deadline)))
     }
 }
@@ -97,6 +98,13 @@ impl Hop {
 
     /// Returns the connection, and how long the response head may take on it.
     fn dial(&self, details: &ConnectionDetails<'_>) -> Result<(Wire, Duration), Failure> {
+        #[cfg(http_sse_simulation)]
+        if !self.is_https() {
+            let connection = crate::simulation::Connection::open(&self.names.resolver, &self.lap);
+            return connection
+                .map(|connection| (Wire::Simulated(connection), self.response_timeout))
+                .map_err(|fault| self.unreachable(fault, Timeout::Connect));
+        }
         let (tcp, head_time) =
             self.connect(&details.addrs).map_err(|fault| self.unreachable(fault, Timeout::Connect))?;
         let mut wire = Wire::Tcp(tcp);

@@ -10,6 +10,7 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::{Failure, repair};
+use crate::clock;
 use crate::error;
 use crate::error::Timeout;
 use crate::stop::lock;
@@ -83,7 +84,7 @@ impl HeadTransport {
             received: 0,
             shown: 0,
             is_answered: false,
-            last_look: Instant::now(),
+            last_look: clock::now(),
         }
     }
 
@@ -141,7 +142,7 @@ impl HeadTransport {
         let mut is_sent = false;
         while !is_sent && !self.is_answered {
             let Some(wire) = &mut self.wire else { break };
-            let look_at = Instant::now() + LOOK;
+            let look_at = clock::now() + LOOK;
             let mut wait = Wait::until(Some(self.deadline.map_or(look_at, |deadline| deadline.min(look_at))));
             let step = match rest {
                 [] => wire.flush(&mut wait).map(|()| is_sent = true),
@@ -155,7 +156,7 @@ impl HeadTransport {
             if is_stalled || self.last_look.elapsed() >= LOOK {
                 self.look_for_answer(is_stalled)?;
             }
-            if is_stalled && !self.is_answered && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if is_stalled && !self.is_answered && self.deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return Err(error::Error::Timeout(Timeout::Response).into());
             }
         }
@@ -166,7 +167,7 @@ impl HeadTransport {
     /// Reads what the server says before it has got everything. A refusal ends the sending; so does a success once the
     /// server takes no more.
     fn look_for_answer(&mut self, is_stalled: bool) -> Result<(), Failure> {
-        self.last_look = Instant::now();
+        self.last_look = clock::now();
         let Some(wire) = &mut self.wire else { return Ok(()) };
         match wire.read(self.buffers.room(), &mut Wait::none()) {
             Ok(0) => self.is_answered = true,

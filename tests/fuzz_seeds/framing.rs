@@ -2,6 +2,7 @@
 
 #[allow(dead_code, unreachable_pub, reason = "the crate's own source, of which a part is driven")]
 #[path = "../../src/http/framing.rs"]
+#[allow(clippy::module_inception, reason = "the file has this name")]
 mod framing;
 
 use framing::Framing;

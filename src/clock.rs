@@ -1,0 +1,24 @@
+//! What time it is: the system's, or that of a simulation (`tests/simulation`).
+
+#[cfg(not(http_sse_simulation))]
+pub(crate) use system::{now, random};
+
+#[cfg(http_sse_simulation)]
+pub(crate) use crate::simulation::{now, random};
+
+#[cfg(not(http_sse_simulation))]
+mod system {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    use std::time::Instant;
+
+    #[inline]
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+
+    /// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.
+    pub(crate) fn random() -> f64 {
+        let bits = RandomState::new().build_hasher().finish();
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,161 @@
+//! A network and a clock on one thread, for `tests/simulation`: only with `--cfg http_sse_simulation`.
+//!
+//! A [`World`] takes the place of everything outside: it decides what a connect finds, what each read brings and when,
+//! and what happens meanwhile. Time passes where the client waits, and nowhere else.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::stop::Lap;
+use crate::transport::{Fault, Wait};
+
+/// What a read finds.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Bytes that have come; the world keeps what does not fit.
+    Bytes(usize),
+    /// FIN.
+    End,
+    /// An error of the connection.
+    Broken(io::ErrorKind),
+    /// Nothing yet: it comes at this instant, or never.
+    Later(Option<Instant>),
+}
+
+/// Everything outside the client.
+pub trait World {
+    /// Returns a connection's number, or why there is none.
+    fn connect(&mut self, host: &str, now: Instant) -> io::Result<u64>;
+    /// Takes what the client sends.
+    fn write(&mut self, connection: u64, bytes: &[u8], now: Instant) -> io::Result<()>;
+    /// Fills the buffer with what has come by now.
+    fn read(&mut self, connection: u64, buffer: &mut [u8], now: Instant) -> Input;
+    /// The client has let go of a connection.
+    fn close(&mut self, connection: u64, now: Instant);
+    /// Returns when something happens by itself next, a stop for example.
+    fn next_action(&self) -> Option<Instant>;
+    /// Takes what is due by now out of the world, to be run.
+    fn take_action(&mut self, now: Instant) -> Option<Box<dyn FnOnce()>>;
+    /// Returns a number in `0.0..1.0`.
+    fn random(&mut self) -> f64;
+}
+
+struct State {
+    world: Box<dyn World>,
+    now: Instant,
+}
+
+thread_local! {
+    static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
+}
+
+/// Puts this thread into a world, at an instant.
+pub fn enter(world: Box<dyn World>, now: Instant) {
+    STATE.with_borrow_mut(|state| *state = Some(State { world, now }));
+}
+
+/// Takes this thread out of its world.
+pub fn leave() {
+    let state = STATE.with_borrow_mut(Option::take);
+    drop(state);
+}
+
+/// Returns the time of the world.
+pub fn now() -> Instant {
+    with(|state| state.now)
+}
+
+/// Lets time pass, and runs what falls due.
+pub fn advance(duration: Duration) {
+    let until = now() + duration;
+    pass_until(Some(until), || false);
+}
+
+pub(crate) fn random() -> f64 {
+    with(|state| state.world.random())
+}
+
+/// Waits like a thread that sleeps; `is_over` ends it early.
+pub(crate) fn sleep_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
+    pass_until(until, is_over);
+}
+
+/// Lets time pass up to an instant, in the steps in which something happens.
+fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
+    loop {
+        let action = with(|state| state.world.take_action(state.now));
+        if let Some(action) = action {
+            action();
+            continue;
+        }
+        let next = with(|state| {
+            let next = state.world.next_action();
+            let now = [next, until].into_iter().flatten().min();
+            assert!(now.is_some(), "a wait without an end in a world where nothing happens any more");
+            state.now = now.unwrap_or(state.now).max(state.now);
+            next.is_some_and(|next| next <= state.now)
+        });
+        if is_over() || (!next && until.is_some_and(|until| until <= now())) {
+            return;
+        }
+    }
+}
+
+fn with<T>(act: impl FnOnce(&mut State) -> T) -> T {
+    STATE.with_borrow_mut(|state| act(state.as_mut().expect("a thread of the simulation")))
+}
+
+/// A connection of the world, for the transport.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    number: u64,
+    lap: Arc<Lap>,
+}
+
+impl Connection {
+    pub(crate) fn open(host: &str, lap: &Arc<Lap>) -> Result<Self, Fault> {
+        let number = with(|state| state.world.connect(host, state.now))?;
+        Ok(Self { number, lap: Arc::clone(lap) })
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        with(|state| state.world.write(self.number, bytes, state.now))?;
+        Ok(bytes.len())
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
+        let left = wait.first();
+        let deadline = left.map(|left| now() + left);
+        if left == Some(Duration::ZERO) {
+            wait.look()?;
+        }
+        loop {
+            let input = with(|state| state.world.read(self.number, buffer, state.now));
+            if self.lap.is_cut() {
+                return Err(Fault::Cancelled);
+            }
+            match input {
+                Input::Bytes(amount) => return Ok(amount),
+                Input::End => return Ok(0),
+                Input::Broken(kind) => return Err(Fault::Io(kind.into())),
+                Input::Later(_) if deadline.is_some_and(|deadline| deadline <= now()) => {
+                    return Err(Fault::DeadlineReached);
+                }
+                Input::Later(at) => pass_until([at, deadline].into_iter().flatten().min(), || self.lap.is_cut()),
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Behind the end of the world nobody cares.
+        STATE.with_borrow_mut(|state| {
+            if let Some(state) = state {
+                state.world.close(self.number, state.now);
+            }
+        });
+    }
+}
