@@ -27,7 +27,6 @@ use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
 use crate::stop::Lap;
 use crate::transport::addresses::AddressMemory;
-use crate::transport::dns::Pending;
 use contain::{CALLBACK_PANICKED, call};
 pub(crate) use contain::{Panicked, contain};
 use opening::Opener;
@@ -44,7 +43,6 @@ pub(crate) struct Connection {
     opener: Opener,
     parser: Parser,
     backoff: Backoff,
-    pending: Arc<Pending>,
     addresses: Arc<AddressMemory>,
     lap: Arc<Lap>,
     stage: Stage,
@@ -97,7 +95,6 @@ impl Connection {
             opener: Opener::Caller,
             parser,
             backoff,
-            pending: Arc::default(),
             addresses: Arc::default(),
             lap,
             stage: Stage::Idle,

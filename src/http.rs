@@ -32,7 +32,7 @@ use crate::stop::{Lap, deadline};
 use crate::transport::Wire;
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
-use crate::transport::dns::Pending;
+use crate::transport::dns::PendingLookups;
 use crate::transport::link::Link;
 #[cfg(feature = "tls")]
 use crate::transport::roots::Tls;
@@ -69,6 +69,7 @@ pub(crate) struct Network {
     pub(crate) origins: OriginPolicy,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) link: Arc<Link>,
+    pub(crate) lookups: Arc<PendingLookups>,
     /// What the input of a busy connection may grow to, in bytes.
     pub(crate) read_buffer: usize,
 }
@@ -94,7 +95,6 @@ pub(crate) struct Outgoing {
     pub(crate) body: Option<Arc<[u8]>>,
     pub(crate) network: Network,
     pub(crate) limits: Limits,
-    pub(crate) pending: Arc<Pending>,
     pub(crate) addresses: Arc<AddressMemory>,
     pub(crate) lap: Arc<Lap>,
 }
@@ -206,7 +206,6 @@ impl Outgoing {
             .max_idle_connections(0);
         let hop = Arc::new(Hop {
             lap: Arc::clone(&self.lap),
-            pending: Arc::clone(&self.pending),
             addresses: Arc::clone(&self.addresses),
             network: self.network.clone(),
             target: self.url.clone(),

@@ -172,8 +172,11 @@
 //! Each connection of `connect` and `listen` has one thread, named `sse-<id>`, with a stack of 256 KiB by default
 //! ([`ClientBuilder::stack_size`]). Short-lived helpers, `sse-open-<id>` and `sse-close-<id>`, open and close its
 //! sockets, so that an idle one holds little memory: what a `tls_config` of yours calls runs there, callbacks never do.
-//! A look-up of a host name runs on a helper thread too; one that the system does not give up may outlive a stop. Linux
-//! is the target; elsewhere it compiles, and no test has run. On Windows a blocked read notices a stop within 100 ms.
+//! A DNS lookup runs on a helper thread too, one per name and client; one that the system does not give up may outlive a
+//! stop. Where the system refuses that thread, the lookup runs on the connection's own: only there a stop waits for the
+//! system's resolver. Of several addresses of a host each that is tried takes a helper `sse-tcp` while it connects.
+//!
+//! Linux is the target; elsewhere it compiles, and no test has run. On Windows a blocked read notices a stop within 100 ms.
 //!
 //! # What this crate does not do
 //!

@@ -10,6 +10,7 @@ use super::Client;
 use crate::error::Error;
 use crate::http::{self, HeaderMap, HeaderValue, Network, OriginPolicy, ProxyRules};
 use crate::transport::buffers::INPUT;
+use crate::transport::dns::PendingLookups;
 use crate::transport::link::Link;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
@@ -60,6 +61,7 @@ pub(crate) struct Settings {
     proxy: ProxyChoice,
     keepalive: Option<Keepalive>,
     link: Arc<Link>,
+    lookups: Arc<PendingLookups>,
     #[cfg(feature = "tls")]
     tls: Arc<Tls>,
 }
@@ -384,6 +386,7 @@ impl ClientBuilder {
             proxy: self.proxy,
             keepalive: self.keepalive,
             link: Arc::new(self.link.check()?),
+            lookups: Arc::default(),
             #[cfg(feature = "tls")]
             tls: match (self.tls, self.trust.is_default()) {
                 (Some(config), true) => Arc::new(Tls::given(config)),
@@ -407,6 +410,7 @@ impl Default for Settings {
             proxy: builder.proxy,
             keepalive: builder.keepalive,
             link: Arc::default(),
+            lookups: Arc::default(),
             #[cfg(feature = "tls")]
             tls: Arc::default(),
         }
@@ -428,6 +432,7 @@ impl Settings {
             origins: OriginPolicy::default(),
             keepalive: self.keepalive,
             link: Arc::clone(&self.link),
+            lookups: Arc::clone(&self.lookups),
             read_buffer: self.read_buffer,
         })
     }

@@ -41,7 +41,6 @@ impl Connection {
             body: self.plan.body.clone(),
             network: self.network.clone(),
             limits: self.plan.limits,
-            pending: Arc::clone(&self.pending),
             addresses: Arc::clone(&self.addresses),
             lap: Arc::clone(&self.lap),
         })

@@ -20,7 +20,7 @@ use crate::stop::{Lap, deadline};
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
 use crate::transport::connect::Dialer;
-use crate::transport::dns::{self, Pending};
+use crate::transport::dns;
 use crate::transport::proxy::{Refusal, tunnel};
 use crate::transport::tcp::Tcp;
 #[cfg(feature = "tls")]
@@ -34,7 +34,6 @@ const MAX_ADDRESSES: usize = 16;
 #[derive(Debug)]
 pub(super) struct Hop {
     pub(super) lap: Arc<Lap>,
-    pub(super) pending: Arc<Pending>,
     pub(super) addresses: Arc<AddressMemory>,
     pub(super) network: Network,
     pub(super) target: Uri,
@@ -61,7 +60,7 @@ impl Resolver for HopResolver {
         let (host, port) = hop.peer();
         let mut addresses = hop.network.link.given(host, port);
         if addresses.is_empty() {
-            addresses = dns::resolve(host, port, &hop.pending, &hop.lap, hop.deadline)
+            addresses = dns::resolve(host, port, &hop.network.lookups, &hop.lap, hop.deadline)
                 .map_err(|fault| hop.slot.fail(hop.unreachable(fault, Timeout::Resolve)))?;
         }
         let mut resolved = self.empty();

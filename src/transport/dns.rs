@@ -1,8 +1,9 @@
-//! A resolver that a stop reaches: the system's look-up runs in a helper thread that can be left behind.
+//! A resolver that a stop reaches: the system's lookup runs in a helper thread that can be left behind.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
@@ -14,97 +15,132 @@ use crate::stop::{Lap, lock};
 
 /// `getaddrinfo` with the usual plug-ins fits well; only touched pages count.
 const STACK: usize = 256 * 1024;
-/// How many look-ups of one connection may hang in the system at once: redirects choose the names.
-const MOST_PENDING: usize = 8;
-/// The look-ups of one connection that an attempt has left behind; a retry waits for its own again.
+/// How many lookups of one client may hang in the system at once: redirects choose the names.
+const MAX_PENDING: usize = 32;
+
+/// The lookups of a client that run, by name: whoever asks for the same name waits for the same lookup.
+///
+/// One that all have left behind stays here, and what it finds is there for who asks next.
 #[derive(Debug, Default)]
-pub(crate) struct Pending(Mutex<Vec<LookUp>>);
+pub(crate) struct PendingLookups(Mutex<Vec<Arc<Lookup>>>);
 
 #[derive(Debug)]
-struct LookUp {
+struct Lookup {
     name: String,
-    answer: Receiver<Answer>,
+    answer: Mutex<Option<Answer>>,
+    /// Disconnects once the answer is there.
+    done: Receiver<Infallible>,
 }
 
 type Answer = io::Result<Vec<SocketAddr>>;
 
 /// Returns the addresses of a host: a name, or an address without brackets, which needs no lookup unless it has a zone.
+///
+/// Where the system refuses a thread for it the lookup runs on the caller's: then a stop waits until it ends.
 pub(crate) fn resolve(
     host: &str,
     port: u16,
-    pending: &Pending,
+    pending: &PendingLookups,
     lap: &Lap,
     deadline: Option<Instant>,
 ) -> Result<Vec<SocketAddr>, Fault> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let addresses = look_up(format!("{host}:{port}"), pending, lap, deadline, ask_system)?;
+    let addresses = pending.resolve(format!("{host}:{port}"), lap, deadline, STACK, ask_system)?;
     if addresses.is_empty() {
         return Err(Fault::Io(io::Error::new(io::ErrorKind::NotFound, "the host has no address")));
     }
     Ok(addresses)
 }
 
-/// Asks on a helper thread, unless one that still asks for this name was left behind.
-fn look_up(
-    name: String,
-    pending: &Pending,
-    lap: &Lap,
-    deadline: Option<Instant>,
-    ask: impl FnOnce(&str) -> Answer + Send + 'static,
-) -> Result<Vec<SocketAddr>, Fault> {
-    let look_up = match pending.take(&name) {
-        Some(look_up) => look_up,
-        None if pending.is_full() => {
-            return Err(io::Error::other(format!("{MOST_PENDING} look-ups of this connection still hang")).into());
+impl PendingLookups {
+    fn resolve(
+        &self,
+        name: String,
+        lap: &Lap,
+        deadline: Option<Instant>,
+        stack: usize,
+        ask: impl FnOnce(&str) -> Answer + Clone + Send + 'static,
+    ) -> Result<Vec<SocketAddr>, Fault> {
+        let lookup = match self.join_or_start(&name, stack, ask.clone())? {
+            Some(lookup) => lookup,
+            None => {
+                let answer = ask(&name);
+                return if lap.is_cut() { Err(Fault::Cancelled) } else { Ok(answer?) };
+            }
+        };
+        select! {
+            recv(lookup.done) -> _ => {}
+            recv(lap.cut_signal()) -> _ => return Err(Fault::Cancelled),
+            recv(deadline.map_or_else(never, at)) -> _ => return Err(Fault::DeadlineReached),
         }
-        None => start(name, ask)?,
-    };
-    select! {
-        recv(look_up.answer) -> answer => {
-            let ended = || io::Error::other("the look-up thread ended without an answer");
-            Ok(answer.unwrap_or_else(|_| Err(ended()))?)
+        self.remove(&lookup);
+        Ok(lookup.answer()?)
+    }
+
+    /// Returns the lookup of this name: one that runs, or has found something that nobody took, or a new one. `None` where
+    /// the system refuses a thread.
+    fn join_or_start(
+        &self,
+        name: &str,
+        stack: usize,
+        ask: impl FnOnce(&str) -> Answer + Send + 'static,
+    ) -> Result<Option<Arc<Lookup>>, Fault> {
+        let mut lookups = lock(&self.0);
+        if let Some(place) = lookups.iter().position(|lookup| lookup.name == name) {
+            // A failure of minutes ago says nothing about now.
+            if !lookups[place].has_failed() {
+                return Ok(Some(Arc::clone(&lookups[place])));
+            }
+            lookups.swap_remove(place);
         }
-        recv(lap.cut_signal()) -> _ => {
-            pending.put(look_up);
-            Err(Fault::Cancelled)
+        if lookups.len() >= MAX_PENDING {
+            lookups.retain(|lookup| !lookup.is_answered());
         }
-        recv(deadline.map_or_else(never, at)) -> _ => {
-            pending.put(look_up);
-            Err(Fault::DeadlineReached)
+        if lookups.len() >= MAX_PENDING {
+            return Err(io::Error::other(format!("{MAX_PENDING} DNS lookups of this client are still pending")).into());
         }
+        let (sender, done) = bounded(0);
+        let lookup = Arc::new(Lookup { name: name.to_owned(), answer: Mutex::new(None), done });
+        let asked = Arc::clone(&lookup);
+        let helper = thread::Builder::new().name("sse-dns".into()).stack_size(stack).spawn(move || {
+            // Dropped last, also by a panic.
+            let _done = sender;
+            let answer = ask(&asked.name);
+            *lock(&asked.answer) = Some(answer);
+        });
+        if helper.is_err() {
+            return Ok(None);
+        }
+        lookups.push(Arc::clone(&lookup));
+        Ok(Some(lookup))
+    }
+
+    fn remove(&self, taken: &Arc<Lookup>) {
+        lock(&self.0).retain(|lookup| !Arc::ptr_eq(lookup, taken));
     }
 }
 
-impl Pending {
-    /// Takes a look-up of this name that still runs, or has just found something.
-    fn take(&self, name: &str) -> Option<LookUp> {
-        let mut pending = lock(&self.0);
-        let found = pending.iter().position(|look_up| look_up.name == name)?;
-        let look_up = pending.swap_remove(found);
-        match look_up.answer.try_recv() {
-            // A failure of minutes ago says nothing about now.
-            Ok(Err(_)) => None,
-            Ok(Ok(addresses)) => {
-                let (sender, answer) = bounded(1);
-                // Room for one: cannot fail.
-                let _ = sender.send(Ok(addresses));
-                Some(LookUp { answer, ..look_up })
-            }
-            Err(_) => Some(look_up),
+impl Lookup {
+    fn is_answered(&self) -> bool {
+        lock(&self.answer).is_some()
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(*lock(&self.answer), Some(Err(_)))
+    }
+
+    /// Several may ask for it.
+    fn answer(&self) -> Answer {
+        match &*lock(&self.answer) {
+            Some(Ok(addresses)) => Ok(addresses.clone()),
+            Some(Err(error)) => Err(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
+            None => Err(io::Error::other("the thread of the DNS lookup ended without an answer")),
         }
-    }
-
-    fn put(&self, look_up: LookUp) {
-        lock(&self.0).push(look_up);
-    }
-
-    /// Forgets those that are answered, and tells whether as many as may be still run.
-    fn is_full(&self) -> bool {
-        let mut pending = lock(&self.0);
-        pending.retain(|old| old.answer.is_empty());
-        pending.len() >= MOST_PENDING
     }
 }
 
@@ -123,19 +159,8 @@ fn out_of_descriptors() -> Option<io::Error> {
     (cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE))).then_some(error)
 }
 
-fn start(name: String, ask: impl FnOnce(&str) -> Answer + Send + 'static) -> io::Result<LookUp> {
-    let (sender, answer) = bounded(1);
-    let asked = name.clone();
-    thread::Builder::new().name("sse-dns".into()).stack_size(STACK).spawn(move || {
-        // Nobody listens any more when the connection is gone: nothing to do about it.
-        let _ = sender.send(ask(&asked));
-    })?;
-    Ok(LookUp { name, answer })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
@@ -150,7 +175,7 @@ mod tests {
     /// A resolver that answers when it is told to.
     struct Stage {
         token: Arc<StopToken>,
-        pending: Arc<Pending>,
+        pending: Arc<PendingLookups>,
         asked: Arc<AtomicUsize>,
         answers: Sender<Answer>,
         orders: Receiver<Answer>,
@@ -163,6 +188,10 @@ mod tests {
         }
 
         fn look_up(&self, name: &str, timeout: Duration) -> Result<Vec<SocketAddr>, Why> {
+            self.look_up_with(name, timeout, STACK)
+        }
+
+        fn look_up_with(&self, name: &str, timeout: Duration, stack: usize) -> Result<Vec<SocketAddr>, Why> {
             let lap = self.token.current_lap();
             let (asked, orders) = (Arc::clone(&self.asked), self.orders.clone());
             let ask = move |_: &str| {
@@ -170,7 +199,7 @@ mod tests {
                 orders.recv().unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
             };
             let deadline = deadline(Instant::now(), timeout);
-            look_up(name.to_owned(), &self.pending, &lap, deadline, ask).map_err(|fault| match fault {
+            self.pending.resolve(name.to_owned(), &lap, deadline, stack, ask).map_err(|fault| match fault {
                 Fault::DeadlineReached => Why::Late,
                 Fault::Cancelled => Why::Cut,
                 _ => Why::Failed,
@@ -182,7 +211,7 @@ mod tests {
             self.answers.send_timeout(answer, SECONDS).unwrap();
             // The helper thread hands it on.
             let until = Instant::now() + SECONDS;
-            while lock(&self.pending.0).iter().any(|look_up| look_up.answer.is_empty()) {
+            while lock(&self.pending.0).iter().any(|lookup| !lookup.is_answered()) {
                 assert!(Instant::now() < until);
                 thread::yield_now();
             }
@@ -276,21 +305,53 @@ mod tests {
     }
 
     #[test]
-    fn no_more_look_ups_hang_at_once_than_may() {
+    fn no_more_lookups_hang_at_once_than_may() {
         let stage = Stage::new();
-        for number in 0..MOST_PENDING {
+        for number in 0..MAX_PENDING {
             assert_eq!(stage.look_up(&format!("{number}:80"), MOMENT), LATE);
         }
         assert_eq!(stage.look_up("another:80", SECONDS), Err(Why::Failed));
         assert_eq!(stage.look_up("0:80", MOMENT), LATE);
-        stage.assert_asked(MOST_PENDING);
+        stage.assert_asked(MAX_PENDING);
+    }
+
+    #[test]
+    fn all_connections_of_a_client_wait_for_one_lookup_of_a_name() {
+        let stage = Stage::new();
+        for _ in 0..3 * MAX_PENDING {
+            assert_eq!(stage.look_up("slow:80", Duration::from_millis(1)), LATE);
+        }
+        thread::scope(|scope| {
+            let waiting = [(), ()].map(|()| scope.spawn(|| stage.look_up("slow:80", SECONDS)));
+            // Both have a clone of it, beside the list's and that of its thread.
+            let until = Instant::now() + SECONDS;
+            while lock(&stage.pending.0).iter().any(|lookup| Arc::strong_count(lookup) < 4) {
+                assert!(Instant::now() < until);
+                thread::yield_now();
+            }
+            stage.answers.send_timeout(Ok(home()), SECONDS).unwrap();
+            assert_eq!(waiting.map(|waiting| waiting.join().unwrap()), [Ok(home()), Ok(home())]);
+        });
+        stage.assert_asked(1);
+        assert!(lock(&stage.pending.0).is_empty());
+    }
+
+    #[test]
+    fn where_a_thread_is_refused_the_caller_asks() {
+        let stage = Stage::new();
+        let answers = stage.answers.clone();
+        let answerer = thread::spawn(move || answers.send_timeout(Ok(home()), SECONDS).unwrap());
+        // No system has that much.
+        assert_eq!(stage.look_up_with("slow:80", MOMENT, 1 << 60), Ok(home()));
+        answerer.join().unwrap();
+        assert!(lock(&stage.pending.0).is_empty());
     }
 
     #[test]
     fn an_address_needs_no_look_up() {
         let lap = StopToken::new().current_lap();
         for (host, address) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
-            let resolved = resolve(host, 80, &Pending::default(), &lap, None).unwrap();
+            let resolved = resolve(host, 80, &PendingLookups::default(), &lap, None).unwrap();
             assert_eq!(resolved, [address.parse().unwrap()], "{host}");
         }
     }
