@@ -1,14 +1,16 @@
 //! The process with the client: reads as its row says, and measures itself.
 
 use std::env;
+use std::hint;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use http_sse::crossbeam_channel::RecvTimeoutError;
+use http_sse::crossbeam_channel::{RecvTimeoutError, TryRecvError, bounded};
 use http_sse::{Client, Error, Event, Events, Request};
 
 use super::figures::{Figures, cpu_us, median};
-use super::{Row, Settings, table};
+use super::{Group, Row, Settings, table};
 use crate::support::process::{peak, reset_peak, resident};
 
 /// Set for a process that is to be a client.
@@ -91,13 +93,16 @@ impl Visitor {
     }
 
     fn stop_often(&self, figures: &mut Figures) {
+        let mut controls = Vec::new();
         let times = (0..self.settings.rounds).map(|_| {
+            controls.push(control(self.row.group == Group::Endless, self.settings.age));
             let rx = self.client.connect("stopped", self.request()).unwrap();
             let until = Instant::now() + self.settings.age;
             while rx.recv_deadline(until).is_ok() {}
             stop(&rx)
         });
         let (channel, thread) = times.unzip();
+        figures.control_us = median(controls);
         (figures.channel_us, figures.thread_us) = (median(channel), median(thread));
     }
 }
@@ -112,6 +117,26 @@ fn take(event: &Event, last: &mut u64, figures: &mut Figures) {
     }
     figures.lost += number - *last - 1;
     *last = number;
+}
+
+/// Returns how long it takes to the end of a thread that waits for a word, or is as busy as one that reads without end.
+fn control(is_busy: bool, age: Duration) -> Duration {
+    let (word, heard) = bounded::<()>(1);
+    let thread = thread::spawn(move || {
+        if is_busy {
+            while heard.try_recv() == Err(TryRecvError::Empty) {
+                hint::spin_loop();
+            }
+        } else {
+            _ = heard.recv();
+        }
+    });
+    // The time itself is the subject.
+    thread::sleep(age);
+    let start = Instant::now();
+    word.send(()).unwrap();
+    thread.join().unwrap();
+    start.elapsed()
 }
 
 /// Returns how long it takes to the end of the channel and to that of the thread.

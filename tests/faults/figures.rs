@@ -22,6 +22,8 @@ pub struct Figures {
     /// From `stop()` to the end of the channel and of the thread, median.
     pub channel_us: u64,
     pub thread_us: u64,
+    /// From the word to a thread that does nothing of ours to its end, median: how fast this machine is just then.
+    pub control_us: u64,
     /// Whether the connection ended by itself.
     pub has_ended: bool,
     /// The variant of the last failure.
