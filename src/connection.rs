@@ -248,7 +248,10 @@ impl Connection {
             match frame {
                 Ok(Some(Frame::Event(event))) => return self.event(event),
                 Ok(Some(Frame::Comment(text))) => self.comment(&text)?,
-                Ok(Some(Frame::Retry(delay))) => self.backoff.server_asks(delay),
+                Ok(Some(Frame::Retry(delay))) => {
+                    self.shared.progress().reconnection_time = Some(delay);
+                    self.backoff.server_asks(delay);
+                }
                 Ok(None) => {}
                 Err(error) if error.is_runaway() => return self.failed(error.into()),
                 Err(error) => self.skipped(error.into())?,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::error::Error;
 use crate::stop::deadline;
 
 pub(crate) use shared::Shared;
@@ -240,6 +241,30 @@ impl Handle {
         let progress = self.shared.progress();
         let id = progress.last_event_id.as_str();
         (!id.is_empty()).then(|| id.to_owned())
+    }
+
+    /// Returns the last failure that was reported to [`Request::on_error`](crate::Request::on_error) or has ended the
+    /// connection, and when it came; `None` while there was none.
+    ///
+    /// It stays when the connection has recovered: [`state`](Self::state) says whether it has.
+    ///
+    /// # Example: what is wrong, and since when
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| peer.respond(403, &[], "no key"))?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let rx = client.connect("oven", Request::get(url))?;
+    /// let handle = rx.handle();
+    /// for _ in rx {}
+    /// let (error, at) = handle.last_error().ok_or("no failure")?;
+    /// assert_eq!(error.to_string(), "the server answered 403: no key");
+    /// assert!(at.elapsed().as_secs() < 60);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn last_error(&self) -> Option<(Error, Instant)> {
+        self.shared.last_error()
     }
 
     /// Returns the connection's figures.

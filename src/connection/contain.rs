@@ -20,6 +20,7 @@ pub(crate) struct Panicked;
 impl Connection {
     /// Reports a failure, or an event that was skipped, to `on_error`.
     pub(super) fn report(&mut self, error: &Error) -> Result<(), Panicked> {
+        self.shared.note_error(error);
         call(&mut self.plan.callbacks.on_error, |on_error| on_error(error))
     }
 
@@ -29,7 +30,9 @@ impl Connection {
         self.shared.release();
         // A stop that came meanwhile wins.
         let is_stopped = self.shared.stop.is_stopped();
-        let end = if is_stopped { End::Stopped } else { End::Failed(Error::Panicked(PanicOrigin::Library)) };
+        let error = Error::Panicked(PanicOrigin::Library);
+        self.shared.note_error(&error);
+        let end = if is_stopped { End::Stopped } else { End::Failed(error) };
         self.shared.update(|life| life.ended(end.clone()));
         end
     }
@@ -41,7 +44,10 @@ impl Connection {
         }
         match self.drop_callbacks() {
             Ok(()) => end,
-            Err(Panicked) => End::Failed(CALLBACK_PANICKED),
+            Err(Panicked) => {
+                self.shared.note_error(&CALLBACK_PANICKED);
+                End::Failed(CALLBACK_PANICKED)
+            }
         }
     }
 

@@ -215,6 +215,7 @@ impl Connection {
     }
 
     fn give_up_silently(&mut self, error: Error) -> Step {
+        self.shared.note_error(&error);
         // A stop that came meanwhile wins.
         if self.shared.stop.is_stopped() {
             return self.finish(End::Stopped);

@@ -1,6 +1,6 @@
 //! The counters of a connection.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::parser::LastEventId;
 
@@ -12,4 +12,6 @@ pub(crate) struct Progress {
     pub(crate) oversized: u64,
     pub(crate) last_event_id: LastEventId,
     pub(crate) last_byte: Option<Instant>,
+    /// What the last `retry:` said.
+    pub(crate) reconnection_time: Option<Duration>,
 }

@@ -1,6 +1,7 @@
 //! What a connection, its handles and its client share.
 
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Instant;
@@ -9,6 +10,8 @@ use crossbeam_utils::atomic::AtomicCell;
 
 use super::progress::Progress;
 use super::state::{End, State, Stats};
+use crate::clock;
+use crate::error::Error;
 use crate::parser::LastEventId;
 use crate::stop::{StopToken, lock};
 
@@ -39,6 +42,8 @@ pub(crate) struct Life {
     pub(crate) retry_at: Option<Instant>,
     /// `reconnect_now()` was called, and has not happened yet.
     pub(crate) ignores_retry_after: bool,
+    /// What was reported last, and when it came.
+    last_error: Option<(Error, Instant)>,
     end: Option<End>,
     /// How many streams were opened: `wait_open` must not miss a short one.
     opened: u64,
@@ -67,6 +72,7 @@ impl Shared {
                 last_status: None,
                 retry_at: None,
                 ignores_retry_after: false,
+                last_error: None,
                 end: None,
                 opened: 0,
                 waiting: 0,
@@ -171,6 +177,17 @@ impl Shared {
         self.life().runner == Some(OWN_ID.with(|id| *id))
     }
 
+    /// Keeps a failure for those who look at the connection from outside.
+    pub(crate) fn note_error(&self, error: &Error) {
+        let noted = Some((error.clone(), clock::now()));
+        // Dropped behind the lock: it may hold an error of the program's own.
+        let _before = mem::replace(&mut self.life().last_error, noted);
+    }
+
+    pub(super) fn last_error(&self) -> Option<(Error, Instant)> {
+        self.life().last_error.clone()
+    }
+
     pub(crate) fn end(&self) -> Option<End> {
         self.life().end.clone()
     }
@@ -247,6 +264,7 @@ impl Shared {
             consecutive_failures,
             last_status,
             idle_for: progress.last_byte.filter(|_| open).map(|byte| now.saturating_duration_since(byte)),
+            reconnection_time: progress.reconnection_time,
             retry_in: retry_at.map(|at| at.saturating_duration_since(now)),
         }
     }

@@ -101,6 +101,11 @@ pub struct Stats {
     pub last_status: Option<u16>,
     /// How long ago the open stream received its last byte; `None` while no stream is open.
     pub idle_for: Option<Duration>,
+    /// The reconnection time that the server sent last, as `retry:` (HTML §9.2.6); `None` while it has sent none.
+    ///
+    /// As it was sent: for a program that makes the next request itself. The connection's own waits stay within the limits
+    /// of its policy.
+    pub reconnection_time: Option<Duration>,
     /// How long until the next attempt; `None` while not waiting for one.
     pub retry_in: Option<Duration>,
 }

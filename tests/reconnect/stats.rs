@@ -1,9 +1,11 @@
 //! What a handle tells about its connection.
 
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use http_sse::crossbeam_channel::bounded;
 use http_sse::testing::Server;
-use http_sse::{End, RetryPolicy, State};
+use http_sse::{End, Error, Handle, PanicOrigin, Request, RetryPolicy, State};
 
 use crate::support::{deadline, wait_until};
 use crate::{HOUR, client, next_data, patient, streaming};
@@ -169,4 +171,73 @@ fn the_figures_outlive_the_connection() {
     assert_eq!((handle.stats().events, handle.stats().attempts), (1, 1));
     assert_eq!(handle.last_event_id().as_deref(), Some("7"));
     assert_eq!((handle.stats().retry_in, handle.stats().idle_for), (None, None));
+}
+
+#[test]
+fn the_last_error_is_that_of_the_last_failure_and_stays_after_a_recovery() {
+    let server = Server::start().unwrap();
+    let request = patient(&server).retry(RetryPolicy::constant(Duration::from_millis(1)));
+    let start = Instant::now();
+    let rx = client().connect("it", request).unwrap();
+    let handle = rx.handle();
+    let last = || handle.last_error().map(|(error, at)| (error.to_string(), at));
+    let mut peer = server.accept();
+    peer.request();
+    assert!(last().is_none());
+    peer.respond(503, &[], "busy");
+    let mut peer = server.accept();
+    peer.request();
+    let (first, first_at) = last().unwrap();
+    assert_eq!(first, "the server answered 503: busy");
+    assert!((start..=Instant::now()).contains(&first_at));
+    peer.respond(502, &[], "");
+    let mut peer = server.accept();
+    peer.stream();
+    peer.send("data: a\n\n");
+    assert_eq!(next_data(&rx), "a");
+    let (second, second_at) = last().unwrap();
+    assert_eq!(second, "the server answered 502");
+    assert!((first_at..=Instant::now()).contains(&second_at));
+    handle.stop();
+    assert!(handle.join_timeout(deadline()));
+    assert_eq!(last(), Some((second, second_at)));
+}
+
+#[test]
+fn the_last_error_is_there_before_on_error_and_is_the_panic_that_ends() {
+    let server = Server::serve(|_, mut peer| peer.respond(503, &[], "")).unwrap();
+    let own: Arc<OnceLock<Handle>> = Arc::default();
+    let inside = Arc::clone(&own);
+    let (ready, is_ready) = bounded::<()>(0);
+    let request = patient(&server).on_error(move |_| {
+        is_ready.recv_timeout(deadline()).unwrap();
+        let (error, _) = inside.get().unwrap().last_error().unwrap();
+        assert_ne!(error.status(), Some(503), "on purpose");
+    });
+    let rx = client().connect("it", request).unwrap();
+    own.set(rx.handle()).unwrap();
+    ready.send_timeout((), deadline()).unwrap();
+    assert!(matches!(rx.recv_timeout(deadline()).unwrap(), Err(Error::Panicked(PanicOrigin::Callback))));
+    let (error, _) = rx.handle().last_error().unwrap();
+    assert!(matches!(error, Error::Panicked(PanicOrigin::Callback)), "{error:?}");
+}
+
+#[test]
+fn the_reconnection_time_is_what_the_server_sent_last() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.send("data: a\n\nretry: 7200000\ndata: b\n\nretry: soon\ndata: c\n\n");
+        peer.send("retry: 3\n\ndata: d\n\n");
+        peer.end();
+    })
+    .unwrap();
+    let request = Request::post(server.url("/"));
+    let mut reader = client().read("it", request).unwrap();
+    let handle = reader.handle();
+    let asked = || handle.stats().reconnection_time.map(|time| time.as_millis());
+    assert_eq!(asked(), None);
+    let seen: Vec<_> = reader.by_ref().map(|event| (event.unwrap().into_data(), asked())).collect();
+    let expected = [("a", None), ("b", Some(7_200_000)), ("c", Some(7_200_000)), ("d", Some(3))];
+    assert_eq!(seen, expected.map(|(data, asked)| (data.to_owned(), asked)));
+    assert_eq!(asked(), Some(3));
 }
