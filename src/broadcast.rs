@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
 
@@ -130,11 +130,15 @@ impl Subscription {
     pub(crate) fn unsubscribe(&mut self) -> bool {
         self.alive = None;
         let mut receivers = lock(&self.broadcast.receivers);
-        receivers.list.retain(|subscriber| subscriber.number != self.number);
+        let own = receivers.list.iter().position(|subscriber| subscriber.number == self.number);
+        let own = own.map(|at| receivers.list.remove(at));
         self.broadcast.version.fetch_add(1, Ordering::Release);
         // Under the lock: whoever subscribes meanwhile is refused, or keeps the connection.
         let is_last = self.broadcast.ends_with_last && receivers.list.is_empty();
         receivers.is_closed |= is_last;
+        drop(receivers);
+        // Without the lock: it ends the channel, and may free what is queued there.
+        drop(own);
         is_last
     }
 }
@@ -143,13 +147,15 @@ impl Subscription {
 pub(crate) struct EventSender {
     sink: Sink,
     shared: Arc<Shared>,
+    /// Between bursts empty: a receiver that is dropped then must end at once, with all that it had queued.
     current: Vec<Arc<Subscriber>>,
-    version: usize,
+    /// Of the list that `current` is.
+    version: Option<usize>,
 }
 
 impl EventSender {
     pub(crate) fn new(sink: Sink, shared: Arc<Shared>) -> Self {
-        Self { sink, shared, current: Vec::new(), version: 0 }
+        Self { sink, shared, current: Vec::new(), version: None }
     }
 
     /// Sends an event to every receiver; waits for room until the connection is stopped.
@@ -163,23 +169,36 @@ impl EventSender {
             }
             Sink::Broadcast(broadcast) => broadcast,
         };
-        let version = broadcast.version.load(Ordering::Acquire);
+        let overflow = broadcast.overflow;
+        let version = Some(broadcast.version.load(Ordering::Acquire));
         if version != self.version {
             self.version = version;
-            self.current = lock(&broadcast.receivers).list.clone();
+            self.current.clear();
+            self.current.extend(lock(&broadcast.receivers).list.iter().cloned());
         }
-        let Some((last, others)) = self.current.split_last() else { return };
-        for subscriber in others {
-            let Some(item) = subscriber.send(event.clone(), broadcast.overflow, &self.shared) else { continue };
-            self.wait(subscriber, item);
-            // A stop while it waited: whoever stopped must not get more than was buffered.
-            if self.shared.stop.is_stopped() {
-                return;
+        let mut next = 0;
+        while next + 1 < self.current.len() {
+            let unsent = self.current[next].send(event.clone(), overflow, &self.shared);
+            next += 1;
+            if let Some(item) = unsent {
+                self.wait(next - 1, item);
+                // A stop while it waited: whoever stopped must not get more than was buffered.
+                if self.shared.stop.is_stopped() {
+                    return;
+                }
+                next = 0;
             }
         }
-        if let Some(item) = last.send(event, broadcast.overflow, &self.shared) {
-            self.wait(last, item);
+        let Some(last) = self.current.get(next) else { return };
+        if let Some(item) = last.send(event, overflow, &self.shared) {
+            self.wait(next, item);
         }
+    }
+
+    /// Lets go of the receivers, until there is another event.
+    pub(crate) fn release(&mut self) {
+        self.current.clear();
+        self.version = None;
     }
 
     /// Wakes the loops over events: to be called when what one read brought is sent, before anything that may block, and
@@ -191,11 +210,16 @@ impl EventSender {
         }
     }
 
-    /// Waits for room, until the connection is stopped or the receiver has gone.
-    fn wait(&self, subscriber: &Subscriber, item: Item) {
+    /// Waits until one has room, or has gone, or the connection is stopped. What is left of `current` are those behind it
+    /// that have not gone meanwhile.
+    fn wait(&mut self, index: usize, item: Item) {
         self.flush();
+        let subscriber = Arc::clone(&self.current[index]);
+        let behind: Vec<Weak<Subscriber>> = self.current.iter().skip(index + 1).map(Arc::downgrade).collect();
+        self.release();
         // A receiver that has gone takes itself off the list.
         let _: Sent = subscriber.sender.send(item, &self.shared.stop, &subscriber.gone);
+        self.current.extend(behind.iter().filter_map(Weak::upgrade));
     }
 
     /// Sends the terminal failure to every receiver; false when a stop came before it was sent.

@@ -74,6 +74,7 @@ fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
                 None => {
                     // What follows may block, or call something user-supplied.
                     sender.flush();
+                    sender.release();
                     connection.advance(None)
                 }
             };
