@@ -1,19 +1,20 @@
 //! A crossbeam channel whose ends wake each other once per burst, until the bare receiver is used.
 //!
 //! A channel wakes its receiver at the first event, and its sender at the first free place; and before a thread blocks
-//! there, it yields a few times, each of which costs a time slice on a busy machine. So the loop over events parks at once,
-//! and the sender wakes it when it has sent all it has; a sender that finds the channel full parks until half of it is
+//! there, it yields a few times, each of which costs a time slice on a busy machine. So the loop over events parks, and the
+//! sender wakes it when it has sent all it has; a sender that finds the channel full parks until half of it is
 //! empty. Code that asks for crossbeam's receiver (for `select!`, a timeout, a clone) waits inside the channel, where only
 //! crossbeam can wake: from then on both ends do.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, select_biased};
 
 use crate::parking::Parking;
-use crate::stop::StopToken;
+use crate::spin::AdaptiveSpin;
+use crate::stop::{StopToken, lock};
 
 /// A connection's end of a channel. Several may send into one.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct BurstSender<T> {
 pub(crate) struct BurstReceiver<T> {
     receiver: Receiver<T>,
     link: Arc<Link>,
+    /// Of the loop over events alone.
+    spin: Mutex<AdaptiveSpin>,
 }
 
 /// What the two ends know of each other beside the channel.
@@ -65,7 +68,10 @@ pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) 
         is_bare: AtomicBool::new(capacity == 0),
         half: capacity / 2,
     });
-    (BurstSender { sender, link: Some(WakeAtEnd(Arc::clone(&link))) }, BurstReceiver { receiver, link })
+    (
+        BurstSender { sender, link: Some(WakeAtEnd(Arc::clone(&link))) },
+        BurstReceiver { receiver, link, spin: Mutex::default() },
+    )
 }
 
 impl<T> BurstSender<T> {
@@ -157,10 +163,12 @@ impl<T> BurstReceiver<T> {
         if self.link.is_bare() {
             return self.receiver.recv().ok();
         }
-        self.link.receiver.park_until(|| match self.receiver.try_recv() {
+        let attempt = || match self.receiver.try_recv() {
             Err(TryRecvError::Empty) => None,
             found => Some(found.ok()),
-        })
+        };
+        let found = lock(&self.spin).spin_until(attempt);
+        found.unwrap_or_else(|| self.link.receiver.park_until(attempt))
     }
 
     /// Returns crossbeam's own, and leaves all waking to it from now on.

@@ -201,6 +201,7 @@ mod channel;
 mod clock;
 mod connection;
 mod parking;
+mod spin;
 mod worker;
 
 mod http;

@@ -43,6 +43,18 @@ mod event {
     pub(crate) struct Event(pub(crate) u32);
 }
 
+mod spin {
+    #[derive(Debug, Default)]
+    pub(crate) struct AdaptiveSpin;
+
+    impl AdaptiveSpin {
+        /// Gives up after two attempts: what more of them would show, the first two do.
+        pub(crate) fn spin_until<T>(&mut self, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+            attempt().or_else(attempt)
+        }
+    }
+}
+
 mod handle {
     use crate::stop::StopToken;
     use crate::sync::Arc;
