@@ -161,10 +161,7 @@ fn linearity() {
         (0..5).map(time).fold(f64::INFINITY, f64::min) / text.len() as f64
     };
     let (one, many) = (cost(1), cost(64));
-    println!(
-        "10 MB in chunks of 1 byte: {one:.2} ns a byte; of 64 bytes: {many:.2} ns; ratio {:.1}\n",
-        one / many
-    );
+    println!("10 MB in chunks of 1 byte: {one:.2} ns a byte; of 64 bytes: {many:.2} ns; ratio {:.1}\n", one / many);
 }
 
 fn processor_nanoseconds() -> f64 {

@@ -9,6 +9,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::contestant::{FLOOR, Failure, OURS};
 use crate::results::{Results, Run};
 use crate::scenario::{self, LATENCY, RECONNECT};
+use crate::setup;
 
 const WIDTH: u32 = 900;
 const TITLE: u32 = 72;
@@ -50,8 +51,10 @@ struct Chart {
 /// Writes throughput.svg, cpu.svg and latency.svg into the folder.
 pub fn draw(results: &Results, folder: &str) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
+    let results = &results.within(setup::ALL[0].name);
     let speeds = |value: fn(&Results, &str, &str) -> Option<f64>| {
-        scenario::ALL.iter().map(|scenario| panel(results, scenario.title, scenario.name, value)).collect()
+        let streams = scenario::ALL.iter().filter(|scenario| scenario.rate == 0);
+        streams.map(|scenario| panel(results, scenario.title, scenario.name, value)).collect()
     };
     let times = [
         (LATENCY, "Write to event, 1,000 a second: median", (|run| run.median / 1000.0) as fn(&Run) -> f64),

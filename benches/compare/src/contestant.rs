@@ -38,6 +38,9 @@ pub const ALL: &[&str] = &[
     "read",
 ];
 
+/// Those that need an async runtime.
+pub const PEERS: [&str; 3] = ["eventsource-client", "reqwest-eventsource", "sseer"];
+
 /// Those that are this crate.
 pub const OURS: [&str; 2] = ["connect", "read"];
 

@@ -1,7 +1,8 @@
 //! Compares http-sse with a bare socket, with readers written by hand and, with the feature `peers`, with async clients.
 //!
 //! ```text
-//! cargo run --release [--features peers] -- [--rounds N] [--only SCENARIO] [--block BYTES] [--best] [--tsv FILE] [--markdown FILE]
+//! cargo run --release [--features peers] -- [--setup SETUP] [--rounds N] [--only SCENARIO]
+//!     [--block BYTES] [--best] [--tsv FILE] [--markdown FILE]
 //! cargo run --release -- --draw FILE FOLDER [--best]
 //! cargo run --release -- --print FILE [--best]
 //! ```
@@ -9,7 +10,8 @@
 //! prints markdown tables of medians, or of the best rounds; `--tsv` keeps every single run, `--draw` draws charts of
 //! such a file, and `--print` prints its tables. Every round runs all contestants in turn, each in a fresh process against a server in another; a share is against the bare
 //! socket of the same round. `run CONTESTANT SCENARIO PORT EVENTS` is one such process: put
-//! `valgrind --tool=callgrind` before it to count its instructions. `serve` is the server.
+//! `valgrind --tool=callgrind` before it to count its instructions. `serve` is the server, and `burn` a busy
+//! loop. All is measured in three set-ups (`setup.rs`), the last of them with fewer events.
 
 mod chart;
 mod contestant;
@@ -19,22 +21,28 @@ mod report;
 mod results;
 mod scenario;
 mod server;
+mod setup;
 mod table;
 
 use std::env;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use rustix::time::{ClockId, clock_gettime};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
 
 use contestant::{FLOOR, Failure, Target};
 use results::Statistic;
 use scenario::RECONNECT;
+use setup::Setup;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["burn"] => loop {
+            std::hint::spin_loop();
+        },
         ["serve"] => server::run(server::BLOCK),
         ["serve", block] => server::run(block.parse()?),
         ["run", contestant, scenario, port, events] => measured(contestant, scenario, port, events.parse()?),
@@ -47,29 +55,31 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-/// One contestant, once: prints wall and processor nanoseconds, events, bytes, and the median and 99th percentile of
-/// the latencies.
+/// One contestant, once: prints wall and processor nanoseconds, events, bytes, the median and 99th percentile of the
+/// latencies, and voluntary and forced context switches.
 fn measured(contestant: &str, scenario: &str, port: &str, events: u64) -> Result<(), Failure> {
     let target = Target::new(scenario, port, events)?;
-    let (wall, cpu) = (Instant::now(), processor_nanoseconds());
+    let (wall, cpu) = (Instant::now(), processor_nanoseconds()?);
     let mut seen = contestant::run(contestant, &target)?;
-    let (wall, cpu) = (wall.elapsed().as_nanos(), processor_nanoseconds() - cpu);
+    let (wall, cpu) = (wall.elapsed().as_nanos(), processor_nanoseconds()? - cpu);
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let (waits, preemptions) = (usage.voluntary_context_switches(), usage.involuntary_context_switches());
     if scenario == RECONNECT && !seen.latencies.is_empty() {
         // What was closed before the first connection was not this contestant's.
         seen.latencies.remove(0);
     }
     seen.latencies.sort_unstable();
     let at = |share: usize| seen.latencies.get(seen.latencies.len() * share / 100).copied().unwrap_or(0);
-    println!("{wall} {cpu} {} {} {} {}", seen.events, seen.bytes, at(50), at(99));
+    println!("{wall} {cpu} {} {} {} {} {waits} {preemptions}", seen.events, seen.bytes, at(50), at(99));
     if contestant != FLOOR && seen.events != events {
         return Err(format!("{contestant} saw {} of {events} events", seen.events).into());
     }
     Ok(())
 }
 
-fn processor_nanoseconds() -> u128 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as u128 * 1_000_000_000 + time.tv_nsec as u128
+fn processor_nanoseconds() -> Result<u128, Failure> {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
+    Ok(time.tv_sec() as u128 * 1_000_000_000 + time.tv_nsec() as u128)
 }
 
 /// The server's process, and its port.
@@ -79,9 +89,8 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start(block: usize) -> Result<Self, Failure> {
-        let mut process =
-            Command::new(env::current_exe()?).args(["serve", &block.to_string()]).stdout(Stdio::piped()).spawn()?;
+    pub fn start(setup: &Setup, block: usize) -> Result<Self, Failure> {
+        let mut process = setup.server()?.args(["serve", &block.to_string()]).stdout(Stdio::piped()).spawn()?;
         let mut port = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut port)?;
         Ok(Self { process, port: port.trim().to_owned() })

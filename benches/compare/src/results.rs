@@ -8,6 +8,7 @@ use crate::contestant::{FLOOR, Failure};
 /// One run of one contestant. Times are in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Run {
+    pub setup: String,
     pub scenario: String,
     pub contestant: String,
     pub round: usize,
@@ -16,6 +17,9 @@ pub struct Run {
     pub events: f64,
     pub median: f64,
     pub p99: f64,
+    /// Context switches: those of a thread that blocked, and those forced on one that could go on.
+    pub waits: f64,
+    pub preemptions: f64,
 }
 
 /// What stands for the rounds of a contestant.
@@ -42,19 +46,22 @@ impl Statistic {
 }
 
 /// The runs, and on what machine they were made.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Results {
     pub statistic: Statistic,
     pub machine: String,
     pub runs: Vec<Run>,
 }
 
-const COLUMNS: &str = "scenario\tcontestant\tround\twall_ns\tcpu_ns\tevents\tmedian_ns\tp99_ns";
+const COLUMNS: &str =
+    "setup\tscenario\tcontestant\tround\twall_ns\tcpu_ns\tevents\tmedian_ns\tp99_ns\twaits\tpreemptions";
 
 pub fn write(results: &Results, file: &str) -> Result<(), Failure> {
     let mut text = format!("# {}\n{COLUMNS}\n", results.machine);
-    for Run { scenario, contestant, round, wall, cpu, events, median, p99 } in &results.runs {
-        writeln!(text, "{scenario}\t{contestant}\t{round}\t{wall}\t{cpu}\t{events}\t{median}\t{p99}")?;
+    for run in &results.runs {
+        let Run { setup, scenario, contestant, round, wall, cpu, events, median, p99, waits, preemptions } = run;
+        write!(text, "{setup}\t{scenario}\t{contestant}\t{round}\t{wall}\t{cpu}\t{events}\t{median}\t{p99}")?;
+        writeln!(text, "\t{waits}\t{preemptions}")?;
     }
     Ok(fs::write(file, text)?)
 }
@@ -73,11 +80,14 @@ pub fn read(file: &str, statistic: Statistic) -> Result<Results, Failure> {
 
 fn run(line: &str) -> Option<Run> {
     let mut fields = line.split('\t');
-    let (scenario, contestant) = (fields.next()?.to_owned(), fields.next()?.to_owned());
+    let (setup, scenario) = (fields.next()?.to_owned(), fields.next()?.to_owned());
+    let contestant = fields.next()?.to_owned();
     let round = fields.next()?.parse().ok()?;
     let numbers: Vec<f64> = fields.map(str::parse).collect::<Result<_, _>>().ok()?;
     match numbers[..] {
-        [wall, cpu, events, median, p99] => Some(Run { scenario, contestant, round, wall, cpu, events, median, p99 }),
+        [wall, cpu, events, median, p99, waits, preemptions] => {
+            Some(Run { setup, scenario, contestant, round, wall, cpu, events, median, p99, waits, preemptions })
+        }
         _ => None,
     }
 }
@@ -92,6 +102,12 @@ impl Results {
             }
         }
         names
+    }
+
+    /// What was measured in one set-up.
+    pub fn within(&self, setup: &str) -> Self {
+        let runs = self.runs.iter().filter(|run| run.setup == setup).cloned().collect();
+        Self { statistic: self.statistic, machine: self.machine.clone(), runs }
     }
 
     pub fn has(&self, scenario: &str) -> bool {

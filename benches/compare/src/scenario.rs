@@ -8,6 +8,9 @@ pub struct Scenario {
     /// One event in a chunk of its own, or a body that ends with the connection.
     pub chunked: bool,
     pub tls: bool,
+    /// How many events a second the server sends, each in a write of its own; 0 as fast as they are taken. At full speed a
+    /// faster reader waits more often: what a real stream costs is seen at a fixed rate.
+    pub rate: u32,
     /// How many events a run of the bench consumes.
     pub events: u64,
     event: fn() -> String,
@@ -20,10 +23,10 @@ pub const RECONNECT: &str = "reconnect";
 /// Events five seconds apart, to see what is done in between. Not measured by the bench.
 pub const IDLE: &str = "idle";
 
-const CLOSE: Scenario = Scenario { name: "", title: "", chunked: false, tls: false, events: 0, event: llm };
+const CLOSE: Scenario = Scenario { name: "", title: "", chunked: false, tls: false, rate: 0, events: 0, event: llm };
 
 /// Those of which the speed is measured.
-pub const ALL: [Scenario; 7] = [
+pub const ALL: [Scenario; 9] = [
     Scenario { name: "tiny", title: "32 B events, close-delimited", events: 4_000_000, event: tiny, ..CLOSE },
     Scenario {
         name: "tiny-chunked",
@@ -38,6 +41,8 @@ pub const ALL: [Scenario; 7] = [
     Scenario { name: "llm", title: "LLM tokens (180 B JSON), close", events: 2_000_000, ..CLOSE },
     Scenario { name: "llm-chunked", title: "LLM tokens, one a chunk", chunked: true, events: 1_000_000, ..CLOSE },
     Scenario { name: "tls", title: "LLM tokens over TLS, close", tls: true, events: 1_000_000, ..CLOSE },
+    Scenario { name: "paced-1000", title: "LLM tokens, 1,000 a second", rate: 1_000, events: 3_000, ..CLOSE },
+    Scenario { name: "paced-20000", title: "LLM tokens, 20,000 a second", rate: 20_000, events: 60_000, ..CLOSE },
 ];
 
 impl Scenario {

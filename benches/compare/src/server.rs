@@ -105,10 +105,13 @@ impl Service {
         }
     }
 
-    /// As fast as they are taken.
+    /// As fast as they are taken, or at the scenario's rate.
     fn stream(&self, stream: &mut impl Write, scenario: Scenario, count: u64) -> io::Result<()> {
         head(stream, scenario.chunked)?;
         let one = scenario.framed();
+        if scenario.rate > 0 {
+            return paced(Duration::from_secs(1) / scenario.rate, count, || stream.write_all(&one));
+        }
         let in_block = (self.block / one.len()).max(1) as u64;
         let block = one.repeat(in_block as usize);
         let mut left = count;
@@ -139,14 +142,18 @@ fn head(stream: &mut impl Write, chunked: bool) -> io::Result<()> {
     stream.write_all(head.as_bytes())
 }
 
-/// Steady pace: the next send is due at a multiple of a millisecond, however late the last one was.
 fn latency(mut stream: TcpStream, count: u64) -> io::Result<()> {
     head(&mut stream, false)?;
+    paced(Duration::from_millis(1), count, || stream.write_all(stamp(nanoseconds()).as_bytes()))
+}
+
+/// Steady pace: the next send is due at a multiple of the interval, however late the last one was.
+fn paced(interval: Duration, count: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     let start = Instant::now();
     for number in 1..=count as u32 {
-        let due = Duration::from_millis(1) * number;
+        let due = interval * number;
         thread::sleep(due.saturating_sub(start.elapsed()));
-        stream.write_all(stamp(nanoseconds()).as_bytes())?;
+        send()?;
     }
     Ok(())
 }
