@@ -221,3 +221,32 @@ fn a_lookup_without_a_descriptor_says_so() {
     drop(all);
     assert!(error.to_string().contains("os error 24"), "{error}");
 }
+
+#[test]
+fn a_connection_comes_from_the_address_that_was_asked_for() {
+    let _alone = alone();
+    let listener = TcpListener::bind((ip(1), 0)).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut connection, peer) = listener.accept().unwrap();
+        connection.write_all(DONE.as_bytes()).unwrap();
+        peer.ip()
+    });
+    let client = Client::builder().no_proxy().bind_address(ip(7).into()).build().unwrap();
+    assert!(client.read("source", Request::get(url)).unwrap().next().is_none());
+    assert_eq!(server.join().unwrap(), ip(7));
+}
+
+#[test]
+fn an_address_that_is_not_this_machines_and_a_device_that_is_missing_are_failures_of_the_attempt() {
+    let builder = || Client::builder().no_proxy().resolve("several.example", ip(1).into());
+    for (builder, expected) in [
+        (builder().bind_address([192, 0, 2, 7].into()), "192.0.2.7"),
+        (builder().bind_address("::1".parse().unwrap()), "no address that ::1 can connect to"),
+        (builder().bind_device("none0"), "none0"),
+    ] {
+        let events = builder.build().unwrap().read("link", request(9).retry(RetryPolicy::never()));
+        let error = events.unwrap().next().unwrap().unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains(expected), "{error}");
+    }
+}

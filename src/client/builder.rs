@@ -373,6 +373,7 @@ impl ClientBuilder {
         if let ProxyChoice::Url(url) = &self.proxy {
             ProxyRules::through(url, "ClientBuilder::proxy")?;
         }
+        let link = self.link.check(&self.proxy)?;
         if let Some(keepalive) = self.keepalive {
             keepalive.check()?;
         }
@@ -388,7 +389,7 @@ impl ClientBuilder {
             read_buffer: self.read_buffer,
             proxy: self.proxy,
             keepalive: self.keepalive,
-            link: Arc::new(self.link.check()?),
+            link: Arc::new(link),
             lookups: Arc::default(),
             #[cfg(feature = "tls")]
             tls: match (self.tls, self.trust.is_default()) {
@@ -424,6 +425,8 @@ impl Settings {
     /// Returns how a connection reaches the network; the environment is read now.
     pub(crate) fn network(&self) -> Result<Network, String> {
         let proxy = match &self.proxy {
+            // A proxy could not reach it.
+            _ if self.link.is_local() => ProxyRules::default(),
             ProxyChoice::Environment => ProxyRules::environment(),
             ProxyChoice::None => ProxyRules::default(),
             ProxyChoice::Url(url) => ProxyRules::through(url, "ClientBuilder::proxy")?,

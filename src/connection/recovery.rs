@@ -225,11 +225,11 @@ impl Connection {
     }
 }
 
-/// Returns `true` if it is this machine that has no network. A failed DNS lookup has no error number.
+/// Returns `true` if it is this machine that has no network.
 fn is_offline(error: &Error) -> bool {
     match error {
         Error::Io(error) if route::is_missing(error) => true,
-        Error::Io(error) => error.raw_os_error().is_none() && !route::is_there(),
+        Error::Io(error) => route::is_lookup(error) && !route::is_there(),
         Error::Timeout(Timeout::Resolve) => !route::is_there(),
         _ => false,
     }

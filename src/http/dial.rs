@@ -57,12 +57,7 @@ pub(super) struct HopConnector(pub(super) Arc<Hop>);
 impl Resolver for HopResolver {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let hop = &*self.0;
-        let (host, port) = hop.peer();
-        let mut addresses = hop.network.link.given(host, port);
-        if addresses.is_empty() {
-            addresses = dns::resolve(host, port, &hop.network.lookups, &hop.lap, hop.deadline)
-                .map_err(|fault| hop.slot.fail(hop.unreachable(fault, Timeout::Resolve)))?;
-        }
+        let addresses = hop.resolve().map_err(|fault| hop.slot.fail(hop.unreachable(fault, Timeout::Resolve)))?;
         let mut resolved = self.empty();
         for address in addresses.into_iter().take(MAX_ADDRESSES) {
             resolved.push(address);
@@ -89,6 +84,19 @@ impl Hop {
             Some(proxy) => (&proxy.host, proxy.port),
             None => (&self.names.resolver, self.names.port),
         }
+    }
+
+    fn resolve(&self) -> Result<Vec<SocketAddr>, Fault> {
+        if self.network.link.is_local() {
+            // ureq wants one.
+            return Ok(vec![SocketAddr::from(([0, 0, 0, 0], 0))]);
+        }
+        let (host, port) = self.peer();
+        let mut addresses = self.network.link.given(host, port);
+        if addresses.is_empty() {
+            addresses = dns::resolve(host, port, &self.network.lookups, &self.lap, self.deadline)?;
+        }
+        Ok(self.network.link.reachable(addresses)?)
     }
 
     fn is_https(&self) -> bool {
@@ -120,10 +128,15 @@ impl Hop {
     }
 
     fn connect(&self, addresses: &[SocketAddr]) -> Result<(Tcp, Duration), Fault> {
+        let link = &*self.network.link;
+        let dialer = Dialer { link, keepalive: self.network.keepalive, lap: &self.lap, deadline: self.deadline };
+        #[cfg(unix)]
+        if let Some(path) = &link.unix_socket {
+            return dialer.connect_unix(path).map(|connection| (connection, self.response_timeout));
+        }
         let (host, port) = self.peer();
         let peer = format!("{host}:{port}");
         let ordered = self.addresses.order(&peer, addresses);
-        let dialer = Dialer { keepalive: self.network.keepalive, lap: &self.lap, deadline: self.deadline };
         let mut failed = Vec::new();
         let connected = dialer.connect(&ordered, &mut failed);
         let reached = connected.as_ref().ok().map(|(_, address)| *address);

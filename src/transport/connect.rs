@@ -1,20 +1,28 @@
-//! Opens a TCP connection to one of several addresses (RFC 8305), in a way that a stop reaches.
+//! Opens a connection, to one of several addresses (RFC 8305) or to a Unix socket, in a way that a stop reaches.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
+#[cfg(unix)]
+use socket2::SockAddr;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::link::Link;
 use super::tcp::{Keepalive, Line, Tcp};
 use super::{Fault, route};
 use crate::stop::{HangUp, Lap};
 
 /// RFC 8305 §5, "Connection Attempt Delay": after so long the next address is tried beside those that have not answered.
 const HEAD_START: Duration = Duration::from_millis(250);
+/// How long to wait for room in the queue of a Unix socket.
+#[cfg(unix)]
+const QUEUE_PAUSE: Duration = Duration::from_millis(50);
 /// For a helper that only connects.
 const STACK: usize = 64 * 1024;
 /// A shutdown does not wake a connect there: it is left to its deadline.
@@ -23,6 +31,7 @@ const SHUTDOWN_WAKES: bool = cfg!(not(windows));
 /// How the sockets of an attempt are connected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialer<'a> {
+    pub(crate) link: &'a Link,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) lap: &'a Arc<Lap>,
     pub(crate) deadline: Option<Instant>,
@@ -78,9 +87,39 @@ impl Dialer<'_> {
         connected.map(|()| line)
     }
 
-    /// Makes a socket that a stop reaches.
+    /// Connects to a socket of this machine.
+    #[cfg(unix)]
+    pub(crate) fn connect_unix(&self, path: &Path) -> Result<Tcp, Fault> {
+        let line = self.published(Socket::new(Domain::UNIX, Type::STREAM, None)?)?;
+        let (socket, address) = (SockRef::from(&line.0), SockAddr::unix(path)?);
+        socket.set_nonblocking(true)?;
+        while let Err(error) = socket.connect(&address) {
+            // The server has as many waiting as it may have, and nobody tells when it takes one.
+            if error.kind() != ErrorKind::WouldBlock {
+                return Err(io::Error::new(error.kind(), format!("the Unix socket {path:?}: {error}")).into());
+            }
+            let now = Instant::now();
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(Fault::DeadlineReached);
+            }
+            let pause = Some(now + QUEUE_PAUSE);
+            self.lap.sleep_until([pause, self.deadline].into_iter().flatten().min())?;
+        }
+        socket.set_nonblocking(false)?;
+        if self.lap.is_cut() {
+            return Err(Fault::Cancelled);
+        }
+        Ok(Tcp::new(line, Arc::clone(self.lap)))
+    }
+
     fn line(&self, address: SocketAddr) -> Result<Arc<Line>, Fault> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        self.link.bind(&socket)?;
+        self.published(socket)
+    }
+
+    /// Makes a stop reach the socket.
+    fn published(&self, socket: Socket) -> Result<Arc<Line>, Fault> {
         let line = Arc::new(Line(socket.into()));
         let weak: Weak<Line> = Arc::downgrade(&line);
         self.lap.enter(weak)?;

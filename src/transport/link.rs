@@ -1,11 +1,32 @@
 //! Over which link, and to which addresses, the connections of a client go.
 
+use std::io;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::path::PathBuf;
+
+#[cfg(unix)]
+use socket2::SockAddr;
+use socket2::Socket;
+
+/// The longest name of a device, in bytes: Linux takes 16 with the NUL at its end.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_DEVICE: usize = 15;
 
 /// How the sockets of a client are made, and the addresses that need no lookup.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
     pub(crate) hosts: Vec<HostAddress>,
+    /// The address of this machine that connections come from.
+    pub(crate) source: Option<IpAddr>,
+    /// The device that everything is sent by.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) device: Option<String>,
+    /// Where to go instead of to any address.
+    #[cfg(unix)]
+    pub(crate) unix_socket: Option<PathBuf>,
 }
 
 /// An address of a host that the resolver is not asked for.
@@ -18,6 +39,77 @@ pub(crate) struct HostAddress {
 }
 
 impl Link {
+    /// Checks what can be checked without the network: address and device may come and go.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if let Some(source) = self.source.filter(|source| source.is_unspecified() || source.is_multicast()) {
+            return Err(format!("bind_address({source}): no connection can come from this address"));
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(device) = &self.device {
+            let is_usable = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+            if device.is_empty() || device.len() > MAX_DEVICE || !device.bytes().all(is_usable) {
+                return Err(format!("bind_device({device:?}): not the name of a device, 1 to {MAX_DEVICE} characters"));
+            }
+        }
+        #[cfg(unix)]
+        if let Some(path) = &self.unix_socket {
+            if path.as_os_str().is_empty() {
+                return Err("unix_socket: the path is empty".into());
+            }
+            SockAddr::unix(path).map_err(|error| format!("unix_socket({path:?}): {error}"))?;
+            if self.binds() || !self.hosts.is_empty() {
+                return Err("unix_socket needs no address, neither of a host nor of this machine".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns true if no address is needed to reach the server.
+    pub(crate) fn is_local(&self) -> bool {
+        #[cfg(unix)]
+        return self.unix_socket.is_some();
+        #[cfg(not(unix))]
+        false
+    }
+
+    /// Takes those out that cannot be reached from the address that was asked for.
+    pub(crate) fn reachable(&self, mut addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+        if let Some(source) = self.source {
+            addresses.retain(|address| address.is_ipv4() == source.is_ipv4());
+            if addresses.is_empty() {
+                return Err(io::Error::other(format!("the host has no address that {source} can connect to")));
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Binds a socket that is to connect.
+    pub(super) fn bind(&self, socket: &Socket) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(device) = &self.device {
+            socket.bind_device(Some(device.as_bytes())).map_err(|error| {
+                const ENODEV: i32 = 19;
+                // A modem that is not there yet: as a network that is down.
+                let kind = if error.raw_os_error() == Some(ENODEV) { ErrorKind::NetworkDown } else { error.kind() };
+                io::Error::new(kind, format!("the device {device:?}: {error}"))
+            })?;
+        }
+        if let Some(source) = self.source {
+            socket
+                .bind(&SocketAddr::new(source, 0).into())
+                .map_err(|error| io::Error::new(error.kind(), format!("the address {source}: {error}")))?;
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn binds(&self) -> bool {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        return self.source.is_some() || self.device.is_some();
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        self.source.is_some()
+    }
+
     /// Returns the given addresses of a host; none where it is to be looked up.
     pub(crate) fn given(&self, host: &str, port: u16) -> Vec<SocketAddr> {
         let is_it =
@@ -60,7 +152,7 @@ mod tests {
     fn a_given_address_counts_for_its_host_and_port() {
         let address = IpAddr::from([10, 0, 0, 1]);
         let hosts = ["bridge", "Camera.local:81"].map(|host| HostAddress::new(host, address).unwrap()).into();
-        let link = Link { hosts };
+        let link = Link { hosts, ..Link::default() };
         for (host, port, expected) in [
             ("bridge", 80, true),
             ("bridge", 443, true),
@@ -72,6 +164,18 @@ mod tests {
             assert_eq!(given == [SocketAddr::new(address, port)], expected, "{host}:{port}");
             assert_eq!(given.is_empty(), !expected);
         }
+    }
+
+    #[test]
+    fn a_source_leaves_the_addresses_of_its_family() {
+        let all: Vec<SocketAddr> = ["10.0.0.1:80", "[::1]:80"].map(|text| text.parse().unwrap()).into();
+        for (source, expected) in [(None, &all[..]), (Some("10.0.0.9"), &all[..1]), (Some("::2"), &all[1..])] {
+            let source = source.map(|source| source.parse().unwrap());
+            let link = Link { source, ..Link::default() };
+            assert_eq!(link.reachable(all.clone()).unwrap(), expected);
+        }
+        let link = Link { source: Some("::2".parse().unwrap()), ..Link::default() };
+        assert!(link.reachable(all[..1].to_vec()).is_err());
     }
 
     #[test]

@@ -9,6 +9,27 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), NetworkUnreachable | NetworkDown | AddrNotAvailable)
 }
 
+/// Returns `true` if an error may be that of a failed DNS lookup. It has no number, as those have none to which this crate
+/// has added a proxy or a socket; but those have a kind, and a lookup's is one without a stable name.
+pub(crate) fn is_lookup(error: &io::Error) -> bool {
+    use ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, InvalidData, InvalidInput, NotFound, Other};
+    use ErrorKind::{PermissionDenied, TimedOut, UnexpectedEof};
+    let has_kind = matches!(
+        error.kind(),
+        ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | InvalidData
+            | InvalidInput
+            | NotFound
+            | Other
+            | PermissionDenied
+            | TimedOut
+            | UnexpectedEof
+    );
+    error.raw_os_error().is_none() && !has_kind
+}
+
 /// Returns `true` if there is a default route: asked of the system with addresses that nobody has. Nothing is sent.
 pub(crate) fn is_there() -> bool {
     let v4 = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9))];

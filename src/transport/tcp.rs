@@ -1,4 +1,4 @@
-//! A TCP connection whose reads and writes end when the attempt is cancelled.
+//! A connection, of TCP or over a Unix socket, whose reads and writes end when the attempt is cancelled.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -32,6 +32,7 @@ pub(crate) struct Tcp {
     deferred: Option<io::Error>,
 }
 
+/// A stream socket, of TCP or of this machine: std reads and writes both alike, and neither with a signal (SIGPIPE).
 #[derive(Debug)]
 pub(super) struct Line(pub(super) TcpStream);
 

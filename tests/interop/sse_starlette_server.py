@@ -1,4 +1,4 @@
-"""A thousand events of sse-starlette, on uvicorn: python3 sse_starlette_server.py PORT"""
+"""A thousand events of sse-starlette, on uvicorn: python3 sse_starlette_server.py PORT, or the path of a Unix socket"""
 
 import asyncio
 import sys
@@ -26,4 +26,5 @@ async def events(request):
 
 
 app = Starlette(routes=[Route("/events", events)])
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="critical")
+place = {"port": int(sys.argv[1])} if sys.argv[1].isdigit() else {"uds": sys.argv[1]}
+uvicorn.run(app, host="127.0.0.1", log_level="critical", **place)

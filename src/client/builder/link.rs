@@ -1,14 +1,17 @@
 //! The settings that say where a connection goes, and over which link.
 
 use std::net::IpAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 
-use super::ClientBuilder;
+use super::{ClientBuilder, ProxyChoice};
 use crate::transport::link::{HostAddress, Link};
 
 /// What was asked for, unchecked.
 #[derive(Default)]
 pub(super) struct LinkChoice {
     hosts: Vec<(String, IpAddr)>,
+    link: Link,
 }
 
 impl ClientBuilder {
@@ -42,11 +45,87 @@ impl ClientBuilder {
         self.link.hosts.push((host.into(), address));
         self
     }
+
+    /// Connects to this Unix socket, whatever host the URLs name: like curl's `--unix-socket`.
+    ///
+    /// The URL's host stays the `Host` header, and with https the name that the certificate must have. It is the same for the
+    /// target of a redirect. Timeouts and stops are those of a TCP connection; TCP probes are not needed, since the end of
+    /// the server closes the socket. The environment's proxy is not used.
+    ///
+    /// A path that no socket can have (empty, longer than about 100 bytes), and one together with
+    /// [`proxy`](Self::proxy), [`resolve`](Self::resolve), [`bind_address`](Self::bind_address) or `bind_device`, is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build). A socket that is not there yet is
+    /// a failure of the attempt, which is repeated as others are. Default: TCP. Unix only.
+    ///
+    /// # Example: the events of a container engine
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request};
+    ///
+    /// let client = Client::builder().unix_socket("/run/engine.sock").build()?;
+    /// let events = client.connect("engine", Request::get("http://localhost/events"))?;
+    /// # drop(events);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(unix)]
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.link.link.unix_socket = Some(path.into());
+        self
+    }
+
+    /// Sends everything by this network device, as long as it is there: by no other, even if another has a route.
+    ///
+    /// DNS lookups are the system's, and not bound. A device that is missing or down is a failure of the attempt like a
+    /// network that is down, and the next one finds it once it is there. A name that no device can have (empty, over 15 bytes)
+    /// is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build). Linux before 5.7 lets only root
+    /// do this (`CAP_NET_RAW`). Default: the device of the route. Linux and Android only (`SO_BINDTODEVICE`).
+    ///
+    /// # Example: by the modem, whatever Wi-Fi there is
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().bind_device("wwan0").build()?;
+    /// assert!(Client::builder().bind_device("no/device").build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn bind_device(mut self, name: impl Into<String>) -> Self {
+        self.link.link.device = Some(name.into());
+        self
+    }
+
+    /// Connects from this address of this machine.
+    ///
+    /// Of a host only the addresses of the same family are tried. It is what the server sees, and what rules of routing and
+    /// firewall may ask for; without such rules it does not choose the device: that is `bind_device`. An address
+    /// that the machine does not have is a failure of the attempt like a network that is down. One that no connection can
+    /// come from (`0.0.0.0`, multicast) is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from
+    /// [`build`](Self::build). Default: the address that belongs to the route.
+    ///
+    /// # Example: a server that knows its clients by their addresses
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().bind_address("192.0.2.7".parse()?).build()?;
+    /// assert!(Client::builder().bind_address("0.0.0.0".parse()?).build().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bind_address(mut self, address: IpAddr) -> Self {
+        self.link.link.source = Some(address);
+        self
+    }
 }
 
 impl LinkChoice {
-    pub(super) fn check(self) -> Result<Link, String> {
+    pub(super) fn check(self, proxy: &ProxyChoice) -> Result<Link, String> {
         let hosts: Result<_, _> = self.hosts.iter().map(|(host, address)| HostAddress::new(host, *address)).collect();
-        Ok(Link { hosts: hosts? })
+        let link = Link { hosts: hosts?, ..self.link };
+        link.check()?;
+        if link.is_local() && matches!(proxy, ProxyChoice::Url(_)) {
+            return Err("unix_socket leaves no way for a proxy".into());
+        }
+        Ok(link)
     }
 }
