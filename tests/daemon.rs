@@ -153,7 +153,7 @@ fn it_runs_without_systemd() {
 
 #[test]
 fn a_stream_that_fails_for_good_is_a_failure_of_the_service() {
-    let server = Server::serve(|_, mut peer| peer.respond(404, &[], "")).unwrap();
-    let left = run(&mut daemon(&server.url("/")));
-    assert!(left.stderr.contains("404") && left.code == Some(1), "{left:?}");
+    let proxy = Server::serve(|_, mut peer| peer.respond(407, &[], "")).unwrap();
+    let left = run(daemon("http://nowhere.test/").env("http_proxy", proxy.url("/")));
+    assert!(left.stderr.contains("ProxyAuthentication") && left.code == Some(1), "{left:?}");
 }

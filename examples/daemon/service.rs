@@ -1,5 +1,5 @@
 //! The loop: events, watchdog, and the signal that ends it.
-#![allow(clippy::print_stdout, reason = "printing is what an example does")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what an example does")]
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let termination = termination()?;
     let client = Client::new();
     let request = Request::get(url).retry(RetryPolicy::forever()).idle_timeout(IDLE);
+    let request = request.on_error(|error| eprintln!("{error}"));
     let rx = client.connect("service", request)?;
     let handle = rx.handle();
     systemd::notify("READY=1")?;
