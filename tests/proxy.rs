@@ -55,6 +55,20 @@ fn an_http_url_goes_through_connect() {
     assert!(matches!(seen.end, End::Complete), "{seen:?}");
 }
 
+#[test]
+fn an_ipv6_address_is_asked_for_in_brackets_and_without_its_zone() {
+    for host in ["[2001:db8::1]", "[fe80::1%25lo]"] {
+        let proxy = Server::start().unwrap();
+        let request = Request::get(format!("http://{host}:81/")).retry(RetryPolicy::never());
+        let events = client_through(&proxy, "").connect("v6", request).unwrap();
+        let expected = if host.contains('%') { "[fe80::1]:81" } else { "[2001:db8::1]:81" };
+        let mut peer = proxy.accept();
+        let asked = peer.request();
+        assert_eq!((asked.method(), asked.path(), asked.headers("host")), ("CONNECT", expected, vec![expected]));
+        events.handle().stop();
+    }
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn an_https_url_is_encrypted_from_end_to_end_through_connect() {

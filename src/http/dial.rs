@@ -158,7 +158,8 @@ impl Hop {
     }
 
     fn tunnel(&self, wire: &mut Wire, proxy: &ProxyTarget) -> Result<(), Failure> {
-        let authority = format!("{}:{}", self.target.host().unwrap_or_default(), self.names.port);
+        let (host, port) = (&self.names.tls, self.names.port);
+        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let user_agent = self.user_agent.as_ref().map(|value| ("User-Agent", value));
         let authorization = proxy.authorization.as_ref().map(|value| ("Proxy-Authorization", value));
         let headers: Vec<_> = [user_agent, authorization].into_iter().flatten().collect();

@@ -13,7 +13,7 @@ const FORBIDDEN: &[u8] = b"#/:<>?@[\\]^|%\"`{}";
 pub(crate) struct HostNames {
     /// For the resolver: a name or an address, without brackets, with its zone: `fe80::1%eth0`.
     pub(crate) resolver: String,
-    /// For TLS: the same without the zone.
+    /// For TLS and a proxy: the same without the zone.
     pub(crate) tls: String,
     /// For the `Host` header: with brackets and the port unless it is the scheme's own, without the zone (RFC 6874 §4).
     pub(crate) header: String,
