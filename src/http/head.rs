@@ -21,6 +21,8 @@ use crate::transport::{Fault, Wait, Wire};
 pub(super) const HEAD_LIMIT: usize = 20 * 1024;
 /// How often the socket is looked at for an early answer while a body is sent.
 const LOOK: Duration = Duration::from_secs(1);
+/// So many looks in a row a server that has begun a success may take nothing of the body: then it is not going to.
+const MAX_STALLS: u32 = 10;
 
 /// Where a transport leaves its connection when ureq drops it, and the reason when it failed: ureq's errors cannot
 /// carry ours.
@@ -64,10 +66,10 @@ pub(super) struct HeadTransport {
     /// Of sending the request and receiving the head, whatever arrives.
     wait: Wait,
     deadline: Option<Instant>,
-    /// How many bytes were received before the head was complete.
-    received: usize,
-    /// How many bytes there were when ureq was last shown a head.
-    shown: usize,
+    /// The size of the informational responses before the head.
+    skipped: usize,
+    /// ureq was shown the head: it asks again only for one that it cannot read.
+    is_shown: bool,
     /// The answer came before all was sent: the rest is not.
     is_answered: bool,
     last_look: Instant,
@@ -81,35 +83,37 @@ impl HeadTransport {
             slot,
             wait: Wait::until(deadline),
             deadline,
-            received: 0,
-            shown: 0,
+            skipped: 0,
+            is_shown: false,
             is_answered: false,
             last_look: clock::now(),
         }
     }
 
     /// Reads on until the head is complete: ureq parses it from the start each time it is asked, which a server that
-    /// drips single bytes would turn into quadratic work. Returns false at the end of the connection.
+    /// drips single bytes would turn into quadratic work. Informational responses are skipped: ureq refuses some of them
+    /// for their headers. Returns false at the end of the connection.
     fn await_head(&mut self) -> Result<bool, Failure> {
         self.buffers.release_output();
-        let had = self.buffers.bytes().len();
-        if self.received.saturating_sub(had) > HEAD_LIMIT {
-            return Err(too_large());
-        }
-        if had > 0 && had == self.shown {
+        if self.is_shown {
             return Err(error::Error::Protocol("the response head cannot be read".into()).into());
         }
         let mut searched = 0;
         loop {
             let input = self.buffers.bytes();
             if let Some(end) = head_end(input, searched) {
-                if end > HEAD_LIMIT {
+                if self.skipped + end > HEAD_LIMIT {
                     return Err(too_large());
+                }
+                if status(input).is_some_and(is_informational) {
+                    self.buffers.consume(end);
+                    (self.skipped, searched) = (self.skipped + end, 0);
+                    continue;
                 }
                 if let Some(repaired) = repair::repair(&input[..end]) {
                     self.buffers.replace(end, &repaired);
                 }
-                self.shown = self.buffers.bytes().len();
+                self.is_shown = true;
                 return Ok(true);
             }
             if input.len() > HEAD_LIMIT {
@@ -119,7 +123,7 @@ impl HeadTransport {
             searched = input.len().saturating_sub(3);
             let Some(wire) = &mut self.wire else { return Ok(false) };
             let amount = wire.read(self.buffers.room(), &mut self.wait)?;
-            self.received_bytes(amount);
+            self.buffers.appended(amount);
             if amount == 0 {
                 return if self.is_answered_in_tls() { Err(tls_spoken()) } else { Ok(false) };
             }
@@ -131,15 +135,11 @@ impl HeadTransport {
         !self.is_tls() && self.buffers.bytes().starts_with(&[0x15, 0x03])
     }
 
-    fn received_bytes(&mut self, amount: usize) {
-        self.buffers.appended(amount);
-        self.received = self.received.saturating_add(amount);
-    }
-
     fn send(&mut self, amount: usize) -> Result<(), Failure> {
         let output = self.buffers.take_output();
         let mut rest = &output[..amount];
         let mut is_sent = false;
+        let mut stalls = 0;
         while !is_sent && !self.is_answered {
             let Some(wire) = &mut self.wire else { break };
             let look_at = clock::now() + LOOK;
@@ -148,16 +148,18 @@ impl HeadTransport {
                 [] => wire.flush(&mut wait).map(|()| is_sent = true),
                 _ => wire.write(rest, &mut wait).map(|sent| rest = &rest[sent..]),
             };
-            let is_stalled = match step {
-                Ok(()) => false,
-                Err(Fault::DeadlineReached) => true,
+            match step {
+                Ok(()) => stalls = 0,
+                Err(Fault::DeadlineReached) => stalls += 1,
                 Err(fault) => return Err(fault.into()),
-            };
-            if is_stalled || self.last_look.elapsed() >= LOOK {
-                self.look_for_answer(is_stalled)?;
             }
-            if is_stalled && !self.is_answered && self.deadline.is_some_and(|deadline| deadline <= clock::now()) {
-                return Err(error::Error::Timeout(Timeout::Response).into());
+            let now = clock::now();
+            if stalls > 0 || now.saturating_duration_since(self.last_look) >= LOOK {
+                let is_late = stalls > 0 && self.deadline.is_some_and(|deadline| deadline <= now);
+                self.look_for_answer(is_late || stalls >= MAX_STALLS)?;
+                if is_late && !self.is_answered {
+                    return Err(error::Error::Timeout(Timeout::Response).into());
+                }
             }
         }
         self.buffers.put_output(output);
@@ -165,16 +167,19 @@ impl HeadTransport {
     }
 
     /// Reads what the server says before it has got everything. A refusal ends the sending; so does a success once the
-    /// server takes no more.
-    fn look_for_answer(&mut self, is_stalled: bool) -> Result<(), Failure> {
+    /// server takes no more, and until then the start of its stream waits in the input.
+    fn look_for_answer(&mut self, takes_no_more: bool) -> Result<(), Failure> {
         self.last_look = clock::now();
         let Some(wire) = &mut self.wire else { return Ok(()) };
-        match wire.read(self.buffers.room(), &mut Wait::none()) {
+        let room = self.buffers.room();
+        // A read into no room would look like the end.
+        let read = if room.is_empty() { Err(Fault::DeadlineReached) } else { wire.read(room, &mut Wait::none()) };
+        match read {
             Ok(0) => self.is_answered = true,
             read @ (Ok(_) | Err(Fault::DeadlineReached)) => {
-                self.received_bytes(read.unwrap_or(0));
+                self.buffers.appended(read.unwrap_or(0));
                 self.is_answered = match final_status(self.buffers.bytes()) {
-                    Some(status) => status >= 300 || is_stalled,
+                    Some(status) => status >= 300 || takes_no_more,
                     None => self.buffers.bytes().len() > HEAD_LIMIT,
                 };
             }
@@ -243,13 +248,23 @@ fn head_end(input: &[u8], from: usize) -> Option<usize> {
 /// Returns the status of the first response that is not informational, as soon as it is there.
 fn final_status(mut input: &[u8]) -> Option<u16> {
     loop {
-        let status = input.strip_prefix(b"HTTP/1.")?.get(2..5)?;
-        let status = std::str::from_utf8(status).ok()?.parse().ok()?;
-        if status >= 200 {
+        let status = status(input)?;
+        if !is_informational(status) {
             return Some(status);
         }
         input = &input[head_end(input, 0)?..];
     }
+}
+
+/// Returns the status of the response that the input begins with.
+fn status(input: &[u8]) -> Option<u16> {
+    let status = input.trim_ascii_start().strip_prefix(b"HTTP/1.")?.get(2..5)?;
+    std::str::from_utf8(status).ok()?.parse().ok()
+}
+
+/// Returns true if another response follows (RFC 9110 section 15.2); behind 101, it would not be HTTP.
+fn is_informational(status: u16) -> bool {
+    matches!(status, 100 | 102..200)
 }
 
 fn tls_spoken() -> Failure {
@@ -294,6 +309,34 @@ mod tests {
         }
     }
 
+    /// Shows ureq the head, and returns its first line.
+    fn shown(transport: &mut HeadTransport) -> String {
+        assert!(transport.await_head().unwrap());
+        let input = transport.buffers.bytes();
+        String::from_utf8_lossy(input.split(|&byte| byte == b'\r').next().unwrap()).into_owned()
+    }
+
+    #[test]
+    fn informational_responses_are_skipped_whatever_their_headers_say() {
+        let (mut transport, mut server) = too_late();
+        let informational =
+            "HTTP/1.1 100 Continue\r\nDate: x\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Length: x\r\n\r\n";
+        write!(server, "{informational}HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        assert_eq!(shown(&mut transport), "HTTP/1.1 200 OK");
+    }
+
+    #[test]
+    fn a_stream_that_begins_early_does_not_end_the_sending_when_it_fills_the_input() {
+        let (mut transport, mut server) = too_late();
+        write!(server, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(60 << 10)).unwrap();
+        while !transport.buffers.room().is_empty() {
+            transport.look_for_answer(false).unwrap();
+        }
+        transport.look_for_answer(false).unwrap();
+        assert!(!transport.is_answered);
+        assert_eq!(shown(&mut transport), "HTTP/1.1 200 OK");
+    }
+
     #[test]
     fn a_head_ends_with_its_first_blank_line() {
         for (input, end) in [
@@ -319,6 +362,8 @@ mod tests {
             (b"HTTP/1.1 100 Continue\r\n\r\n", None),
             (b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.0 200 OK", Some(200)),
             (b"HTTP/1.1 103 Early\r\nLink: x", None),
+            (b"HTTP/1.1 101 Switching", Some(101)),
+            (b"\r\nHTTP/1.1 413", Some(413)),
             (b"nonsense that is no status", None),
         ] {
             assert_eq!(final_status(input), status, "{:?}", String::from_utf8_lossy(input));
