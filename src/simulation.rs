@@ -88,6 +88,9 @@ fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
         let action = with(|state| state.world.take_action(state.now));
         if let Some(action) = action {
             action();
+            if is_over() {
+                return;
+            }
             continue;
         }
         let next = with(|state| {
