@@ -196,7 +196,8 @@ impl Soak {
             match self.merged.recv_deadline(until) {
                 Ok((id, item)) => {
                     let stream: usize = id.parse().unwrap();
-                    self.streams[stream].take(stream, &item.unwrap());
+                    let event = item.into_result().unwrap().unwrap();
+                    self.streams[stream].take(stream, &event);
                 }
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => panic!("all connections have ended"),

@@ -9,7 +9,8 @@ use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
 use crate::channel::{BurstReceiver, BurstSender, Sent, channel, is_disconnected};
 use crate::error::Error;
 use crate::event::Event;
-use crate::handle::Shared;
+use crate::handle::{End, Shared};
+use crate::member::Member;
 use crate::stop::lock;
 
 /// What to do with an event for which a receiver's channel has no room.
@@ -34,14 +35,13 @@ pub enum Overflow {
 }
 
 pub(crate) type Item = Result<Event, Error>;
-pub(crate) type Tagged = (Arc<str>, Item);
 
 /// Where the connection's thread delivers to.
 pub(crate) enum Sink {
     /// Channels of this crate, which come and go.
     Broadcast(Arc<Broadcast>),
     /// One channel of several connections.
-    Tagged(BurstSender<Tagged>),
+    Tagged(Member),
 }
 
 /// The receivers of one connection.
@@ -163,10 +163,7 @@ impl EventSender {
     /// A loop that is parked may be woken only by [`flush`](Self::flush).
     pub(crate) fn event(&mut self, event: Event) {
         let broadcast = match &self.sink {
-            Sink::Tagged(sender) => {
-                let item = (Arc::clone(&self.shared.id), Ok(event));
-                return send_tagged(sender, item, &self.shared);
-            }
+            Sink::Tagged(member) => return member.event(event),
             Sink::Broadcast(broadcast) => broadcast,
         };
         let overflow = broadcast.overflow;
@@ -205,7 +202,7 @@ impl EventSender {
     /// before anything user-supplied is called. Costs little where there is nobody to wake.
     pub(crate) fn flush(&self) {
         match &self.sink {
-            Sink::Tagged(sender) => sender.flush(),
+            Sink::Tagged(member) => member.flush(),
             Sink::Broadcast(_) => self.current.iter().for_each(|subscriber| subscriber.sender.flush()),
         }
     }
@@ -222,16 +219,18 @@ impl EventSender {
         self.current.extend(behind.iter().filter_map(Weak::upgrade));
     }
 
+    /// Sends an end that is no failure where that is an item.
+    pub(crate) fn over(&mut self, end: &End) {
+        if let Sink::Tagged(member) = &self.sink {
+            member.end(end);
+        }
+    }
+
     /// Sends the terminal failure to every receiver; false when a stop came before it was sent.
     pub(crate) fn last(&mut self, error: Error) -> bool {
         self.flush();
         let broadcast = match &self.sink {
-            Sink::Tagged(sender) => {
-                let id = Arc::clone(&self.shared.id);
-                send_tagged(sender, (id, Err(error)), &self.shared);
-                sender.flush();
-                return !self.shared.stop.is_stopped();
-            }
+            Sink::Tagged(member) => return member.end(&End::Failed(error)),
             Sink::Broadcast(broadcast) => broadcast,
         };
         let mut waiting = broadcast.close();
@@ -309,22 +308,6 @@ impl Subscriber {
                 (Ok(()) | Err(TrySendError::Disconnected(_)), _) => return true,
             }
         }
-    }
-}
-
-/// Stops the connection at the first send after the receivers have gone.
-fn send_tagged(sender: &BurstSender<Tagged>, item: Tagged, shared: &Shared) {
-    if shared.stop.is_stopped() {
-        return;
-    }
-    let sent = match sender.try_send(item) {
-        Ok(()) => Sent::Delivered,
-        // Nobody leaves such a channel one by one.
-        Err(TrySendError::Full(item)) => sender.send(item, &shared.stop, shared.stop.stopped()),
-        Err(TrySendError::Disconnected(_)) => Sent::Disconnected,
-    };
-    if sent == Sent::Disconnected {
-        shared.stop();
     }
 }
 

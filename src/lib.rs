@@ -205,6 +205,7 @@ mod spin;
 mod worker;
 
 mod http;
+mod member;
 mod transport;
 
 pub mod parser;
@@ -241,7 +242,7 @@ pub use event::Event;
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};
-pub use receiver::{EventReader, Events, Merged};
+pub use receiver::{Delivery, EventReader, Events, Merged};
 #[cfg(feature = "multipart")]
 pub use request::Multipart;
 pub use request::{Attempt, Opened, Request};

@@ -24,7 +24,7 @@ mod merged;
 
 #[cfg(feature = "json")]
 pub use json::{Decoded, JsonEvents};
-pub use merged::Merged;
+pub use merged::{Delivery, Merged};
 
 /// The shortest wait for a socket: with less, what has arrived would never be looked at.
 const POLL: Duration = Duration::from_millis(1);

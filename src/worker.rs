@@ -32,7 +32,10 @@ pub(crate) fn start(
         let mut sender = EventSender::new(sink, Arc::clone(&own));
         let handed_over = match pump(&mut connection, &mut sender) {
             End::Failed(error) => sender.last(error),
-            _ => true,
+            end => {
+                sender.over(&end);
+                true
+            }
         };
         if !handed_over {
             // The stop came while the failure waited for room: it ended the connection.

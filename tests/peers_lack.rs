@@ -63,8 +63,9 @@ fn several_streams_come_out_of_one_receiver() {
         .unwrap()
     });
     let requests = ["one", "two"].into_iter().zip(servers.each_ref().map(once));
-    let mut items: Vec<_> =
-        client().connect_all(requests).unwrap().map(|(id, item)| (id.to_string(), item.unwrap().into_data())).collect();
+    let merged = client().connect_all(requests).unwrap();
+    let events = merged.filter_map(|(id, item)| Some((id.to_string(), item.into_result()?.unwrap().into_data())));
+    let mut items: Vec<_> = events.collect();
     items.sort_unstable();
     assert_eq!(items, [("one".to_owned(), "a".to_owned()), ("two".to_owned(), "b".to_owned())]);
 }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use http_sse::crossbeam_channel::{never, select};
 use http_sse::testing::{Peer, Server};
-use http_sse::{Client, End, Error, Event, Merged, Overflow, Request, RetryPolicy};
+use http_sse::{Client, Delivery, End, Error, Event, Merged, Overflow, Request, RetryPolicy};
 
 use support::{deadline, wait_until};
 use transcript::{assert_ended, client, next, quick, rest};
 
-type Tagged = (Arc<str>, Result<Event, Error>);
+type Tagged = (Arc<str>, Delivery);
 
 fn one_shot(server: &Server, path: &str) -> Request {
     Request::get(server.url(path)).retry(RetryPolicy::never())
@@ -53,21 +53,40 @@ fn two() -> (Client, Merged, [Peer; 2], [Server; 2]) {
     (client, merged, peers, [first, second])
 }
 
+#[track_caller]
 fn event((id, item): Tagged) -> (String, String) {
-    (id.to_string(), item.unwrap().into_data())
+    match item {
+        Delivery::Event(event) => (id.to_string(), event.into_data()),
+        Delivery::End(end) => panic!("{id} has ended: {end:?}"),
+    }
+}
+
+/// The events alone.
+fn events(items: impl IntoIterator<Item = Tagged>) -> Vec<(String, String)> {
+    items.into_iter().filter(|(_, item)| matches!(item, Delivery::Event(_))).map(event).collect()
+}
+
+#[track_caller]
+fn assert_stopped((id, item): Tagged, expected: &str) {
+    assert!(&*id == expected && matches!(item, Delivery::End(End::Stopped)), "{id}: {item:?}");
 }
 
 fn pair(id: &str, data: &str) -> (String, String) {
     (id.to_owned(), data.to_owned())
 }
 
-/// What came of each connection, failures as their text.
+/// What came of each connection, failures as their text; every end must be the last item of its id.
 fn by_id(items: impl IntoIterator<Item = Tagged>) -> BTreeMap<String, Vec<String>> {
-    let mut by_id = BTreeMap::<_, Vec<_>>::new();
+    let (mut by_id, mut ended) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
     for (id, item) in items {
-        let text = item.map_or_else(|error| error.to_string(), Event::into_data);
-        by_id.entry(id.to_string()).or_default().push(text);
+        assert!(ended.iter().all(|over: &Arc<str>| *over != id), "{id} goes on after its end");
+        if matches!(item, Delivery::End(_)) {
+            ended.push(Arc::clone(&id));
+        }
+        let items = by_id.entry(id.to_string()).or_default();
+        items.extend(item.into_result().map(|item| item.map_or_else(|error| error.to_string(), Event::into_data)));
     }
+    assert_eq!(ended.len(), by_id.len(), "an end is missing");
     by_id
 }
 
@@ -114,7 +133,8 @@ fn it_ends_when_all_have_ended() {
     let server = counting(1);
     let client = client();
     let merged = client.connect_all([("a", one_shot(&server, "a")), ("b", one_shot(&server, "b"))]).unwrap();
-    assert_eq!(rest(&merged).len(), 2);
+    let items = rest(&merged);
+    assert_eq!((items.len(), events(items).len()), (4, 2));
     assert!(merged.handles().all(|handle| matches!(handle.end(), Some(End::Complete))));
     assert_eq!(client.ids(), Vec::<String>::new());
     let mut merged = merged;
@@ -136,6 +156,8 @@ fn a_connection_that_ends_leaves_the_others_alone() {
     let mut peer = open(&lasting);
     ending.accept().respond(204, &[], "");
     wait_until(|| client.ids() == ["lasting"]);
+    let (id, item) = next(&merged);
+    assert!(&*id == "ending" && matches!(item, Delivery::End(End::NoContent)), "{id}: {item:?}");
     peer.send("data: a\n\n");
     assert_eq!(event(next(&merged)), pair("lasting", "a"));
     assert!(merged.is_empty());
@@ -165,7 +187,7 @@ fn a_failure_is_the_last_item_of_its_id_and_the_others_go_on() {
     cut.cut();
     let (id, error) = next(&merged);
     assert_eq!(&*id, "failing");
-    assert!(matches!(error, Err(Error::Disconnected)), "{error:?}");
+    assert!(matches!(error, Delivery::End(End::Failed(Error::Disconnected))), "{error:?}");
     peer.send("data: b\n\n");
     assert_eq!(event(next(&merged)), pair("lasting", "b"));
     assert!(merged.is_empty());
@@ -276,7 +298,8 @@ fn a_bare_receiver_of_it_owns_nothing() {
     let (client, merged, peers, _servers) = two();
     let bare = merged.clone();
     assert_all_stopped(&client, merged);
-    assert_ended(&bare);
+    let ends = rest(&bare);
+    assert!(ends.len() == 2 && ends.iter().all(|(_, item)| matches!(item, Delivery::End(End::Stopped))), "{ends:?}");
     drop(peers);
 }
 
@@ -288,11 +311,11 @@ fn its_capacity_is_the_sum() {
         let ids = (0..).map(|number: i32| number.to_string());
         let merged = client().connect_all(ids.zip(requests)).unwrap();
         assert_eq!(merged.capacity(), Some(sum));
-        assert_ended(&merged);
+        assert_eq!(rest(&merged).len(), capacities.len());
     }
     let merged = client().connect_all(["a", "b"].map(|id| (id, one_shot(&server, "")))).unwrap();
     assert_eq!(merged.capacity(), Some(128));
-    assert_ended(&merged);
+    assert_eq!(rest(&merged).len(), 2);
 }
 
 #[test]
@@ -308,17 +331,17 @@ fn without_capacity_each_event_is_handed_over() {
 fn it_iterates_by_value_and_by_reference() {
     let server = counting(3);
     let open_all = || client().connect_all(["a", "b"].map(|id| (id, one_shot(&server, id)))).unwrap();
-    assert_eq!(open_all().map(event).count(), 6);
+    assert_eq!(events(open_all()).len(), 6);
     let merged = open_all();
     let mut seen = Vec::new();
     for item in &merged {
-        seen.push(event(item));
+        seen.push(item);
         if seen.len() == 4 {
             break;
         }
     }
-    seen.extend((&merged).into_iter().map(event));
-    assert_eq!(seen.len(), 6);
+    seen.extend(&merged);
+    assert_eq!((seen.len(), events(seen).len()), (8, 6));
 }
 
 #[test]
@@ -345,10 +368,12 @@ fn its_handles_come_in_the_order_of_the_requests_and_stop_one_alone() {
     assert_eq!(handles.iter().map(http_sse::Handle::id).collect::<Vec<_>>(), ["first", "second"]);
     handles[0].stop();
     assert!(handles[0].join_timeout(deadline()));
+    assert_stopped(next(&merged), "first");
     assert_eq!(client.ids(), ["second"]);
     peers[1].send("data: on\n\n");
     assert_eq!(event(next(&merged)), pair("second", "on"));
     assert!(client.close("second"));
+    assert_stopped(next(&merged), "second");
     assert_ended(&merged);
 }
 

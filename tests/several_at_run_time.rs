@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use http_sse::crossbeam_channel::{Receiver, bounded, unbounded};
 use http_sse::testing::{Peer, Server};
-use http_sse::{Client, End, Error, Event, Handle, Overflow, Request, RetryPolicy};
+use http_sse::{Client, Delivery, End, Handle, Overflow, Request, RetryPolicy};
 
 use support::{deadline, wait_until};
-use transcript::{assert_ended, client, next, quick, rest};
+use transcript::{client, next, quick, rest};
 
-type Tagged = (Arc<str>, Result<Event, Error>);
+type Tagged = (Arc<str>, Delivery);
 
 fn endless(server: &Server) -> Request {
     Request::get(server.url("/")).retry(quick())
@@ -28,8 +28,33 @@ fn open(server: &Server) -> Peer {
 
 #[track_caller]
 fn next_event(receiver: &Receiver<Tagged>) -> (String, String) {
-    let (id, item) = next(receiver);
-    (id.to_string(), item.unwrap().into_data())
+    match next(receiver) {
+        (id, Delivery::Event(event)) => (id.to_string(), event.into_data()),
+        (id, Delivery::End(end)) => panic!("{id} has ended: {end:?}"),
+    }
+}
+
+/// The next item is the end of this connection.
+#[track_caller]
+fn next_end(receiver: &Receiver<Tagged>, expected: &str) -> End {
+    match next(receiver) {
+        (id, Delivery::End(end)) if &*id == expected => end,
+        other => panic!("{other:?} in place of the end of {expected}"),
+    }
+}
+
+/// What is left are the ends of these connections, all of them stopped, in whatever order.
+#[track_caller]
+fn assert_stopped(receiver: &Receiver<Tagged>, expected: &[&str]) {
+    let mut ids: Vec<_> = rest(receiver)
+        .into_iter()
+        .map(|(id, item)| {
+            assert!(matches!(item, Delivery::End(End::Stopped)), "{id}: {item:?}");
+            id.to_string()
+        })
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, expected);
 }
 
 fn pair(id: &str, data: &str) -> (String, String) {
@@ -63,6 +88,7 @@ fn connections_are_added_and_removed_while_the_channel_is_read() {
 
     assert!(client.close("attic"));
     assert!(first.join_timeout(deadline()));
+    assert!(matches!(next_end(&receiver, "attic"), End::Stopped));
     up.hold();
     down.send("data: 4\n\n");
     assert_eq!(next_event(&receiver), pair("cellar", "4"));
@@ -73,7 +99,7 @@ fn connections_are_added_and_removed_while_the_channel_is_read() {
     assert_eq!(next_event(&receiver), pair("attic", "5"));
     second.stop();
     client.close_all();
-    assert_ended(&receiver);
+    assert_stopped(&receiver, &["attic", "cellar"]);
 }
 
 #[test]
@@ -89,9 +115,15 @@ fn the_channel_ends_with_the_last_sender() {
         let request = Request::get(server.url("/")).retry(RetryPolicy::never());
         client().connect_to(id, request, sender.clone()).unwrap();
     }
-    assert_eq!((next(&receiver).1.is_ok(), next(&receiver).1.is_ok()), (true, true));
     drop(sender);
-    assert_ended(&receiver);
+    let (mut events, mut ends) = (0, 0);
+    for (_, item) in rest(&receiver) {
+        match item {
+            Delivery::Event(_) => events += 1,
+            Delivery::End(end) => ends += i32::from(matches!(end, End::Complete)),
+        }
+    }
+    assert_eq!((events, ends), (2, 2));
 }
 
 #[test]
@@ -104,7 +136,7 @@ fn dropping_the_handle_changes_nothing() {
     peer.send("data: a\n\n");
     assert_eq!(next_event(&receiver), pair("it", "a"));
     assert!(client.close("it"));
-    assert_ended(&receiver);
+    assert_stopped(&receiver, &["it"]);
 }
 
 #[test]
@@ -179,15 +211,14 @@ fn a_failure_comes_with_its_id_as_the_last_item_of_it() {
     client.connect_to("lasting", endless(&lasting), sender).unwrap();
     let mut peer = open(&lasting);
     failing.accept().respond(404, &[], "gone");
-    let (id, item) = next(&receiver);
-    let error = item.unwrap_err();
-    assert_eq!((&*id, error.status(), error.body()), ("failing", Some(404), Some("gone")));
+    let End::Failed(error) = next_end(&receiver, "failing") else { panic!("it has not failed") };
+    assert_eq!((error.status(), error.body()), (Some(404), Some("gone")));
     assert!(failed.join_timeout(deadline()));
     assert!(matches!(failed.end(), Some(End::Failed(_))));
     peer.send("data: a\n\n");
     assert_eq!(next_event(&receiver), pair("lasting", "a"));
     client.close_all();
-    assert_ended(&receiver);
+    assert_stopped(&receiver, &["lasting"]);
 }
 
 #[test]
@@ -203,7 +234,7 @@ fn a_failure_waits_for_room() {
     let handle = client().connect_to("it", request, sender).unwrap();
     wait_until(|| handle.is_closed());
     assert!(!handle.join_timeout(std::time::Duration::ZERO));
-    let items: Vec<_> = rest(&receiver).into_iter().map(|(_, item)| item.is_ok()).collect();
+    let items: Vec<_> = rest(&receiver).into_iter().map(|(_, item)| matches!(item, Delivery::Event(_))).collect();
     assert_eq!(items, [true, false]);
 }
 
@@ -221,7 +252,7 @@ fn the_channel_keeps_its_own_capacity() {
         assert_eq!(next_event(&receiver), pair("it", data));
     }
     handle.stop();
-    assert_ended(&receiver);
+    assert_stopped(&receiver, &["it"]);
 }
 
 #[test]
@@ -234,7 +265,7 @@ fn a_channel_without_bound_never_holds_the_stream_up() {
     peer.send("data: a\n\n".repeat(1000));
     wait_until(|| receiver.len() == 1000);
     handle.stop();
-    assert_eq!(rest(&receiver).len(), 1000);
+    assert_eq!(rest(&receiver).len(), 1001);
 }
 
 #[test]
@@ -251,6 +282,6 @@ fn a_dropping_overflow_is_refused_and_named_and_takes_no_id() {
         let peer = open(&server);
         assert_eq!(peer.number(), 0);
         handle.stop();
-        assert_ended(&receiver);
+        assert_stopped(&receiver, &["it"]);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::broadcast::Broadcast;
 use crate::error::Error;
 use crate::handle::Shared;
+use crate::member::Turn;
 use crate::stop::lock;
 
 /// Which ids are taken, and which connections are still winding down.
@@ -16,6 +17,8 @@ pub(super) struct Registry(Mutex<Entries>);
 struct Entries {
     live: BTreeMap<Arc<str>, Live>,
     winding_down: Vec<Weak<Shared>>,
+    /// Who sent last for an id into a channel of several connections.
+    turns: BTreeMap<Arc<str>, Weak<Turn>>,
 }
 
 #[derive(Clone)]
@@ -63,6 +66,16 @@ impl Registry {
         entries.live.remove(&shared.id);
         entries.winding_down.retain(|old| old.upgrade().is_some_and(|old| old.is_running()));
         entries.winding_down.push(Arc::downgrade(shared));
+    }
+
+    /// Puts a connection behind the one that had its id before, in a channel that may be the same.
+    pub(super) fn line_up(&self, turn: &Arc<Turn>) {
+        let mut entries = lock(&self.0);
+        entries.turns.retain(|_, old| old.strong_count() > 0);
+        let before = entries.turns.insert(Arc::clone(turn.id()), Arc::downgrade(turn));
+        if let Some(before) = before.and_then(|before| before.upgrade()) {
+            turn.follow(before);
+        }
     }
 
     pub(super) fn winding_down(&self) -> Vec<Arc<Shared>> {

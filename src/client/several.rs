@@ -10,16 +10,17 @@ use crate::broadcast::{Overflow, Sink};
 use crate::channel::{BurstSender, channel};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::event::Event;
 use crate::handle::{Handle, Shared};
-use crate::receiver::{Events, Merged};
+use crate::member::Member;
+use crate::receiver::{Delivery, Events, Merged};
 use crate::request::{MOST_CAPACITY, Request};
 
 impl Client {
     /// Opens a connection that sends into a channel of the caller's, beside others that come and go.
     ///
-    /// It stops at the first send after the receivers have gone: only a send can find that out. An `Err` is the
-    /// last item of its id.
+    /// It stops at the first send after the receivers have gone: only a send can find that out. The last item is its
+    /// [`End`](crate::End), whatever that is; only a connection that is stopped while the channel is full may leave without.
+    /// When an id is used again for the same channel, nothing of the old connection comes after the first item of the new one.
     ///
     /// # Errors
     ///
@@ -28,14 +29,17 @@ impl Client {
     /// # Example: sensors that are plugged in and out
     ///
     /// ```no_run
-    /// use http_sse::{Client, Request, crossbeam_channel::bounded};
+    /// use http_sse::{Client, Delivery, Request, crossbeam_channel::bounded};
     ///
     /// let client = Client::new();
     /// let (sender, receiver) = bounded(64);
     /// client.connect_to("attic", Request::get("https://example.com/attic"), sender.clone())?;
     /// client.connect_to("cellar", Request::get("https://example.com/cellar"), sender)?;
-    /// for (id, event) in receiver {
-    ///     println!("{id}: {}", event?.data());
+    /// for (id, delivery) in receiver {
+    ///     match delivery {
+    ///         Delivery::Event(event) => println!("{id}: {}", event.data()),
+    ///         Delivery::End(end) => println!("{id} is over: {end:?}"),
+    ///     }
     ///     client.close("attic");
     /// }
     /// # Ok::<(), http_sse::Error>(())
@@ -44,11 +48,13 @@ impl Client {
         &self,
         id: impl AsRef<str>,
         request: Request,
-        sender: Sender<(Arc<str>, Result<Event, Error>)>,
+        sender: Sender<(Arc<str>, Delivery)>,
     ) -> Result<Handle, Error> {
         check_blocks(&request)?;
         let (connection, shared) = self.register(id.as_ref(), request, None)?;
-        self.start(connection, &shared, Sink::Tagged(BurstSender::bare(sender)))?;
+        let member = Member::new(BurstSender::bare(sender), Arc::clone(&shared));
+        self.inner.registry.line_up(member.turn());
+        self.start(connection, &shared, Sink::Tagged(member))?;
         Ok(Handle { shared })
     }
 
@@ -92,7 +98,8 @@ impl Client {
         // Dropped on the way out, it stops those that have started.
         let merged = Merged::new(receiver, opened.iter().map(|(_, shared)| Arc::clone(shared)).collect());
         for (connection, shared) in opened {
-            self.start(connection, &shared, Sink::Tagged(sender.clone()))?;
+            let member = Member::new(sender.clone(), Arc::clone(&shared));
+            self.start(connection, &shared, Sink::Tagged(member))?;
         }
         Ok(merged)
     }

@@ -10,42 +10,87 @@ use crossbeam_channel::Receiver;
 use crate::channel::BurstReceiver;
 use crate::error::Error;
 use crate::event::Event;
-use crate::handle::{Handle, Shared};
+use crate::handle::{End, Handle, Shared};
+
+/// What a channel of several connections carries of one of them: an event, or how it ended.
+///
+/// # Example: a failure as an error, and every other end as none
+///
+/// ```
+/// use http_sse::{Delivery, End, Error, Event};
+///
+/// let failed = Delivery::End(End::Failed(Error::Disconnected));
+/// assert!(matches!(failed.into_result(), Some(Err(Error::Disconnected))));
+/// assert!(Delivery::End(End::NoContent).into_result().is_none());
+/// assert!(matches!(Delivery::Event(Event::new("", "21.5")).into_result(), Some(Ok(event)) if event.data() == "21.5"));
+/// ```
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "like a `Result`: a third kind would have to break every loop")]
+pub enum Delivery {
+    /// An event.
+    Event(Event),
+    /// The last item of its connection.
+    End(End),
+}
+
+impl Delivery {
+    /// Returns what [`Events`](crate::Events) would give: the event, the failure that ended the connection, or `None` for
+    /// every other end.
+    ///
+    /// # Example: one `?` for all
+    ///
+    /// ```no_run
+    /// use http_sse::{Client, Request};
+    ///
+    /// let requests = ["attic", "cellar"].map(|room| (room, Request::get(format!("https://example.com/{room}"))));
+    /// for (room, delivery) in Client::new().connect_all(requests)? {
+    ///     if let Some(event) = delivery.into_result().transpose()? {
+    ///         println!("{room}: {}", event.data());
+    ///     }
+    /// }
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn into_result(self) -> Option<Result<Event, Error>> {
+        match self {
+            Self::Event(event) => Some(Ok(event)),
+            Self::End(End::Failed(error)) => Some(Err(error)),
+            Self::End(_) => None,
+        }
+    }
+}
 
 /// The events of several connections, each with the id of its own.
 ///
-/// An iterator of `(id, Result<Event, Error>)`, and by dereference a crossbeam [`Receiver`]. An `Err` is the last
-/// item of its id; the others go on. It ends when all have. Dropping it stops all, without waiting.
+/// An iterator of `(id, Delivery)`, and by dereference a crossbeam [`Receiver`]. The [`End`] is the last item of its id; the
+/// others go on. It ends when all have. Dropping it stops all, without waiting.
 ///
 /// # Example: every sensor of a house
 ///
 /// ```no_run
-/// use http_sse::{Client, Request, RetryPolicy};
+/// use http_sse::{Client, Delivery, End, Request, RetryPolicy};
 ///
 /// let rooms = ["attic", "cellar"];
 /// let requests = rooms.map(|room| {
 ///     let url = format!("https://example.com/rooms/{room}");
 ///     (room, Request::get(url).retry(RetryPolicy::forever()))
 /// });
-/// for (room, event) in Client::new().connect_all(requests)? {
-///     match event {
-///         Ok(event) => println!("{room}: {}", event.data()),
-///         Err(error) => eprintln!("{room} is lost: {error}"),
+/// for (room, delivery) in Client::new().connect_all(requests)? {
+///     match delivery {
+///         Delivery::Event(event) => println!("{room}: {}", event.data()),
+///         Delivery::End(End::Failed(error)) => eprintln!("{room} is lost: {error}"),
+///         Delivery::End(end) => println!("{room} is over: {end:?}"),
 ///     }
 /// }
 /// # Ok::<(), http_sse::Error>(())
 /// ```
 #[must_use = "dropping it stops the connections"]
 pub struct Merged {
-    receiver: BurstReceiver<(Arc<str>, Result<Event, Error>)>,
+    receiver: BurstReceiver<(Arc<str>, Delivery)>,
     connections: Vec<Arc<Shared>>,
 }
 
 impl Merged {
-    pub(crate) fn new(
-        receiver: BurstReceiver<(Arc<str>, Result<Event, Error>)>,
-        connections: Vec<Arc<Shared>>,
-    ) -> Self {
+    pub(crate) fn new(receiver: BurstReceiver<(Arc<str>, Delivery)>, connections: Vec<Arc<Shared>>) -> Self {
         Self { receiver, connections }
     }
 
@@ -86,7 +131,7 @@ impl Drop for Merged {
 }
 
 impl Deref for Merged {
-    type Target = Receiver<(Arc<str>, Result<Event, Error>)>;
+    type Target = Receiver<(Arc<str>, Delivery)>;
 
     fn deref(&self) -> &Self::Target {
         self.receiver.bare(|| self.wake_senders())
@@ -94,7 +139,7 @@ impl Deref for Merged {
 }
 
 impl Iterator for Merged {
-    type Item = (Arc<str>, Result<Event, Error>);
+    type Item = (Arc<str>, Delivery);
 
     fn next(&mut self) -> Option<Self::Item> {
         self.receiver.recv(|| self.wake_senders())
@@ -104,8 +149,8 @@ impl Iterator for Merged {
 impl FusedIterator for Merged {}
 
 impl<'a> IntoIterator for &'a Merged {
-    type Item = (Arc<str>, Result<Event, Error>);
-    type IntoIter = crossbeam_channel::Iter<'a, (Arc<str>, Result<Event, Error>)>;
+    type Item = (Arc<str>, Delivery);
+    type IntoIter = crossbeam_channel::Iter<'a, (Arc<str>, Delivery)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

@@ -5,12 +5,14 @@
 
 use loom::thread;
 
-use crate::broadcast::{EventSender, Item, Overflow, Sink, Tagged};
+use crate::broadcast::{EventSender, Item, Overflow, Sink};
 use crate::channel::{BurstReceiver, BurstSender, Sent, channel};
 use crate::crossbeam::{Receiver, Sender, TryRecvError, bounded};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Shared;
+use crate::member::{Member, Tagged};
+use crate::receiver::Delivery;
 use crate::receivers::{broadcast, rest};
 use crate::sync::Arc;
 
@@ -198,7 +200,7 @@ fn wait_for_one_wakes_the_others() {
 }
 
 fn spawn_tagged(sender: &BurstSender<Tagged>, shared: &Arc<Shared>) -> thread::JoinHandle<()> {
-    let (sink, shared) = (Sink::Tagged(sender.clone()), Arc::clone(shared));
+    let (sink, shared) = (Sink::Tagged(Member::new(sender.clone(), Arc::clone(shared))), Arc::clone(shared));
     thread::spawn(move || {
         let mut sender = EventSender::new(sink, shared);
         sender.event(Event(0));
@@ -211,15 +213,15 @@ fn merged() {
     let threads = [spawn_tagged(&sender, &connections[0]), spawn_tagged(&sender, &connections[1])];
     drop(sender);
     let wake = || connections.iter().for_each(|shared| shared.stop.parking().unpark());
-    let items: Vec<Item> = std::iter::from_fn(|| receiver.recv(wake)).map(|(_, item)| item).collect();
-    assert_eq!(items, [Ok(Event(0)), Ok(Event(0))]);
+    let items: Vec<Delivery> = std::iter::from_fn(|| receiver.recv(wake)).map(|(_, item)| item).collect();
+    assert_eq!(items, [Delivery::Event(Event(0)), Delivery::Event(Event(0))]);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 fn merged_senders_are_woken() {
     let (sender, receiver) = channel(1);
     let connections = [Shared::new(), Shared::new()];
-    sender.try_send((Arc::clone(&connections[0].id), Ok(Event(0)))).unwrap();
+    sender.try_send((Arc::clone(&connections[0].id), Delivery::Event(Event(0)))).unwrap();
     let threads = [spawn_tagged(&sender, &connections[0]), spawn_tagged(&sender, &connections[1])];
     let wake = || connections.iter().for_each(|shared| shared.stop.parking().unpark());
     // The sender that was cloned is held: the end wakes nobody.

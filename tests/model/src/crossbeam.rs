@@ -75,6 +75,10 @@ impl<T> Shared<T> {
 }
 
 impl<T> Sender<T> {
+    pub fn same_channel(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         self.0.step(|state| match () {
             () if state.receivers == 0 => Err(TrySendError::Disconnected(item)),

@@ -1,4 +1,4 @@
-//! `stop.rs`, `broadcast.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
+//! `stop.rs`, `broadcast.rs`, `member.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
 //! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
 //!
 //! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
@@ -20,6 +20,11 @@ mod stop {
 #[allow(dead_code, reason = "the model drives a part")]
 mod broadcast {
     include!(concat!(env!("OUT_DIR"), "/broadcast.rs"));
+}
+
+#[allow(dead_code, reason = "the model drives a part")]
+mod member {
+    include!(concat!(env!("OUT_DIR"), "/member.rs"));
 }
 
 #[allow(dead_code, reason = "the model drives a part")]
@@ -55,9 +60,27 @@ mod spin {
     }
 }
 
+mod receiver {
+    use crate::event::Event;
+    use crate::handle::End;
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) enum Delivery {
+        Event(Event),
+        End(End),
+    }
+}
+
 mod handle {
+    use crate::error::Error;
     use crate::stop::StopToken;
     use crate::sync::Arc;
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) enum End {
+        Stopped,
+        Failed(Error),
+    }
 
     pub(crate) struct Shared {
         pub(crate) id: Arc<str>,
@@ -77,6 +100,10 @@ mod handle {
 
         pub(crate) fn stop(&self) {
             self.stop.stop();
+        }
+
+        pub(crate) fn end(&self) -> Option<End> {
+            None
         }
 
         pub(crate) fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {

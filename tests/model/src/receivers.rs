@@ -7,10 +7,13 @@ use crate::channel::{BurstReceiver, BurstSender};
 use crate::crossbeam::{TryRecvError, bounded};
 use crate::error::Error;
 use crate::event::Event;
-use crate::handle::Shared;
+use crate::handle::{End, Shared};
+use crate::member::Member;
+use crate::receiver::Delivery;
 use crate::sync::Arc;
 
-pub(crate) const PROPERTIES: [(&str, fn()); 10] = [
+pub(crate) const PROPERTIES: [(&str, fn()); 11] = [
+    ("of two connections with one id, the first ends before the second begins", one_after_the_other),
     ("a failure is one terminal item, and the last", one_terminal_item),
     ("a stop ends a blocked delivery, and nothing comes after the end", stop_ends_a_blocked_delivery),
     ("a stop ends a blocked failure", stop_ends_a_blocked_failure),
@@ -108,12 +111,38 @@ fn leaving_does_not_hold_up_the_others() {
     assert!(connection.join().unwrap());
 }
 
+fn one_after_the_other() {
+    let (sender, receiver) = bounded(4);
+    let members = [Shared::new(), Shared::new()].map(|shared| {
+        let member = Member::new(BurstSender::bare(sender.clone()), Arc::clone(&shared));
+        (member, shared)
+    });
+    drop(sender);
+    let [(first, stopped), (second, shared)] = members;
+    second.turn().follow(Arc::clone(first.turn()));
+    let own = Arc::clone(&stopped);
+    let old = thread::spawn(move || {
+        let mut sender = EventSender::new(Sink::Tagged(first), own);
+        sender.event(Event(0));
+        sender.event(Event(1));
+        sender.over(&End::Stopped);
+    });
+    // The id is free from here on.
+    stopped.stop();
+    EventSender::new(Sink::Tagged(second), shared).event(Event(2));
+    old.join().unwrap();
+    let items: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).map(|(_, item)| item).collect();
+    let (end, new) = (Delivery::End(End::Stopped), Delivery::Event(Event(2)));
+    assert_eq!(items[items.len() - 2..], [end.clone(), new]);
+    assert_eq!(items.iter().filter(|item| **item == end).count(), 1, "{items:?}");
+}
+
 fn tagged_delivery_ends() {
     let shared = Shared::new();
     let (sender, receiver) = bounded(1);
     let other = Arc::clone(&shared);
     let connection = thread::spawn(move || {
-        let mut sender = EventSender::new(Sink::Tagged(BurstSender::bare(sender)), Arc::clone(&other));
+        let mut sender = EventSender::new(Sink::Tagged(Member::new(BurstSender::bare(sender), Arc::clone(&other))), Arc::clone(&other));
         sender.event(Event(0));
         sender.event(Event(1));
         assert!(other.stop.is_stopped(), "there was no room for the second");

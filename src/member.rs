@@ -1,0 +1,139 @@
+//! The place of one connection in a channel of several.
+
+use std::mem;
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Select, TrySendError};
+
+use crate::channel::{BurstSender, Sent};
+use crate::event::Event;
+use crate::handle::{End, Shared};
+use crate::receiver::Delivery;
+use crate::stop::lock;
+
+pub(crate) type Tagged = (Arc<str>, Delivery);
+
+/// The connection's own side of its place.
+pub(crate) struct Member {
+    turn: Arc<Turn>,
+}
+
+/// What a connection and the next one with its id know of each other: the end of the first comes before anything of the
+/// second, and nothing of the first after it.
+pub(crate) struct Turn {
+    sender: BurstSender<Tagged>,
+    shared: Arc<Shared>,
+    /// Locked while an event is sent, which a stop interrupts.
+    state: Mutex<TurnState>,
+}
+
+#[derive(Default)]
+struct TurnState {
+    /// The end has been sent, or is about to be by the successor.
+    is_over: bool,
+    /// Whose end must have come first.
+    before: Option<Arc<Turn>>,
+}
+
+impl Member {
+    pub(crate) fn new(sender: BurstSender<Tagged>, shared: Arc<Shared>) -> Self {
+        Self { turn: Arc::new(Turn { sender, shared, state: Mutex::default() }) }
+    }
+
+    pub(crate) fn turn(&self) -> &Arc<Turn> {
+        &self.turn
+    }
+
+    /// Sends an event; waits for room until the connection is stopped.
+    pub(crate) fn event(&self, event: Event) {
+        let Turn { shared, state: own, .. } = &*self.turn;
+        let mut state = lock(own);
+        if state.before.is_some() {
+            drop(state);
+            self.end_those_before();
+            state = lock(own);
+        }
+        if !state.is_over && !shared.stop.is_stopped() {
+            self.turn.send(Delivery::Event(event));
+        }
+        drop(state);
+    }
+
+    /// Sends the end; waits for room until the connection is stopped, after which it is sent only if there is room.
+    /// Returns `false` if a stop came before that.
+    pub(crate) fn end(&self, end: &End) -> bool {
+        self.end_those_before();
+        let Turn { sender, shared, state } = &*self.turn;
+        loop {
+            let mut state = lock(state);
+            if state.is_over {
+                return true;
+            }
+            let is_stopped = shared.stop.is_stopped();
+            let end = if is_stopped && matches!(end, End::Failed(_)) { &End::Stopped } else { end };
+            match sender.try_send((Arc::clone(&shared.id), Delivery::End(end.clone()))) {
+                Ok(()) => state.is_over = true,
+                Err(TrySendError::Full(_)) => {}
+                Err(TrySendError::Disconnected(_)) => shared.stop(),
+            }
+            sender.flush();
+            if state.is_over || is_stopped {
+                return !is_stopped;
+            }
+            drop(state);
+            let mut room = Select::new();
+            room.recv(shared.stop.stopped());
+            room.send(sender.as_crossbeam());
+            room.ready();
+        }
+    }
+
+    pub(crate) fn flush(&self) {
+        self.turn.sender.flush();
+    }
+
+    /// Sends the ends of those that had the id before, unless they have done so; they send nothing any more.
+    fn end_those_before(&self) {
+        let mut silent = Vec::new();
+        let mut next = lock(&self.turn.state).before.take();
+        while let Some(turn) = next {
+            let mut state = lock(&turn.state);
+            next = state.before.take();
+            let is_over = mem::replace(&mut state.is_over, true);
+            drop(state);
+            if !is_over {
+                silent.push(turn);
+            }
+        }
+        for turn in silent.iter().rev() {
+            self.turn.send(Delivery::End(turn.shared.end().unwrap_or(End::Stopped)));
+        }
+    }
+}
+
+impl Turn {
+    pub(crate) fn id(&self) -> &Arc<str> {
+        &self.shared.id
+    }
+
+    /// Comes after another, if both send into one channel.
+    pub(crate) fn follow(&self, before: Arc<Self>) {
+        if self.sender.as_crossbeam().same_channel(before.sender.as_crossbeam()) {
+            lock(&self.state).before = Some(before);
+        }
+    }
+
+    /// Stops the connection at the first send after the receivers have gone.
+    fn send(&self, delivery: Delivery) {
+        let Self { sender, shared, .. } = self;
+        let sent = match sender.try_send((Arc::clone(&shared.id), delivery)) {
+            Ok(()) => Sent::Delivered,
+            // Nobody leaves such a channel one by one.
+            Err(TrySendError::Full(item)) => sender.send(item, &shared.stop, shared.stop.stopped()),
+            Err(TrySendError::Disconnected(_)) => Sent::Disconnected,
+        };
+        if sent == Sent::Disconnected {
+            shared.stop();
+        }
+    }
+}
