@@ -19,6 +19,9 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// The id of the last event that was handled, in a file.
 ///
+/// Where the request has a [`Cursor`](crate::Cursor), its value is stored in place of the id, and [`Cursor::start_at`](crate::Cursor::start_at)
+/// takes it up again: "id" means either here.
+///
 /// The file is replaced as a whole: a power cut leaves the old id or the new one. Writes are throttled so that flash
 /// memory is not worn out ([`every`](Self::every)); what is not written yet when the power fails is delivered again.
 /// What each file system needs at boot, and the bytes written per day, are in `docs/checkpoint.md` of the repository.
@@ -294,7 +297,7 @@ impl Checkpoint {
     ///         Ok(event) => {
     ///             let event = event?;
     ///             println!("{}", event.data());
-    ///             checkpoint.commit(event.id().unwrap_or_default())?;
+    ///             checkpoint.commit(event.position().unwrap_or_default())?;
     ///         }
     ///         Err(RecvTimeoutError::Timeout) => checkpoint.save()?,
     ///         Err(RecvTimeoutError::Disconnected) => break,

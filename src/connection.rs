@@ -4,6 +4,7 @@
 //! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
 
 mod contain;
+mod cursor;
 mod opening;
 mod prepare;
 mod recovery;
@@ -29,6 +30,7 @@ use crate::stop::Lap;
 use crate::transport::addresses::AddressMemory;
 use contain::{CALLBACK_PANICKED, call};
 pub(crate) use contain::{Panicked, contain};
+use cursor::Position;
 use opening::Opener;
 use start::Start;
 
@@ -54,6 +56,7 @@ pub(crate) struct Connection {
     renewed: bool,
     /// That the last event id in force cannot be sent was reported.
     reported_id: bool,
+    position: Position,
     /// Of the stream that is open, while it has brought no event.
     start: Option<Start>,
 }
@@ -86,8 +89,12 @@ impl Connection {
         let parser = mem::take(&mut plan.parser);
         let lap = shared.stop.current_lap();
         let callbacks = &plan.callbacks;
-        let sees_events = callbacks.until.is_some() || callbacks.on_event.is_some() || callbacks.on_bytes.is_some();
-        Self {
+        let sees_events = callbacks.until.is_some()
+            || callbacks.on_event.is_some()
+            || callbacks.on_bytes.is_some()
+            || callbacks.cursor.is_some();
+        let start_cursor = mem::take(&mut plan.start_cursor);
+        let mut connection = Self {
             shared,
             plan,
             network,
@@ -103,8 +110,11 @@ impl Connection {
             last_error: None,
             renewed: false,
             reported_id: false,
+            position: Position::default(),
             start: None,
-        }
+        };
+        connection.set_cursor(&start_cursor);
+        connection
     }
 
     /// Returns the next event, or the end; waits until the deadline at the longest.
@@ -313,6 +323,11 @@ impl Connection {
     fn event(&mut self, event: Event) -> Step {
         self.start = None;
         self.note_id();
+        let event = match self.take_cursor(event) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Continue(()),
+            Err(Panicked) => return self.panicked(),
+        };
         self.count(&event);
         let mut is_last = false;
         if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {

@@ -61,6 +61,9 @@ pub enum Error {
     /// The server set a last event id that cannot be sent back; says why. The stream goes on, and the next attempt does
     /// without. Told to [`Request::on_error`](crate::Request::on_error) once per id, never a consumer.
     LastEventId(String),
+    /// An event's [`Cursor`](crate::Cursor) cannot be sent; says why. The stream goes on, and the next attempt sends the
+    /// one before.
+    Cursor(String),
     /// The server answered with a status that opens no stream.
     ///
     /// 200 does, and every other 2xx but 204 and 205 where the request is not a GET.
@@ -190,6 +193,7 @@ impl Error {
             | Self::ContentType(_)
             | Self::Redirect(_)
             | Self::LastEventId(_)
+            | Self::Cursor(_)
             | Self::ProxyAuthentication(_)
             | Self::Panicked(_)
             | Self::Json(_) => false,
@@ -364,6 +368,7 @@ impl fmt::Display for Error {
                     .iter()
                     .try_for_each(|received| write_excerpt(f, &ErrorResponse::new(200).with_body(&**received)))
             }
+            Self::Cursor(why) => write!(f, "the cursor cannot be sent: {why}"),
             Self::LastEventId(why) => write!(f, "the last event id cannot be sent back: {why}"),
             Self::Status(response) => {
                 write!(f, "the server answered {}", response.status())?;

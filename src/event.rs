@@ -85,6 +85,16 @@ impl Event {
         Self::of(content)
     }
 
+    /// Copied where the parser holds the event too, to use its memory again.
+    pub(crate) fn with_cursor(self, cursor: Arc<str>) -> Self {
+        let old = &self.content;
+        let own_id = &old.text[old.type_end..];
+        let mut content = Content::copied(self.data(), self.named_type(), own_id, old.inherited_id.as_ref());
+        let extra = old.extra.as_deref().cloned().unwrap_or_default();
+        content.add_extra(Extra { cursor: Some(cursor), ..extra });
+        Self::of(content)
+    }
+
     pub(crate) fn of(content: Content) -> Self {
         Self { content: Arc::new(content) }
     }
@@ -176,6 +186,36 @@ impl Event {
         match &self.content.text[self.content.type_end..] {
             "" => self.content.inherited_id.as_deref(),
             own => Some(own),
+        }
+    }
+
+    /// Returns where the stream goes on after the event: the cursor, if the request has a [`Cursor`](crate::Cursor),
+    /// otherwise the [`id`](Self::id).
+    ///
+    /// It is what a [`Checkpoint`](crate::Checkpoint) stores. `None` if no event has brought one yet.
+    ///
+    /// # Example: an event without a cursor keeps the one before
+    ///
+    /// ```
+    /// use http_sse::{Client, Cursor, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 7\n\ndata: no number\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let number = |text: &str| text.parse::<u64>().ok().map(|number| number.to_string());
+    /// let request = Request::get(url).cursor(Cursor::query("after", move |event| number(event.data())));
+    /// let mut reader = client.read("numbers", request)?;
+    /// assert_eq!(reader.next().ok_or("over")??.position(), Some("7"));
+    /// assert_eq!(reader.next().ok_or("over")??.position(), Some("7"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn position(&self) -> Option<&str> {
+        match self.content.extra.as_ref().and_then(|extra| extra.cursor.as_deref()) {
+            Some(cursor) => Some(cursor).filter(|cursor| !cursor.is_empty()),
+            None => self.id(),
         }
     }
 
@@ -338,7 +378,7 @@ mod tests {
     #[test]
     fn raw_text_does_not_count_for_equality() {
         let mut content = Content::new("x".to_owned(), "", "", None);
-        content.add_extra(Extra { comment: None, raw: Some("data:x".into()) });
+        content.add_extra(Extra { raw: Some("data:x".into()), ..Extra::default() });
         let event = Event::of(content);
         assert_eq!(event.raw(), Some("data:x"));
         assert_eq!(event, Event::new("", "x"));

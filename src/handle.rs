@@ -267,6 +267,22 @@ impl Handle {
         self.shared.last_error()
     }
 
+    /// Returns the cursor in force, `None` if there is none or the request has no [`Cursor`](crate::Cursor).
+    ///
+    /// # Example: where the stream would go on
+    ///
+    /// ```
+    /// use http_sse::{Client, Cursor, Request};
+    ///
+    /// let cursor = Cursor::query("since", |event| Some(event.data().to_owned())).start_at("7");
+    /// let reader = Client::new().read("news", Request::get("https://example.com/events").cursor(cursor))?;
+    /// assert_eq!(reader.handle().cursor().as_deref(), Some("7"));
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn cursor(&self) -> Option<String> {
+        Some(self.shared.progress().cursor.as_ref()).filter(|cursor| !cursor.is_empty()).map(str::to_owned)
+    }
+
     /// Returns the connection's figures.
     ///
     /// # Example: feed a watchdog only while bytes come

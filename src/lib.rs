@@ -245,7 +245,7 @@ pub use receiver::{Decoded, JsonEvents};
 pub use receiver::{Delivery, EventReader, Events, Merged};
 #[cfg(feature = "multipart")]
 pub use request::Multipart;
-pub use request::{Attempt, Opened, Request};
+pub use request::{Attempt, Cursor, Opened, Request};
 pub use retry::RetryPolicy;
 
 /// The programs in the README compile.

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod body;
+mod cursor;
 mod hooks;
 mod limits;
 #[cfg(feature = "multipart")]
@@ -17,6 +18,8 @@ use crate::broadcast::Overflow;
 use crate::retry::RetryPolicy;
 
 pub use attempt::{Attempt, Opened};
+pub use cursor::Cursor;
+pub(crate) use cursor::check_value as check_cursor;
 pub(crate) use hooks::Callbacks;
 #[cfg(feature = "multipart")]
 pub use multipart::Multipart;
@@ -58,6 +61,7 @@ pub struct Request {
     body: Option<Arc<[u8]>>,
     content_type: Option<String>,
     last_event_id: String,
+    cursor: Option<Cursor>,
     policy: Option<RetryPolicy>,
     connect_timeout: Duration,
     /// `None` is the idle timeout.
@@ -136,6 +140,7 @@ impl Request {
             body: None,
             content_type: None,
             last_event_id: String::new(),
+            cursor: None,
             policy: None,
             connect_timeout: Duration::from_secs(10),
             response_timeout: None,
@@ -285,6 +290,34 @@ impl Request {
     /// ```
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = id.into();
+        self
+    }
+
+    /// Resumes by a value that is taken from each event, for servers that do not use `id:`. Default: none.
+    ///
+    /// [`Handle::cursor`](crate::Handle::cursor) and [`Attempt::cursor`] show it, and a
+    /// [`Checkpoint`](crate::Checkpoint) stores it in place of the last event id.
+    ///
+    /// # Example: a service whose events begin with their time, and that sends what came since
+    ///
+    /// ```
+    /// use http_sse::{Client, Cursor, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("data: 1700000000 start\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/events"));
+    /// let time_of = |line: &str| line.split_once(' ').map(|(time, _)| time.to_owned());
+    /// let request = Request::get(url).cursor(Cursor::query("since", move |event| time_of(event.data())));
+    /// let mut reader = client.read("containers", request)?;
+    /// assert_eq!(reader.next().ok_or("over")??.data(), "1700000000 start");
+    /// assert_eq!(reader.handle().cursor().as_deref(), Some("1700000000")); // next: /events?since=1700000000
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cursor(mut self, cursor: Cursor) -> Self {
+        self.cursor = Some(cursor);
         self
     }
 

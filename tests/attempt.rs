@@ -168,7 +168,7 @@ fn before_connect_sets_the_last_event_id_until_the_server_changes_it() {
     let (asked, _) = attempts(&[Status(503), Stream("data: a\n\n"), Stream("id: 9\n\n")], |url| {
         Request::get(url).last_event_id("1").retry(retries(9)).before_connect(|attempt| {
             if attempt.number() == 2 {
-                attempt.last_event_id("5");
+                attempt.set_last_event_id("5");
             }
         })
     });
@@ -177,7 +177,8 @@ fn before_connect_sets_the_last_event_id_until_the_server_changes_it() {
 
 #[test]
 fn before_connect_takes_the_last_event_id_back_with_an_empty_one() {
-    let asked = asked(|url| Request::get(url).last_event_id("1").before_connect(|attempt| attempt.last_event_id("")));
+    let asked =
+        asked(|url| Request::get(url).last_event_id("1").before_connect(|attempt| attempt.set_last_event_id("")));
     assert_eq!(asked.header("last-event-id"), None);
 }
 
@@ -223,7 +224,7 @@ fn an_invalid_value_of_before_connect_is_terminal_and_keeps_the_value_secret() {
         (|attempt| attempt.header("x key", "secret"), "\"x \""),
         (|attempt| attempt.header("content-length", "5"), "content-length"),
         (|attempt| attempt.bearer_auth("se\ncret"), "authorization"),
-        (|attempt| attempt.last_event_id("4\n1"), "last event id"),
+        (|attempt| attempt.set_last_event_id("4\n1"), "last event id"),
     ];
     for (prepare, named) in cases {
         let (asked, seen) = attempts(&[], |url| Request::get(url).retry(retries(9)).before_connect(prepare));

@@ -14,6 +14,9 @@ mod delivery;
 #[allow(dead_code, reason = "a part is used")]
 #[path = "nchan/forwarder.rs"]
 mod forwarder;
+#[cfg(feature = "json")]
+#[path = "interop/journal.rs"]
+mod journal;
 #[path = "support/left_out.rs"]
 mod left_out;
 #[allow(dead_code, reason = "a part is used")]

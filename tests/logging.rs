@@ -225,7 +225,7 @@ fn nothing_of_a_request_is_logged_but_method_host_and_path() {
         .before_connect(|attempt| {
             attempt.header("x-fresh", SECRET);
             attempt.query("fresh", SECRET);
-            attempt.last_event_id(SECRET);
+            attempt.set_last_event_id(SECRET);
         });
     assert_kept(&client, "request", request);
 }
@@ -337,7 +337,7 @@ fn nothing_of_a_location_is_logged_but_host_and_path() {
 #[test]
 fn nothing_invalid_that_before_connect_sets_is_logged() {
     let request = || Request::get("http://127.0.0.1:9/").retry(RetryPolicy::never());
-    assert_kept(&client(), "bad id", request().before_connect(|attempt| attempt.last_event_id("s3cr3t\n")));
+    assert_kept(&client(), "bad id", request().before_connect(|attempt| attempt.set_last_event_id("s3cr3t\n")));
     assert_kept(&client(), "bad value", request().before_connect(|attempt| attempt.header("x", "s3cr3t\n")));
     assert_kept(&client(), "bad token", request().before_connect(|attempt| attempt.bearer_auth("s3cr3t\n")));
 }

@@ -1,5 +1,6 @@
 //! The command line: what is asked for, or one line that names what is wrong with it.
 
+mod cursor;
 mod help;
 mod request;
 mod value;
@@ -37,6 +38,8 @@ pub(crate) struct Arguments {
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
     last_id: String,
+    cursor: Option<cursor::Place>,
+    is_cursor_inclusive: bool,
     checkpoint: Option<PathBuf>,
     idle: Option<Duration>,
     retry: Option<RetryPolicy>,
@@ -61,6 +64,8 @@ impl Arguments {
                 Arg::Short('d') => asked.body = Some(value::body(&mut parser)?),
 
                 Arg::Long("last-id") => asked.last_id = value::text(&mut parser, "--last-id")?,
+                Arg::Long("cursor") => asked.cursor = Some(value::cursor(&mut parser)?),
+                Arg::Long("cursor-inclusive") => asked.is_cursor_inclusive = true,
                 Arg::Long("checkpoint") => asked.checkpoint = Some(value::any(&mut parser)?.into()),
 
                 Arg::Long("idle") => asked.idle = Some(value::seconds(&mut parser, "--idle")?),
@@ -93,6 +98,9 @@ impl Arguments {
             }
         }
         asked.url = url.ok_or("the URL is missing; --help tells more")?;
+        if asked.is_cursor_inclusive && asked.cursor.is_none() {
+            return Err("--cursor-inclusive: there is no --cursor".into());
+        }
         match (&asked.exec, asked.exec_retry) {
             (None, Some(_)) => Err("--exec-retry: there is no --exec".into()),
             _ => Ok(Wish::Read(Box::new(asked))),

@@ -25,7 +25,7 @@ impl Position {
     }
 
     pub(crate) fn handled(&mut self, event: &Event) {
-        report(self.checkpoint.as_mut().map(|checkpoint| checkpoint.commit(event.id().unwrap_or_default())));
+        report(self.checkpoint.as_mut().map(|checkpoint| checkpoint.commit(event.position().unwrap_or_default())));
     }
 
     pub(crate) fn save(&mut self) {

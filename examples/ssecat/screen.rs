@@ -136,7 +136,8 @@ impl Screen {
     }
 
     fn draw(&self, handle: &Handle) {
-        let (state, stats, last_id) = (handle.state(), handle.stats(), handle.last_event_id());
+        let (state, stats, last_id) =
+            (handle.state(), handle.stats(), handle.cursor().or_else(|| handle.last_event_id()));
         let mut inner = self.inner();
         if inner.over {
             return;

@@ -108,7 +108,7 @@ impl<I: Iterator<Item = Result<Event, Error>>> Iterator for Checkpointed<I> {
         self.commit();
         let item = self.events.next();
         if let Some(Ok(event)) = &item {
-            self.handling = Some(event.id().unwrap_or_default().to_owned());
+            self.handling = Some(event.position().unwrap_or_default().to_owned());
         }
         item
     }

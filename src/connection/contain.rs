@@ -74,6 +74,7 @@ impl Connection {
         let Callbacks {
             retry_when,
             before_connect,
+            cursor,
             until,
             on_open,
             on_bytes,
@@ -85,6 +86,7 @@ impl Connection {
         let dropped = [
             contain(|| drop(retry_when)),
             contain(|| drop(before_connect)),
+            contain(|| drop(cursor)),
             contain(|| drop(until)),
             contain(|| drop(on_open)),
             contain(|| drop(on_bytes)),

@@ -10,33 +10,44 @@ use super::Connection;
 use super::contain::{CALLBACK_PANICKED, Panicked, call};
 use crate::error::Error;
 use crate::http::{HeaderMap, HeaderValue, Outgoing};
-use crate::request::{Attempt, MAX_LAST_EVENT_ID, check_last_event_id, insert_header};
+use crate::request::{Attempt, MAX_LAST_EVENT_ID, check_cursor, check_last_event_id, insert_header};
 
 impl Connection {
     /// Builds the attempt's request, and lets the user change it.
     pub(super) fn prepare(&mut self) -> Result<Outgoing, Error> {
         let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
+        attempt.show(self.parser.last_event_id(), &self.position.value);
         call(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
             .map_err(|Panicked| CALLBACK_PANICKED)?;
         if let Some(error) = attempt.failure.take() {
             return Err(Error::io(io::Error::other(error)));
         }
-        let Attempt { headers: own, query, last_event_id, .. } = attempt;
+        let Attempt { headers: own, query, last_event_id, cursor, .. } = attempt;
         if let Some(id) = last_event_id {
             check_last_event_id(&id).map_err(Error::InvalidRequest)?;
             self.parser = mem::take(&mut self.parser).with_last_event_id(&id);
             self.shared.progress().last_event_id.set(&id);
             self.reported_id = false;
         }
+        if let Some(cursor) = cursor {
+            if self.plan.cursor.is_none() {
+                return Err(Error::InvalidRequest("set_cursor: the request has no cursor".into()));
+            }
+            check_cursor(&cursor)
+                .map_err(|why| Error::InvalidRequest(format!("set_cursor: the cursor cannot be sent: {why}")))?;
+            self.set_cursor(&cursor);
+        }
+        let mut url = self.plan.url_with(&query).map_err(Error::InvalidRequest)?;
         let mut headers = self.plan.headers.clone();
         for (name, value) in &own {
             insert_header(&mut headers, name, value).map_err(Error::InvalidRequest)?;
         }
         self.add_last_event_id(&mut headers)?;
+        self.send_cursor(&mut url, &mut headers)?;
         Ok(Outgoing {
             id: Arc::clone(&self.shared.id),
             method: self.plan.method.clone(),
-            url: self.plan.url_with(&query).map_err(Error::InvalidRequest)?,
+            url,
             headers,
             body: self.plan.body.clone(),
             network: self.network.clone(),

@@ -21,11 +21,14 @@ pub(crate) struct Content {
 pub(crate) struct Extra {
     pub(crate) comment: Option<Box<str>>,
     pub(crate) raw: Option<Box<str>>,
+    /// In force after the event; empty without one, `None` if the request has none.
+    pub(crate) cursor: Option<Arc<str>>,
 }
 
 impl Extra {
     fn text_bytes(&self) -> usize {
-        [&self.comment, &self.raw].into_iter().flatten().map(|text| text.len()).sum()
+        let texts = [self.comment.as_deref(), self.raw.as_deref(), self.cursor.as_deref()];
+        texts.into_iter().flatten().map(str::len).sum()
     }
 }
 
@@ -80,7 +83,7 @@ impl Content {
 
     pub(crate) fn add_extra(&mut self, extra: Extra) {
         self.extra = match extra {
-            Extra { comment: None, raw: None } => None,
+            Extra { comment: None, raw: None, cursor: None } => None,
             extra => Some(Box::new(extra)),
         };
     }

@@ -1,5 +1,6 @@
 //! The counters of a connection.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::parser::LastEventId;
@@ -11,6 +12,8 @@ pub(crate) struct Progress {
     pub(crate) dropped: u64,
     pub(crate) oversized: u64,
     pub(crate) last_event_id: LastEventId,
+    /// Empty without one.
+    pub(crate) cursor: Arc<str>,
     pub(crate) last_byte: Option<Instant>,
     /// What the last `retry:` said.
     pub(crate) reconnection_time: Option<Duration>,

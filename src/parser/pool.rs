@@ -169,7 +169,7 @@ mod tests {
                 0 => made_of(&mut pool, &"x".repeat(size)),
                 _ => {
                     let mut content = Content::copied("x", "", "", None);
-                    content.add_extra(Extra { comment: None, raw: Some("y".repeat(size).into()) });
+                    content.add_extra(Extra { raw: Some("y".repeat(size).into()), ..Extra::default() });
                     pool.event_of(content)
                 }
             });
@@ -206,7 +206,7 @@ mod tests {
         drop(next);
         assert_eq!(pool.event("y", "", "", None).id(), None);
         let mut content = Content::copied("x", "", "", None);
-        content.add_extra(Extra { comment: Some("comment".into()), raw: Some("raw".into()) });
+        content.add_extra(Extra { comment: Some("comment".into()), raw: Some("raw".into()), cursor: None });
         drop(pool.event_of(content));
         let next = made_of(&mut pool, "x");
         assert_eq!((next.comment(), next.raw()), (None, None));

@@ -25,15 +25,34 @@ use crate::http::HeaderMap;
 pub struct Attempt<'a> {
     number: u32,
     last_error: Option<&'a Error>,
+    shown_last_event_id: Option<&'a str>,
+    shown_cursor: &'a str,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) last_event_id: Option<String>,
+    pub(crate) cursor: Option<String>,
     pub(crate) failure: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(number: u32, last_error: Option<&'a Error>) -> Self {
-        Self { number, last_error, headers: Vec::new(), query: Vec::new(), last_event_id: None, failure: None }
+        Self {
+            number,
+            last_error,
+            shown_last_event_id: None,
+            shown_cursor: "",
+            headers: Vec::new(),
+            query: Vec::new(),
+            last_event_id: None,
+            cursor: None,
+            failure: None,
+        }
+    }
+
+    /// Sets where the stream was left off.
+    pub(crate) fn show(&mut self, last_event_id: Option<&'a str>, cursor: &'a str) {
+        self.shown_last_event_id = last_event_id;
+        self.shown_cursor = cursor;
     }
 
     /// Returns which attempt of this connection it is, from 1.
@@ -69,6 +88,42 @@ impl<'a> Attempt<'a> {
     /// ```
     pub fn last_error(&self) -> Option<&Error> {
         self.last_error
+    }
+
+    /// Returns the last event id that this attempt sends, `None` if there is none.
+    ///
+    /// # Example: a signature over where the stream goes on
+    ///
+    /// ```
+    /// use http_sse::Request;
+    /// # fn sign(text: &str) -> String { text.into() }
+    ///
+    /// let request = Request::get("https://example.com/events").before_connect(|attempt| {
+    ///     let signature = sign(attempt.last_event_id().unwrap_or_default());
+    ///     attempt.header("x-signature", signature);
+    /// });
+    /// ```
+    pub fn last_event_id(&self) -> Option<&str> {
+        match &self.last_event_id {
+            Some(set) => Some(set.as_str()).filter(|id| !id.is_empty()),
+            None => self.shown_last_event_id,
+        }
+    }
+
+    /// Returns the cursor that this attempt sends, `None` if there is none: see [`Cursor`](crate::Cursor).
+    ///
+    /// # Example: what to say of a resumed stream
+    ///
+    /// ```
+    /// use http_sse::{Cursor, Request};
+    ///
+    /// let cursor = Cursor::query("since", |event| Some(event.data().to_owned()));
+    /// let request = Request::get("https://example.com/events").cursor(cursor).before_connect(|attempt| {
+    ///     println!("attempt {} from {}", attempt.number(), attempt.cursor().unwrap_or("the beginning"));
+    /// });
+    /// ```
+    pub fn cursor(&self) -> Option<&str> {
+        Some(self.cursor.as_deref().unwrap_or(self.shown_cursor)).filter(|cursor| !cursor.is_empty())
     }
 
     /// Sets a header for this attempt, in place of an equal name.
@@ -132,12 +187,35 @@ impl<'a> Attempt<'a> {
     ///
     /// let request = Request::get("https://example.com/events").before_connect(|attempt| {
     ///     if let Some(id) = newest_stored() {
-    ///         attempt.last_event_id(id);
+    ///         attempt.set_last_event_id(id);
     ///     }
     /// });
     /// ```
-    pub fn last_event_id(&mut self, id: impl Into<String>) {
+    pub fn set_last_event_id(&mut self, id: impl Into<String>) {
         self.last_event_id = Some(id.into());
+    }
+
+    /// Sets the cursor, for this attempt and until an event brings another; an empty one is none.
+    ///
+    /// One that cannot be sent, and any if the request has no [`Cursor`](crate::Cursor), ends the connection with
+    /// [`Error::InvalidRequest`].
+    ///
+    /// # Example: start over when the server has forgotten the place
+    ///
+    /// ```
+    /// use http_sse::{Cursor, Error, Request, RetryPolicy};
+    ///
+    /// let request = Request::get("https://example.com/events")
+    ///     .cursor(Cursor::query("since", |event| Some(event.data().to_owned())))
+    ///     .retry(RetryPolicy::forever())
+    ///     .before_connect(|attempt| {
+    ///         if attempt.last_error().and_then(Error::status) == Some(410) {
+    ///             attempt.set_cursor("");
+    ///         }
+    ///     });
+    /// ```
+    pub fn set_cursor(&mut self, cursor: impl Into<String>) {
+        self.cursor = Some(cursor.into());
     }
 
     /// Makes this attempt fail without sending anything: a transient [`Error::Io`].

@@ -1,5 +1,6 @@
 //! The user's closures: what they may decide, and what they are told.
 
+use super::cursor::Extract;
 use super::{Attempt, Opened, Request};
 use crate::error::Error;
 use crate::event::Event;
@@ -19,6 +20,7 @@ type Closed = Box<dyn FnOnce(&End) + Send>;
 pub(crate) struct Callbacks {
     pub(crate) retry_when: Option<Decide<Error>>,
     pub(crate) before_connect: Option<Prepare>,
+    pub(crate) cursor: Option<Extract>,
     pub(crate) until: Option<Decide<Event>>,
     pub(crate) on_open: Option<OnOpen>,
     pub(crate) on_bytes: Option<OnBytes>,

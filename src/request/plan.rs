@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cursor::{Cursor, Place};
 use super::{Callbacks, Request};
 use crate::broadcast::Overflow;
 use crate::error::Error;
@@ -22,6 +23,9 @@ pub(crate) struct Plan {
     pub(crate) origins: OriginPolicy,
     pub(crate) policy: RetryPolicy,
     pub(crate) parser: Parser,
+    pub(crate) cursor: Option<Place>,
+    pub(crate) start_cursor: String,
+    pub(crate) is_cursor_inclusive: bool,
     pub(crate) callbacks: Callbacks,
 }
 
@@ -37,6 +41,9 @@ impl Request {
             return Err(unusable.clone());
         }
         check_last_event_id(&self.last_event_id)?;
+        if let Some(cursor) = &self.cursor {
+            cursor.check()?;
+        }
         for (name, timeout) in [
             ("connect_timeout", Some(self.connect_timeout)),
             ("response_timeout", self.response_timeout),
@@ -107,7 +114,26 @@ impl Request {
         if self.keeps_raw {
             parser = parser.keep_raw();
         }
-        Ok(Plan { method, url, headers, body: self.body, limits, origins, policy, parser, callbacks: self.callbacks })
+        let (mut callbacks, mut cursor, mut start_cursor) = (self.callbacks, None, String::new());
+        let mut is_cursor_inclusive = false;
+        if let Some(Cursor { place, start, is_inclusive, extract }) = self.cursor {
+            (cursor, start_cursor, is_cursor_inclusive) = (Some(place), start, is_inclusive);
+            callbacks.cursor = Some(extract);
+        }
+        Ok(Plan {
+            method,
+            url,
+            headers,
+            body: self.body,
+            limits,
+            origins,
+            policy,
+            parser,
+            cursor,
+            start_cursor,
+            is_cursor_inclusive,
+            callbacks,
+        })
     }
 }
 
@@ -160,7 +186,7 @@ fn replace(headers: &mut HeaderMap, name: &HeaderName, by: &HeaderMap) {
     }
 }
 
-fn with_query(url: &str, pairs: &[(String, String)]) -> String {
+pub(super) fn with_query(url: &str, pairs: &[(String, String)]) -> String {
     if pairs.is_empty() {
         return url.to_owned();
     }

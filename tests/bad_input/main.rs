@@ -340,7 +340,7 @@ fn the_debug_text_of_what_callbacks_see_tells_no_secret() {
         .before_connect(|attempt| {
             attempt.bearer_auth("secret");
             attempt.query("secret", "secret");
-            attempt.last_event_id("secret");
+            attempt.set_last_event_id("secret");
             assert!(!format!("{attempt:?}").contains("secret"), "{attempt:?}");
         })
         .on_open(|opened| assert!(!format!("{opened:?}").contains("secret"), "{opened:?}"));

@@ -39,6 +39,41 @@ fn the_next_run_begins_after_the_last_event_that_was_printed() {
     assert_eq!((ids(&left), last_id.as_deref(), left.code), (vec!["3", "4", "5"], Some("2"), Some(0)));
 }
 
+/// Runs once with a cursor; returns the requests' path and range, and what was printed.
+#[track_caller]
+fn run_with_cursor(cursor: &str, file: &Path, data: &str) -> (String, Option<String>, String) {
+    let server = Server::start().unwrap();
+    let mut command = ssecat(&["--format", "data", "--count", "1", "--cursor-inclusive", "--cursor", cursor]);
+    let running = Running::start(command.arg("--checkpoint").arg(file).arg(server.url("/json?x=1")));
+    let mut peer = server.accept();
+    let (path, range) = (peer.request().path().to_owned(), peer.request().header("range").map(str::to_owned));
+    peer.stream();
+    peer.send(data);
+    peer.hold();
+    let left = running.finish();
+    assert_eq!((left.code, left.stderr.as_str()), (Some(0), ""), "{left:?}");
+    (path, range, left.stdout)
+}
+
+#[test]
+fn a_cursor_is_taken_from_the_data_and_begins_the_next_run() {
+    let folder = Folder::new("ssecat-cursor");
+    for (name, cursor, next) in [
+        ("query", "since={head.at}", ("/json?x=1&since=5", None)),
+        ("header", "Range: entries={head.at}", ("/json?x=1", Some("entries=5"))),
+    ] {
+        let file = folder.file(name);
+        let first = "data: {\"head\":{\"at\":5}}\n\n";
+        let (path, range, printed) = run_with_cursor(cursor, &file, first);
+        assert_eq!((&path[..], range, &printed[..]), ("/json?x=1", None, "{\"head\":{\"at\":5}}\n"));
+        let second = format!("{first}data: {{\"head\":{{\"at\":\"six\"}}}}\n\n");
+        let (path, range, printed) = run_with_cursor(cursor, &file, &second);
+        assert_eq!((&path[..], range.as_deref()), next);
+        assert_eq!(printed, "{\"head\":{\"at\":\"six\"}}\n", "{name}");
+        assert_eq!(Checkpoint::open(&file).unwrap().last_event_id(), "six");
+    }
+}
+
 #[test]
 fn the_checkpoint_wins_over_last_id_once_it_holds_an_id() {
     let folder = Folder::new("ssecat-wins");

@@ -38,7 +38,7 @@ fn an_option_without_its_value_is_refused() {
     for option in ["-X", "-H", "-d"] {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
-    let request = ["--last-id", "--checkpoint", "--idle", "--retry", "--cacert"];
+    let request = ["--last-id", "--cursor", "--checkpoint", "--idle", "--retry", "--cacert"];
     let events = ["--format", "--only", "--record", "--exec", "--exec-retry", "--count", "--timeout"];
     for option in request.iter().chain(&events) {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
@@ -66,6 +66,18 @@ fn a_format_that_does_not_exist_is_refused() {
     for value in ["", "xml", "JSON"] {
         refused(&["--format", value, URL], &format!("--format {value:?}: none of text, json, tsv, data and raw"));
     }
+}
+
+#[test]
+fn a_cursor_without_one_field_or_a_place_for_it_is_refused() {
+    for value in ["", "since", "{id}", "since={}", "since={a..b}", "since={id}&", "a=b={id}", "R: {a}{b}"] {
+        let line = format!("--cursor {value:?}: neither 'KEY={{FIELD}}' nor 'NAME: …{{FIELD}}…'");
+        refused(&["--cursor", value, URL], &line);
+    }
+    refused_with(&["--cursor", "={id}", URL], &["ssecat: --cursor: ", "key"]);
+    refused_with(&["--cursor", "Expect: {id}", URL], &["ssecat: --cursor: ", "expect"]);
+    refused_with(&["--cursor", "since={id}", "--last-id", "a\nb", URL], &["ssecat: --last-id: ", "control"]);
+    refused(&["--cursor-inclusive", URL], "--cursor-inclusive: there is no --cursor");
 }
 
 #[test]

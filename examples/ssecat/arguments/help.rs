@@ -14,6 +14,13 @@ Request:
 
 Position:
   --last-id ID        start after this event
+  --cursor 'KEY={FIELD}', --cursor 'NAME: …{FIELD}…'
+                      for servers without ids: resume with the value of FIELD,
+                      a member of the JSON data (a.b is b within a), in the
+                      query's KEY or the header NAME; --last-id and
+                      --checkpoint are such values then
+  --cursor-inclusive  the server begins with the event of the cursor itself:
+                      leave it out
   --checkpoint FILE   keep the id of the last event handled in FILE, and start
                       after it; wins over --last-id once it holds an id
 

@@ -18,8 +18,8 @@ impl Arguments {
         }
     }
 
-    /// Returns the request; `last_event_id` is that of the checkpoint. The body goes along.
-    pub(crate) fn request(&mut self, last_event_id: &str) -> Request {
+    /// Returns the request; `position` is that of the checkpoint. The body goes along.
+    pub(crate) fn request(&mut self, position: &str) -> Request {
         let default = if self.body.is_some() { "POST" } else { "GET" };
         let mut request = Request::new(self.method.as_deref().unwrap_or(default), &self.url);
         for (name, value) in &self.headers {
@@ -29,7 +29,7 @@ impl Arguments {
             let content_type = content_type(&body);
             request = request.body(body, content_type);
         }
-        request = request.last_event_id(if last_event_id.is_empty() { &self.last_id } else { last_event_id });
+        request = self.starting_at(request, if position.is_empty() { &self.last_id } else { position });
         if let Some(idle) = self.idle {
             request = request.idle_timeout(idle);
         }
@@ -39,6 +39,13 @@ impl Arguments {
         match &self.retry {
             Some(policy) => request.retry(policy.clone()),
             None => request,
+        }
+    }
+
+    fn starting_at(&self, request: Request, position: &str) -> Request {
+        match &self.cursor {
+            None => request.last_event_id(position),
+            Some(place) => request.cursor(place.cursor(self.is_cursor_inclusive).start_at(position)),
         }
     }
 
@@ -66,8 +73,9 @@ impl Arguments {
         let refusal = |request| client.read("check", request).err().map(problem);
         let method = self.method.iter().map(|method| ("-X: ", Request::new(method, SOUND_URL)));
         let headers = self.headers.iter().map(|(n, v)| ("-H: ", Request::get(SOUND_URL).append_header(n, v)));
-        let last_id = ("--last-id: ", Request::get(SOUND_URL).last_event_id(&self.last_id));
-        let requests = method.chain(headers).chain([("", Request::get(&self.url)), last_id]);
+        let cursor = ("--cursor: ", self.starting_at(Request::get(SOUND_URL), ""));
+        let last_id = ("--last-id: ", self.starting_at(Request::get(SOUND_URL), &self.last_id));
+        let requests = method.chain(headers).chain([("", Request::get(&self.url)), cursor, last_id]);
         let mut found = requests.filter_map(|(option, request)| Some(format!("{option}{}", refusal(request)?)));
         found.next().unwrap_or_else(|| problem(error))
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http_sse::RetryPolicy;
 use lexopt::{Parser, ValueExt};
 
+use super::cursor::Place;
 use crate::format::Format;
 
 /// The certificates of a file, which the client checks.
@@ -58,6 +59,11 @@ pub(super) fn event_type(parser: &mut Parser) -> Result<String, String> {
         return Err("--only \"\": events without a type are of the type \"message\"".into());
     }
     Ok(text)
+}
+
+pub(super) fn cursor(parser: &mut Parser) -> Result<Place, String> {
+    let text = text(parser, "--cursor")?;
+    Place::named(&text).ok_or_else(|| format!("--cursor {text:?}: neither 'KEY={{FIELD}}' nor 'NAME: …{{FIELD}}…'"))
 }
 
 pub(super) fn seconds(parser: &mut Parser, option: &str) -> Result<Duration, String> {

@@ -1,0 +1,263 @@
+//! A position in the stream that is not the last event id.
+
+use std::fmt;
+
+use super::plan::{MAX_LAST_EVENT_ID, insert_header, with_query};
+use crate::event::Event;
+use crate::http::{self, HeaderMap, HeaderValue, Uri};
+
+pub(crate) type Extract = Box<dyn FnMut(&Event) -> Option<String> + Send>;
+
+/// How a stream is resumed whose server does not use `id:`: a value is taken from each event, and sent in a pair of the
+/// query or in a header of the next attempt.
+///
+/// The closure runs for each event, before every other callback sees it. What it returns is in force from then on, over any
+/// number of reconnects; `None` and an empty text leave the cursor as it was, for events that are no position. A value
+/// that cannot be sent is reported to [`on_error`](crate::Request::on_error) as [`Error::Cursor`](crate::Error::Cursor), and
+/// the one before stays: events may come twice then, but none is left out. Such are values with control characters, and
+/// those with more than 7,983 bytes. An event that was skipped as too large has no cursor.
+///
+/// While there is no value, nothing is sent. One that is in force takes the place of a pair with the same key, or of a
+/// header with the same name. A header goes along over a redirect to another origin only where
+/// [`trust_origin`](crate::Request::trust_origin) allows it. `Last-Event-ID` is sent beside it if the server uses ids too.
+///
+/// # Example: ntfy, whose messages have an id inside their JSON
+///
+#[cfg_attr(feature = "json", doc = "```")]
+#[cfg_attr(not(feature = "json"), doc = "```ignore")]
+/// use http_sse::{Client, Cursor, Request};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Head { id: String }
+///
+/// # let server = http_sse::testing::Server::serve(|number, mut peer| match number {
+/// #     0 => {
+/// #         assert_eq!(peer.request().path(), "/door/sse?since=all");
+/// #         let open = "event: open\ndata: {\"id\":\"zH3\",\"event\":\"open\"}\n\n";
+/// #         peer.respond(200, &[("Content-Type", "text/event-stream")], &format!("{open}data: {{\"id\":\"Qk9\"}}\n\n"));
+/// #     }
+/// #     _ => {
+/// #         assert_eq!(peer.request().path(), "/door/sse?since=Qk9");
+/// #         peer.respond(204, &[], "");
+/// #     }
+/// # })?;
+/// # let client = Client::builder().no_proxy().build()?;
+/// # let url = server.url("/door/sse");
+/// let cursor = Cursor::query("since", |event| {
+///     let is_message = event.event_type() == "message";
+///     is_message.then(|| event.json::<Head>().ok().map(|head| head.id))?
+/// });
+/// let request = Request::get(url).query("since", "all").cursor(cursor);
+/// # let request = request.retry(http_sse::RetryPolicy::constant(std::time::Duration::from_millis(1)));
+/// for event in client.read("door", request)? {
+///     println!("{}", event?.data()); // over reconnects, each message once
+/// }
+/// # server.finish();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Cursor {
+    pub(super) place: Place,
+    pub(super) start: String,
+    pub(super) is_inclusive: bool,
+    pub(super) extract: Extract,
+}
+
+/// Where a cursor is sent.
+pub(crate) enum Place {
+    Query(String),
+    /// The braces in the template stand for the value.
+    Header {
+        name: String,
+        template: String,
+    },
+}
+
+impl Cursor {
+    /// Sends the value as a pair of the URL's query, encoded as a form is.
+    ///
+    /// An empty key is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    ///
+    /// # Example: an answer of OpenAI, which numbers its events
+    ///
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
+    /// use http_sse::{Cursor, Request};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Numbered { sequence_number: u64 }
+    ///
+    /// let cursor = Cursor::query("starting_after", |event| {
+    ///     event.json::<Numbered>().ok().map(|event| event.sequence_number.to_string())
+    /// });
+    /// let request = Request::get("https://example.com/v1/responses/resp_1?stream=true").cursor(cursor);
+    /// ```
+    pub fn query(key: impl Into<String>, extract: impl FnMut(&Event) -> Option<String> + Send + 'static) -> Self {
+        Self::new(Place::Query(key.into()), Box::new(extract))
+    }
+
+    /// Sends the value in a header; `{}` in the template stands for it.
+    ///
+    /// A template with no `{}` or more than one, and a header that the library sets, are
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    ///
+    /// # Example: the journal of systemd
+    ///
+    /// The range begins with the entry of the cursor, so it is [`inclusive`](Self::inclusive). A range that skips an entry
+    /// (`entries={}:1:`) would lose one if that of the cursor is gone, and repeat one at the end of the journal.
+    ///
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
+    /// use http_sse::{Cursor, Request};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Entry {
+    ///     #[serde(rename = "__CURSOR")]
+    ///     cursor: String,
+    /// }
+    ///
+    /// let cursor = Cursor::header("Range", "entries={}", |event| {
+    ///     event.json::<Entry>().ok().map(|entry| entry.cursor)
+    /// })
+    /// .inclusive();
+    /// let request = Request::get("http://localhost:19531/entries?follow").cursor(cursor);
+    /// ```
+    pub fn header(
+        name: impl Into<String>,
+        template: impl Into<String>,
+        extract: impl FnMut(&Event) -> Option<String> + Send + 'static,
+    ) -> Self {
+        Self::new(Place::Header { name: name.into(), template: template.into() }, Box::new(extract))
+    }
+
+    fn new(place: Place, extract: Extract) -> Self {
+        Self { place, start: String::new(), is_inclusive: false, extract }
+    }
+
+    /// Starts at this value, which the first attempt sends. Default: none; an empty value is none.
+    ///
+    /// One that cannot be sent is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    ///
+    /// # Example: over restarts of the program
+    ///
+    /// ```no_run
+    /// use http_sse::{Checkpoint, Client, Cursor, Request, RetryPolicy};
+    ///
+    /// // It stores the cursor of the last event handled, because the request has one.
+    /// let checkpoint = Checkpoint::open("/var/lib/news/cursor")?;
+    /// let cursor = Cursor::query("since", |event| event.data().split(' ').next().map(str::to_owned))
+    ///     .start_at(checkpoint.last_event_id());
+    /// let request = Request::get("https://example.com/news").cursor(cursor).retry(RetryPolicy::forever());
+    /// for event in Client::new().connect("news", request)?.checkpoint(checkpoint) {
+    ///     println!("{}", event?.data());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn start_at(mut self, value: impl Into<String>) -> Self {
+        self.start = value.into();
+        self
+    }
+
+    /// Leaves out the event of the cursor itself, with which the server begins. Default: the server sends what follows.
+    ///
+    /// Of each response it is the first event with a value, and only if that is the value that was sent: a server that does
+    /// not repeat it loses nothing. It is neither delivered nor counted, and no callback sees it.
+    ///
+    /// # Example: the journal of systemd, as in [`header`](Self::header)
+    ///
+    /// ```
+    /// use http_sse::{Client, Cursor, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     assert_eq!(peer.request().header("range"), Some("entries=7"));
+    /// #     peer.stream();
+    /// #     peer.send("data: 7\n\ndata: 8\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let cursor = Cursor::header("Range", "entries={}", |event| Some(event.data().to_owned())).inclusive();
+    /// let mut reader = client.read("log", Request::get(url).cursor(cursor.start_at("7")))?;
+    /// assert_eq!(reader.next().ok_or("over")??.data(), "8");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn inclusive(mut self) -> Self {
+        self.is_inclusive = true;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        match &self.place {
+            Place::Query(key) if key.is_empty() => return Err("cursor: the key is empty".into()),
+            Place::Query(_) => {}
+            Place::Header { name, template } => {
+                if template.matches("{}").count() != 1 {
+                    return Err(format!("cursor: the template of the header {name:?} does not hold {{}} once"));
+                }
+                http::parse_header(name, template).map_err(|why| format!("cursor: {why}"))?;
+            }
+        }
+        check_value(&self.start).map_err(|why| format!("start_at: the cursor cannot be sent: {why}"))
+    }
+}
+
+/// Returns why a value cannot be sent. The same for query and header, so that a checkpoint can store it.
+pub(crate) fn check_value(value: &str) -> Result<(), String> {
+    if value.len() > MAX_LAST_EVENT_ID {
+        return Err(format!("it has {} bytes, and at most {MAX_LAST_EVENT_ID} can be sent", value.len()));
+    }
+    match HeaderValue::from_bytes(value.as_bytes()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("it holds a control character".into()),
+    }
+}
+
+impl Place {
+    /// Puts a value into the request of an attempt.
+    pub(crate) fn set(&self, value: &str, url: &mut Uri, headers: &mut HeaderMap) -> Result<(), String> {
+        match self {
+            Self::Query(key) => {
+                let text = with_query(&without_pairs(&url.to_string(), key), &[(key.clone(), value.to_owned())]);
+                *url = http::parse_url(&text)?.0;
+                Ok(())
+            }
+            Self::Header { name, template } => insert_header(headers, name, &template.replacen("{}", value, 1)),
+        }
+    }
+}
+
+/// Returns the URL without the pairs of a key; all others stay as they are.
+fn without_pairs(url: &str, key: &str) -> String {
+    let Some((before, query)) = url.split_once('?') else { return url.to_owned() };
+    let is_other = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).all(|(name, _)| name != key);
+    let kept: Vec<_> = query.split('&').filter(is_other).collect();
+    if kept.is_empty() { before.to_owned() } else { format!("{before}?{}", kept.join("&")) }
+}
+
+/// Shows where it is sent, never what.
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cursor = f.debug_struct("Cursor");
+        match &self.place {
+            Place::Query(key) => cursor.field("query", key),
+            Place::Header { name, .. } => cursor.field("header", name),
+        };
+        cursor.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_pairs_of_the_key_are_taken_out() {
+        for (url, expected) in [
+            ("http://h/", "http://h/"),
+            ("http://h/?since=1", "http://h/"),
+            ("http://h/?a=%41&since=1&b", "http://h/?a=%41&b"),
+            ("http://h/?s%69nce=1&sincere=2&&since", "http://h/?sincere=2&"),
+            ("http://h/?", "http://h/?"),
+        ] {
+            assert_eq!(without_pairs(url, "since"), expected, "{url}");
+        }
+    }
+}
