@@ -29,7 +29,9 @@ Connection:
                       included; default 300
   --retry never|forever|N
                       how many failures in a row to try again; default 5 for
-                      GET, never for every other method; 0 is never
+                      GET, never for every other method; 0 is never;
+                      forever also outlasts a 404 or a page in place of the
+                      stream
   --cacert PEM        trust the certificates of this file, and no others
 
 Output:
