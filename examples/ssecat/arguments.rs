@@ -6,6 +6,7 @@ mod request;
 mod value;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub(crate) struct Arguments {
     idle: Option<Duration>,
     retry: Option<RetryPolicy>,
     cacert: Option<Certificates>,
+    resolve: Vec<(String, IpAddr)>,
+    interface: Option<String>,
+    unix_socket: Option<PathBuf>,
     format: Option<Format>,
     time: bool,
     only: Vec<String>,
@@ -71,6 +75,9 @@ impl Arguments {
                 Arg::Long("idle") => asked.idle = Some(value::seconds(&mut parser, "--idle")?),
                 Arg::Long("retry") => asked.retry = Some(value::retry(&mut parser)?),
                 Arg::Long("cacert") => asked.cacert = Some(value::certificates(&mut parser)?),
+                Arg::Long("resolve") => asked.resolve.push(value::resolve(&mut parser)?),
+                Arg::Long("interface") => asked.interface = Some(value::text(&mut parser, "--interface")?),
+                Arg::Long("unix-socket") => asked.unix_socket = Some(value::any(&mut parser)?.into()),
 
                 Arg::Long("format") => asked.format = Some(value::format(&mut parser)?),
                 Arg::Long("json") => asked.format = Some(Format::Json),

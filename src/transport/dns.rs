@@ -63,12 +63,9 @@ impl PendingLookups {
         stack: usize,
         ask: impl FnOnce(&str) -> Answer + Clone + Send + 'static,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        let lookup = match self.join_or_start(&name, stack, ask.clone())? {
-            Some(lookup) => lookup,
-            None => {
-                let answer = ask(&name);
-                return if lap.is_cut() { Err(Fault::Cancelled) } else { Ok(answer?) };
-            }
+        let Some(lookup) = self.join_or_start(&name, stack, ask.clone())? else {
+            let answer = ask(&name);
+            return if lap.is_cut() { Err(Fault::Cancelled) } else { Ok(answer?) };
         };
         select! {
             recv(lookup.done) -> _ => {}

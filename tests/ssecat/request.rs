@@ -103,3 +103,38 @@ fn options_may_follow_the_url_and_carry_their_value_behind_an_equals_sign() {
     peer.respond(204, &[], "");
     assert_eq!(running.finish().code, Some(0));
 }
+
+#[test]
+fn a_host_can_be_given_an_address_and_a_connection_its_own() {
+    let server = Server::start().unwrap();
+    let port = server.url("/").rsplit_once(':').unwrap().1.trim_end_matches('/').to_owned();
+    let resolve = format!("bridge.example:{port}:127.0.0.1");
+    let mut command = ssecat(&["--resolve", &resolve, "--interface", "127.0.0.1"]);
+    let command = command.arg(format!("http://bridge.example:{port}/events")).env("no_proxy", "*");
+    let running = crate::program::Running::start(command);
+    let mut peer = server.accept();
+    assert_eq!(peer.request().header("host"), Some(format!("bridge.example:{port}").as_str()));
+    peer.respond(204, &[], "");
+    assert_eq!(running.finish().code, Some(0));
+}
+
+#[test]
+fn a_unix_socket_is_connected_to() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
+
+    let folder = Folder::new("ssecat-unix");
+    let path = folder.file("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut command = ssecat(&["http://localhost/events", "--unix-socket"]);
+    let server = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let head = BufReader::new(&connection).lines().map(Result::unwrap);
+        let head: Vec<_> = head.take_while(|line| !line.is_empty()).collect();
+        connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        head
+    });
+    let left = run(command.arg(&path));
+    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+    assert_eq!(server.join().unwrap()[0], "GET /events HTTP/1.1");
+}

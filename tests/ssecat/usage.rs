@@ -39,8 +39,9 @@ fn an_option_without_its_value_is_refused() {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
     let request = ["--last-id", "--cursor", "--checkpoint", "--idle", "--retry", "--cacert"];
+    let link = ["--resolve", "--interface", "--unix-socket"];
     let events = ["--format", "--only", "--record", "--exec", "--exec-retry", "--count", "--timeout"];
-    for option in request.iter().chain(&events) {
+    for option in request.iter().chain(&link).chain(&events) {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
 }
@@ -101,6 +102,16 @@ fn what_cannot_be_sent_is_refused() {
 }
 
 #[test]
+fn a_link_that_cannot_be_is_refused() {
+    for value in ["", "a", "a:1", "a:1:b", "a:127.0.0.1"] {
+        refused(&["--resolve", value, URL], &format!("--resolve {value:?}: not HOST:PORT:ADDRESS"));
+    }
+    for (option, value) in [("--resolve", "a:0:127.0.0.1"), ("--interface", "no/device"), ("--unix-socket", "")] {
+        refused_with(&[option, value, URL], &["ssecat: --"]);
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_refused() {
     let folder = Folder::new("ssecat-files");
     let missing = folder.file("missing").display().to_string();
@@ -152,10 +163,11 @@ fn help_and_version_go_to_the_output() {
         assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
         let request = ["-X METHOD", "-H 'NAME: VALUE'", "-d BODY, -d @FILE", "--last-id ID", "--checkpoint FILE"];
         let connection = ["--idle SECS", "--retry never|forever|N", "--cacert PEM"];
+        let link = ["--resolve HOST:PORT:ADDR", "--interface NAME", "--unix-socket PATH"];
         let output =
             ["--format FORMAT", "--json", "--time", "--only TYPE", "--record FILE", "--exec CMD", "--exec-retry SECS"];
         let rest = ["--count N", "--timeout SECS", "-v ", "-q, --quiet", "-h, --help", "-V, --version", "Exit codes: "];
-        for option in request.iter().chain(&connection).chain(&output).chain(&rest) {
+        for option in request.iter().chain(&connection).chain(&link).chain(&output).chain(&rest) {
             assert!(left.stdout.contains(option), "{option}: {}", left.stdout);
         }
         assert!(left.stdout.lines().all(|line| line.chars().count() <= 80));

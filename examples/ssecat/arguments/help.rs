@@ -33,6 +33,13 @@ Connection:
                       forever also outlasts a 404 or a page in place of the
                       stream
   --cacert PEM        trust the certificates of this file, and no others
+  --resolve HOST:PORT:ADDR
+                      connect to this address for HOST and PORT, instead of
+                      looking HOST up; may be given several times
+  --interface NAME    send by this network device (Linux), or, if NAME is an
+                      address of this machine, connect from it
+  --unix-socket PATH  connect to this Unix socket; the host of URL is sent as
+                      the Host header
 
 Output:
   --format FORMAT     text  a block in its canonical wire form (default)

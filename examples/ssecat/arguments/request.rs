@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use http_sse::{Checkpoint, Client, Error, Request};
+use http_sse::{Checkpoint, Client, ClientBuilder, Error, Request};
 
 use super::Arguments;
 use crate::format::Format;
@@ -12,9 +12,27 @@ const SOUND_URL: &str = "http://localhost/";
 
 impl Arguments {
     pub(crate) fn client(&self) -> Result<Client, Error> {
+        let builder = self.linked(Client::builder())?;
         match &self.cacert {
-            None => Ok(Client::new()),
-            Some(certificates) => trusting(&certificates.pem),
+            None => builder.build(),
+            Some(certificates) => trusting(builder, &certificates.pem),
+        }
+    }
+
+    /// Says where connections go, and over which link.
+    fn linked(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
+        for (host, address) in &self.resolve {
+            builder = builder.resolve(host, *address);
+        }
+        if let Some(interface) = &self.interface {
+            builder = match interface.parse() {
+                Ok(address) => builder.bind_address(address),
+                Err(_) => bound_to_device(builder, interface)?,
+            };
+        }
+        match &self.unix_socket {
+            Some(path) => over_unix_socket(builder, path),
+            None => Ok(builder),
         }
     }
 
@@ -64,6 +82,15 @@ impl Arguments {
 
     /// Returns what is wrong with a request that was refused, and in which option.
     pub(crate) fn culprit(&self, error: Error) -> String {
+        if let Err(error) = self.linked(Client::builder().no_proxy()).and_then(ClientBuilder::build) {
+            let setters = [
+                ("resolve(", "--resolve ("),
+                ("bind_address", "--interface "),
+                ("bind_device", "--interface "),
+                ("unix_socket", "--unix-socket "),
+            ];
+            return setters.iter().fold(problem(error), |text, (setter, option)| text.replace(setter, option));
+        }
         if let (Some(certificates), Err(error)) = (&self.cacert, self.client()) {
             // The name of the setter means nothing here.
             let problem = problem(error).replace("root_certificates_pem: ", "");
@@ -82,13 +109,33 @@ impl Arguments {
 }
 
 #[cfg(feature = "tls")]
-fn trusting(pem: &[u8]) -> Result<Client, Error> {
-    Client::builder().only_root_certificates_pem(pem).build()
+fn trusting(builder: ClientBuilder, pem: &[u8]) -> Result<Client, Error> {
+    builder.only_root_certificates_pem(pem).build()
 }
 
 #[cfg(not(feature = "tls"))]
-fn trusting(_: &[u8]) -> Result<Client, Error> {
+fn trusting(_: ClientBuilder, _: &[u8]) -> Result<Client, Error> {
     Err(Error::InvalidRequest("this program was built without TLS".into()))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_to_device(builder: ClientBuilder, name: &str) -> Result<ClientBuilder, Error> {
+    Ok(builder.bind_device(name))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_to_device(_: ClientBuilder, _: &str) -> Result<ClientBuilder, Error> {
+    Err(Error::InvalidRequest("--interface takes the name of a device on Linux only, elsewhere an address".into()))
+}
+
+#[cfg(unix)]
+fn over_unix_socket(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder, Error> {
+    Ok(builder.unix_socket(path))
+}
+
+#[cfg(not(unix))]
+fn over_unix_socket(_: ClientBuilder, _: &Path) -> Result<ClientBuilder, Error> {
+    Err(Error::InvalidRequest("--unix-socket: there are none on this system".into()))
 }
 
 /// An error in one line, without the introduction that the option's name is.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -93,6 +94,17 @@ pub(super) fn retry(parser: &mut Parser) -> Result<RetryPolicy, String> {
 pub(super) fn format(parser: &mut Parser) -> Result<Format, String> {
     let text = text(parser, "--format")?;
     Format::named(&text).ok_or_else(|| format!("--format {text:?}: none of {}", Format::NAMES))
+}
+
+/// `host:port:address`, as curl has it; an IPv6 address may have brackets.
+pub(super) fn resolve(parser: &mut Parser) -> Result<(String, IpAddr), String> {
+    let text = text(parser, "--resolve")?;
+    let parts = text.split_once(':').and_then(|(host, rest)| Some((host, rest.split_once(':')?)));
+    let resolved = parts.and_then(|(host, (port, address))| {
+        let address = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+        Some((format!("{host}:{port}"), address.parse().ok()?))
+    });
+    resolved.ok_or_else(|| format!("--resolve {text:?}: not HOST:PORT:ADDRESS"))
 }
 
 pub(super) fn certificates(parser: &mut Parser) -> Result<Certificates, String> {
