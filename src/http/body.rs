@@ -116,17 +116,18 @@ impl Body {
         let mut text = Vec::new();
         let mut is_last = false;
         loop {
-            while let Ok(1..) = self.find_data() {
-                let data = self.data();
-                let amount = data.len();
-                text.extend_from_slice(&data[..amount.min(limit - text.len())]);
-                self.consume_to(0);
-                if text.len() >= limit {
-                    return Ok(text);
+            match self.find_data() {
+                Ok(0) if !is_last => {}
+                Ok(0) | Err(_) => return Ok(text),
+                Ok(_) => {
+                    let data = self.data();
+                    text.extend_from_slice(&data[..data.len().min(limit - text.len())]);
+                    self.consume_to(0);
+                    if text.len() >= limit {
+                        return Ok(text);
+                    }
+                    continue;
                 }
-            }
-            if is_last {
-                return Ok(text);
             }
             is_last = deadline.is_some_and(|deadline| deadline <= clock::now());
             match self.read(deadline, false) {
@@ -148,5 +149,27 @@ fn broken(fault: Fault) -> Failure {
     match fault {
         Fault::Io(error) if is_disconnect(&error) => Error::Disconnected.into(),
         fault => Failure::of(fault, Timeout::Idle),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::transport::buffers::Sizes;
+
+    #[test]
+    fn the_start_of_an_error_body_ends_where_its_framing_is_malformed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.write_all(b"3\r\nabc\r\nnonsense").unwrap();
+        let input = IoBuffers::new(Sizes { output: 4096, input: 4096 });
+        let body = Body::new(Wire::over(client), input, Framing::chunked(), None);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        assert_eq!(body.read_start(100, Some(deadline)).unwrap(), b"abc");
+        assert!(Instant::now() < deadline);
     }
 }
