@@ -17,7 +17,6 @@ pub(crate) mod tcp;
 pub(crate) mod tls;
 
 use std::io;
-use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::clock;
@@ -48,7 +47,10 @@ pub(crate) enum Fault {
     Tls(rustls::Error),
 }
 
-/// How long reads and writes may wait. Once that has passed a read looks one more time, without waiting.
+/// How often a read may look once its time is over: enough for the largest head, or for a TLS record.
+const MAX_LOOKS: u8 = 8;
+
+/// How long reads and writes may wait. Once that has passed, a read still takes what is there, without waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     since: Instant,
@@ -58,8 +60,8 @@ pub(crate) struct Wait {
     idle: Option<Duration>,
     /// When it ends whatever arrives.
     deadline: Option<Instant>,
-    /// That has passed, and what was there has been read.
-    has_looked: bool,
+    /// How often reads have looked since: what goes on arriving does not extend it.
+    looks: u8,
 }
 
 impl Wire {
@@ -129,7 +131,7 @@ impl Wait {
 
     /// Waits for as long as there is no silence of this length, some of which has passed already.
     pub(crate) fn while_not_silent(idle: Option<Duration>, silent_for: Duration, deadline: Option<Instant>) -> Self {
-        Self { since: clock::now(), silent_for, idle, deadline, has_looked: false }
+        Self { since: clock::now(), silent_for, idle, deadline, looks: 0 }
     }
 
     /// Only looks.
@@ -147,7 +149,9 @@ impl Wait {
     fn restart(&mut self) {
         self.since = clock::now();
         self.silent_for = Duration::ZERO;
-        self.has_looked = self.deadline.is_some_and(|deadline| deadline <= self.since);
+        if self.deadline.is_none_or(|deadline| deadline > self.since) {
+            self.looks = 0;
+        }
     }
 
     /// Returns how long to wait first. Where only silence counts, that is as of the start, without a look at the clock:
@@ -163,9 +167,10 @@ impl Wait {
         self.left_at(clock::now())
     }
 
-    /// Allows the one look behind the deadline.
+    /// Allows a look behind the deadline.
     pub(crate) fn look(&mut self) -> Result<(), Fault> {
-        if mem::replace(&mut self.has_looked, true) { Err(Fault::DeadlineReached) } else { Ok(()) }
+        self.looks = self.looks.saturating_add(1);
+        if self.looks > MAX_LOOKS { Err(Fault::DeadlineReached) } else { Ok(()) }
     }
 
     fn left_at(&self, now: Instant) -> Option<Duration> {
