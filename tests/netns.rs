@@ -14,7 +14,7 @@ mod support;
 use std::env;
 use std::time::{Duration, Instant};
 
-use link::{CLIENT, Link, MOVED_CLIENT, SERVER};
+use link::{CLIENT, DEVICE, FAR_SERVER, Link, MODEM, MODEM_CLIENT, MOVED_CLIENT, SERVER};
 use part::{EVENTS, Process};
 use support::left_out::{lacking, left_out};
 
@@ -103,6 +103,42 @@ fn a_link_local_address_is_reached_through_its_zone() {
         }
     };
     assert!(events == EVENTS && end.starts_with("NoContent "), "{events} events, {end}");
+}
+
+#[test]
+fn of_two_links_one_goes_away_and_the_other_carries_on() {
+    let Some(link) = or_left_out(Link::doubled()) else { return };
+    let program = env::current_exe().unwrap();
+    let server = Process::start(link.server(&program), &format!("server {FAR_SERVER} 5 1000"));
+    let address = server.line();
+    let clients =
+        [DEVICE, MODEM].map(|device| Process::start(link.client(&program), &format!("client {address} {device}")));
+    let [lost, kept] = &clients;
+
+    (1..=TURN).for_each(|number| assert_eq!(lost.line(), format!("event {number}")));
+    link.set_client_link("down");
+    // Whatever came before that, and then the failures: it does not go by the other link, which has a route.
+    let before = std::iter::repeat_with(|| lost.line()).take_while(|line| line.starts_with("event ")).count();
+    assert!(before < EVENTS - TURN, "it read on");
+    let failure = std::iter::repeat_with(|| lost.line()).find(|line| line.starts_with("failure ")).unwrap();
+    (1..=EVENTS).for_each(|number| assert_eq!(kept.line(), format!("event {number}")));
+    link.set_client_link("up");
+    link.add_route();
+    let mut number = TURN + before;
+    while number < EVENTS {
+        let line = lost.line();
+        if let Some(event) = line.strip_prefix("event ") {
+            number += 1;
+            assert_eq!(event, number.to_string());
+        } else {
+            assert!(line == "idle" || line.starts_with("failure "), "{line}");
+        }
+    }
+    let requests: Vec<_> = server.finish();
+    let from = |client: &str| requests.iter().filter(|line| line.starts_with(&format!("request {client} "))).count();
+    say(&format!("two links: {failure}; {} requests by one, {} by the other", from(CLIENT), from(MODEM_CLIENT)));
+    assert!(from(CLIENT) >= 2 && from(MODEM_CLIENT) >= 1);
+    assert_eq!(from(CLIENT) + from(MODEM_CLIENT), requests.len());
 }
 
 /// Runs server and client to the client's end, and calls the closure after each thing that the client tells.

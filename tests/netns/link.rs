@@ -11,8 +11,14 @@ use std::{env, fs, process, thread};
 pub(crate) const SERVER: &str = "192.0.2.1";
 pub(crate) const CLIENT: &str = "192.0.2.2";
 pub(crate) const MOVED_CLIENT: &str = "192.0.2.3";
+/// Of the server itself, by whichever device.
+pub(crate) const FAR_SERVER: &str = "203.0.113.1";
+/// The second device at both ends, and the client's address there.
+pub(crate) const MODEM: &str = "wwan0";
+pub(crate) const MODEM_CLIENT: &str = "198.51.100.2";
+const MODEM_SERVER: &str = "198.51.100.1";
 /// The name of the device at both ends.
-const DEVICE: &str = "wire";
+pub(crate) const DEVICE: &str = "wire";
 const PREFIX: &str = "http-sse-";
 
 /// The namespace of a server and that of a client.
@@ -57,6 +63,33 @@ impl Link {
             run_quietly("ip", &["-n", &namespace.name, "addr", "add", address, "dev", DEVICE, "nodad"])?;
         }
         Ok(link)
+    }
+
+    /// The same with a second link: the server has one address that can be reached by both.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be here.
+    pub(crate) fn doubled() -> Result<Self, String> {
+        let link = Self::new()?;
+        let (server, client) = (&link.server.name, &link.client.name);
+        let pair = ["link", "add", MODEM, "netns", server, "type", "veth", "peer", "name", MODEM, "netns", client];
+        run_quietly("ip", &pair)?;
+        for (namespace, address) in [(server, MODEM_SERVER), (client, MODEM_CLIENT)] {
+            run("ip", &["-n", namespace, "addr", "add", &format!("{address}/24"), "dev", MODEM]);
+            run("ip", &["-n", namespace, "link", "set", MODEM, "up"]);
+        }
+        run("ip", &["-n", server, "addr", "add", &format!("{FAR_SERVER}/32"), "dev", "lo"]);
+        run("ip", &["-n", server, "link", "set", "lo", "up"]);
+        link.add_route();
+        run("ip", &["-n", client, "route", "add", "default", "via", MODEM_SERVER, "dev", MODEM, "metric", "200"]);
+        Ok(link)
+    }
+
+    /// Adds the client's preferred way to the server, which goes with the device.
+    pub(crate) fn add_route(&self) {
+        let way = ["default", "via", SERVER, "dev", DEVICE, "metric", "100"];
+        run("ip", &[["-n", &self.client.name, "route", "add"].as_slice(), &way].concat());
     }
 
     /// The same with a link that loses 5 % of the packets and delays the others by 100 ms, each way.

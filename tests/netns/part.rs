@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use http_sse::crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
-use http_sse::{Client, Error, Request, RetryPolicy, Timeout};
+use http_sse::{Client, ClientBuilder, Error, Request, RetryPolicy, Timeout};
 use socket2::SockRef;
 
 /// All events there are: their ids and their data are the numbers from 1.
@@ -26,7 +26,7 @@ const MARK: &str = "netns ";
 /// Plays the part that the environment names.
 ///
 /// `server ADDRESS PAUSE_MS CUT_AFTER`: waits so long after each event, and cuts a connection after so many.
-/// `client ADDRESS`: reads to the end.
+/// `client ADDRESS [DEVICE]`: reads to the end, by this device.
 pub(crate) fn play() {
     let part = env::var(PART).expect("a part in the environment");
     thread::spawn(|| {
@@ -36,7 +36,8 @@ pub(crate) fn play() {
     let words: Vec<&str> = part.split(' ').collect();
     match words[..] {
         ["server", address, pause, cut] => serve(address, pause.parse().unwrap(), cut.parse().unwrap()),
-        ["client", address] => read(address),
+        ["client", address] => read(address, Client::builder()),
+        ["client", address, device] => read(address, Client::builder().bind_device(device)),
         _ => panic!("{part}: no such part"),
     }
 }
@@ -140,7 +141,7 @@ fn answer(mut connection: &TcpStream, pause: Duration, cut: usize) -> std::io::R
     connection.write_all(b"data: half")
 }
 
-fn read(address: &str) {
+fn read(address: &str, client: ClientBuilder) {
     let delay = Duration::from_millis(100);
     let request = Request::get(format!("http://{address}/events"))
         .retry(RetryPolicy::constant(delay).max_retries(u32::MAX))
@@ -151,7 +152,7 @@ fn read(address: &str) {
             Error::Timeout(Timeout::Idle) => tell("idle"),
             error => tell(&format!("failure {error}")),
         });
-    let events = Client::builder().no_proxy().build().unwrap().connect("netns", request).unwrap();
+    let events = client.no_proxy().build().unwrap().connect("netns", request).unwrap();
     for event in &events {
         match event {
             Ok(event) => tell(&format!("event {}", event.data())),
