@@ -2,12 +2,13 @@
 
 use eventsource_client::{Client, ClientBuilder, ReconnectOptions, SSE};
 use futures_util::StreamExt;
+use hyper_rustls::HttpsConnectorBuilder;
 use launchdarkly_sdk_transport::HyperTransport;
 use reqwest_eventsource::Event;
 use sseer::reqwest::StreamEvent;
 use tokio::runtime::Builder;
 
-use crate::contestant::{Failure, PAUSE, Seen, Target};
+use crate::contestant::{Failure, PAUSE, Seen, Target, tls};
 
 /// Reads as many events as there are to be, and leaves: none of them comes back at the end.
 pub fn run(name: &str, target: &Target, seen: &mut Seen) -> Result<(), Failure> {
@@ -23,10 +24,16 @@ pub fn run(name: &str, target: &Target, seen: &mut Seen) -> Result<(), Failure> 
 }
 
 async fn launchdarkly(target: &Target, seen: &mut Seen) -> Result<(), Failure> {
-    let transport = HyperTransport::builder().disable_proxy().build_http()?;
+    let builder = HyperTransport::builder().disable_proxy();
     let reconnect = ReconnectOptions::reconnect(target.reconnects).delay(PAUSE).backoff_factor(1).delay_max(PAUSE);
-    let client = ClientBuilder::for_url(&target.url)?.reconnect(reconnect.build()).build_with_transport(transport);
-    let mut stream = client.stream();
+    let client = ClientBuilder::for_url(&target.url)?.reconnect(reconnect.build());
+    let mut stream = match &target.root {
+        None => client.build_with_transport(builder.build_http()?).stream(),
+        Some(_) => {
+            let connector = HttpsConnectorBuilder::new().with_tls_config(tls(target)?).https_or_http().enable_http1();
+            client.build_with_transport(builder.build_with_connector(connector.build())?).stream()
+        }
+    };
     while seen.events < target.events {
         match stream.next().await {
             Some(Ok(SSE::Event(event))) => seen.event(&event.data),
@@ -40,7 +47,7 @@ async fn launchdarkly(target: &Target, seen: &mut Seen) -> Result<(), Failure> {
 }
 
 async fn reqwest_eventsource(target: &Target, seen: &mut Seen) -> Result<(), Failure> {
-    let client = reqwest_012::Client::builder().no_proxy().build()?;
+    let client = reqwest_012::Client::builder().no_proxy().use_preconfigured_tls(tls(target)?).build()?;
     let mut stream = reqwest_eventsource::EventSource::new(client.get(&target.url))?;
     stream.set_retry_policy(Box::new(reqwest_eventsource::retry::Constant::new(PAUSE, None)));
     while seen.events < target.events {
@@ -56,7 +63,7 @@ async fn reqwest_eventsource(target: &Target, seen: &mut Seen) -> Result<(), Fai
 }
 
 async fn sseer(target: &Target, seen: &mut Seen) -> Result<(), Failure> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls(target)?).build()?;
     let policy = sseer::retry::Constant::new(PAUSE, None);
     let mut stream = std::pin::pin!(sseer::EventSource::new_with_retry(client.get(&target.url), policy)?);
     while seen.events < target.events {
