@@ -201,6 +201,17 @@ fn events_of_sse_starlette_survive_restarts_of_uvicorn() {
 }
 
 #[test]
+fn events_over_a_unix_socket_survive_restarts_of_uvicorn() {
+    let Some(python) = or_left_out(find_cached("python/bin/python3"), "sse-starlette") else { return };
+    let server = Service::start_at(Some("socket"), |_, folder| {
+        let mut command = Command::new(&python);
+        command.arg(script("sse_starlette_server.py")).arg(folder.join("socket"));
+        command
+    });
+    killed_and_started("sse-starlette on uvicorn at a Unix socket", server);
+}
+
+#[test]
 fn events_of_better_sse_survive_restarts_of_node() {
     let Some(modules) = or_left_out(find_cached("node/node_modules"), "better-sse") else { return };
     let Some(node) = or_left_out(find("node"), "node") else { return };
@@ -213,7 +224,11 @@ fn events_of_better_sse_survive_restarts_of_node() {
 }
 
 fn killed_and_started(what: &str, mut server: Service) {
-    let mut delivery = Delivery::start(client(), &url(server.address()));
+    let client = match server.socket() {
+        Some(path) => Client::builder().unix_socket(path),
+        None => client(),
+    };
+    let mut delivery = Delivery::start(client, &url(server.address()));
     for count in [150, 350, 550, 750] {
         delivery.receive(count);
         server.restart();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A running server; dropping it ends it and removes its folder.
 pub(crate) struct Service {
     address: SocketAddr,
+    /// Where it listens instead, if it does.
+    socket: Option<PathBuf>,
     folder: PathBuf,
     command: Command,
     child: Child,
@@ -23,6 +26,11 @@ pub(crate) struct Service {
 impl Service {
     /// Starts a server and waits until it accepts; the closure is told the address and the folder for its files.
     pub(crate) fn start(command: impl Fn(SocketAddr, &Path) -> Command) -> Self {
+        Self::start_at(None, command)
+    }
+
+    /// The same for one that listens at a Unix socket, the file of this name in its folder.
+    pub(crate) fn start_at(socket: Option<&str>, command: impl Fn(SocketAddr, &Path) -> Command) -> Self {
         static FOLDERS: AtomicU32 = AtomicU32::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::SeqCst);
         let folder = env::temp_dir().join(format!("http-sse-interop-{}-{number}", process::id()));
@@ -33,11 +41,16 @@ impl Service {
             let mut command = command(address, &folder);
             command.stdin(Stdio::null()).stdout(Stdio::null());
             let mut child = spawn(&mut command);
-            if accepts(&mut child, address) {
-                return Self { address, folder, command, child, starts: 1 };
+            let socket = socket.map(|name| folder.join(name));
+            if accepts(&mut child, address, socket.as_deref()) {
+                return Self { address, socket, folder, command, child, starts: 1 };
             }
         }
         panic!("the server does not start, see its messages above: {:?}", command(([127, 0, 0, 1], 0).into(), &folder));
+    }
+
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -49,7 +62,8 @@ impl Service {
         self.end(if self.starts % 2 == 1 { "KILL" } else { "TERM" });
         self.starts += 1;
         self.child = spawn(&mut self.command);
-        assert!(accepts(&mut self.child, self.address), "the server does not start again: {:?}", self.command);
+        let is_back = accepts(&mut self.child, self.address, self.socket.as_deref());
+        assert!(is_back, "the server does not start again: {:?}", self.command);
     }
 
     fn end(&mut self, signal: &str) {
@@ -79,13 +93,17 @@ fn spawn(command: &mut Command) -> Child {
 }
 
 /// Waits until the port is open; false when the program has ended instead.
-fn accepts(child: &mut Child, address: SocketAddr) -> bool {
+fn accepts(child: &mut Child, address: SocketAddr, socket: Option<&Path>) -> bool {
     let until = Instant::now() + DEADLINE;
     loop {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        if TcpStream::connect(address).is_ok() {
+        let accepts = match socket {
+            Some(path) => UnixStream::connect(path).is_ok(),
+            None => TcpStream::connect(address).is_ok(),
+        };
+        if accepts {
             return true;
         }
         if Instant::now() > until {
