@@ -1,6 +1,8 @@
 //! One event: what the server sent between two blank lines, behind one pointer.
 
 mod content;
+#[cfg(feature = "json")]
+mod typed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -277,6 +279,42 @@ impl Event {
     #[cfg(feature = "json")]
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_str(self.data()).map_err(|source| Error::json(self.clone(), source))
+    }
+
+    /// Decodes the event as an enum: the event type names the variant, and the data is its content, as JSON.
+    ///
+    /// The enum is externally tagged, as serde's default is. A variant without content takes any data, or none; the one with
+    /// `#[serde(other)]` takes every other type. An event without a type is of the type `message`.
+    ///
+    /// # Errors
+    ///
+    /// The data does not fit the variant, or no variant has the type: an error for which [`Error::is_json`] is true.
+    ///
+    /// # Example: a chat
+    ///
+    /// ```
+    /// use http_sse::Event;
+    ///
+    /// #[derive(serde::Deserialize, Debug, PartialEq)]
+    /// #[serde(rename_all = "snake_case")]
+    /// enum Chat<'a> {
+    ///     Message { text: &'a str },
+    ///     UserLeft(u64),
+    ///     Ping,
+    ///     #[serde(other)]
+    ///     Other,
+    /// }
+    ///
+    /// let said = Event::new("message", r#"{"text": "hello"}"#);
+    /// assert_eq!(said.typed::<Chat>()?, Chat::Message { text: "hello" });
+    /// assert_eq!(Event::new("user_left", "7").typed::<Chat>()?, Chat::UserLeft(7));
+    /// assert_eq!(Event::new("ping", "").typed::<Chat>()?, Chat::Ping);
+    /// assert_eq!(Event::new("banner", "<b>").typed::<Chat>()?, Chat::Other);
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn typed<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        typed::decode(self.event_type(), self.data()).map_err(|source| Error::json(self.clone(), source))
     }
 
     fn named_type(&self) -> &str {

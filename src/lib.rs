@@ -46,8 +46,9 @@
 //! # Ok::<(), http_sse::Error>(())
 //! ```
 //!
-//! **Typed events.** `json` decodes each event's data. One bad document is an `Err` that does not end the stream; with
-//! [`Request::until`] a stream ends where its protocol says, and a cut answer is an error:
+//! **Typed events.** `json` decodes each event's data, `typed` into an enum whose variants are event types. One bad document
+//! is an `Err` that does not end the stream; with [`Request::until`] a stream ends where its protocol says, and a cut answer
+//! is an error:
 //!
 #![cfg_attr(feature = "json", doc = "```no_run")]
 #![cfg_attr(not(feature = "json"), doc = "```ignore")]

@@ -109,7 +109,38 @@ impl Events {
     /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
-        JsonEvents::new(self)
+        JsonEvents::new(self, |event| event.json())
+    }
+
+    /// Decodes each event as an enum whose variant the event type names: see [`Event::typed`].
+    ///
+    /// An event that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    ///
+    /// # Example: prices and news in one stream
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// #[derive(serde::Deserialize, Debug, PartialEq)]
+    /// #[serde(rename_all = "lowercase")]
+    /// enum Item {
+    ///     Price(f64),
+    ///     News { title: String },
+    /// }
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("event: ping\ndata\n\nevent: price\ndata: 1.5\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut items = client.connect("shares", Request::get(url))?.typed::<Item>().ignore(["ping"]);
+    /// assert_eq!(items.next().ok_or("over")??.value, Item::Price(1.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn typed<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
+        JsonEvents::new(self, |event| event.typed())
     }
 
     /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
@@ -286,7 +317,38 @@ impl EventReader {
     /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
-        JsonEvents::new(self)
+        JsonEvents::new(self, |event| event.json())
+    }
+
+    /// Decodes each event as an enum whose variant the event type names: see [`Event::typed`].
+    ///
+    /// An event that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    ///
+    /// # Example: prices and news in one stream
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// #[derive(serde::Deserialize, Debug, PartialEq)]
+    /// #[serde(rename_all = "lowercase")]
+    /// enum Item {
+    ///     Price(f64),
+    ///     News { title: String },
+    /// }
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("event: ping\ndata\n\nevent: price\ndata: 1.5\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut items = client.read("shares", Request::get(url))?.typed::<Item>().ignore(["ping"]);
+    /// assert_eq!(items.next().ok_or("over")??.value, Item::Price(1.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn typed<T: serde::de::DeserializeOwned>(self) -> JsonEvents<T, Self> {
+        JsonEvents::new(self, |event| event.typed())
     }
 
     /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].

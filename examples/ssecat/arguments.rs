@@ -51,6 +51,7 @@ pub(crate) struct Arguments {
     format: Option<Format>,
     time: bool,
     only: Vec<String>,
+    ignore: Vec<String>,
     log_level: Option<LevelFilter>,
 }
 
@@ -82,7 +83,8 @@ impl Arguments {
                 Arg::Long("format") => asked.format = Some(value::format(&mut parser)?),
                 Arg::Long("json") => asked.format = Some(Format::Json),
                 Arg::Long("time") => asked.time = true,
-                Arg::Long("only") => asked.only.push(value::event_type(&mut parser)?),
+                Arg::Long("only") => asked.only.push(value::event_type(&mut parser, "--only")?),
+                Arg::Long("ignore") => asked.ignore.push(value::event_type(&mut parser, "--ignore")?),
                 Arg::Long("record") => asked.record = Some(value::any(&mut parser)?.into()),
 
                 Arg::Long("exec") => asked.exec = Some(value::any(&mut parser)?),
@@ -121,7 +123,8 @@ impl Arguments {
     }
 
     pub(crate) fn wants(&self, event: &Event) -> bool {
-        self.only.is_empty() || self.only.iter().any(|wanted| wanted == event.event_type())
+        let is_in = |types: &[String]| types.iter().any(|named| named == event.event_type());
+        !is_in(&self.ignore) && (self.only.is_empty() || is_in(&self.only))
     }
 
     /// How an event is written, to the output or for a command.

@@ -2,16 +2,13 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::marker::PhantomData;
-
-use serde::de::DeserializeOwned;
 
 use super::{EventReader, Events};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Handle;
 
-/// Events whose data is decoded as JSON.
+/// Events whose data is decoded as JSON: by `json`, or by `typed` into an enum whose variants are event types.
 ///
 /// One bad document is an `Err` for which [`Error::is_json`] is true, and which holds the event; iteration goes
 /// on after it. Every other `Err` is the connection's own: terminal and last.
@@ -33,7 +30,8 @@ use crate::handle::Handle;
 /// ```
 pub struct JsonEvents<T, I> {
     events: I,
-    decoded: PhantomData<fn() -> T>,
+    decode: fn(&Event) -> Result<T, Error>,
+    ignored: Vec<String>,
 }
 
 /// A decoded document and the event that held it.
@@ -68,8 +66,33 @@ pub struct Decoded<T> {
 }
 
 impl<T, I> JsonEvents<T, I> {
-    pub(super) fn new(events: I) -> Self {
-        Self { events, decoded: PhantomData }
+    pub(super) fn new(events: I, decode: fn(&Event) -> Result<T, Error>) -> Self {
+        Self { events, decode, ignored: Vec::new() }
+    }
+
+    /// Leaves out events of these types, undecoded; adds to those named before. Default: none.
+    ///
+    /// Events without a type are of the type `message`.
+    ///
+    /// # Example: signs of life that are events
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send("event: ping\ndata\n\nevent: open\ndata: {}\n\ndata: 1\n\n");
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut numbers = client.read("numbers", Request::get(url))?.json::<u32>().ignore(["ping", "open"]);
+    /// assert_eq!(numbers.next().ok_or("over")??.value, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn ignore(mut self, types: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.ignored.extend(types.into_iter().map(Into::into));
+        self
     }
 
     /// Returns the events undecoded.
@@ -145,19 +168,22 @@ impl<T> JsonEvents<T, EventReader> {
     }
 }
 
-impl<T: DeserializeOwned, I: Iterator<Item = Result<Event, Error>>> Iterator for JsonEvents<T, I> {
+impl<T, I: Iterator<Item = Result<Event, Error>>> Iterator for JsonEvents<T, I> {
     type Item = Result<Decoded<T>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let event = match self.events.next()? {
-            Ok(event) => event,
-            Err(error) => return Some(Err(error)),
+        let event = loop {
+            match self.events.next()? {
+                Ok(event) if self.ignored.iter().any(|ignored| ignored == event.event_type()) => {}
+                Ok(event) => break event,
+                Err(error) => return Some(Err(error)),
+            }
         };
-        Some(event.json().map(|value| Decoded { value, event }))
+        Some((self.decode)(&event).map(|value| Decoded { value, event }))
     }
 }
 
-impl<T: DeserializeOwned, I: FusedIterator<Item = Result<Event, Error>>> FusedIterator for JsonEvents<T, I> {}
+impl<T, I: FusedIterator<Item = Result<Event, Error>>> FusedIterator for JsonEvents<T, I> {}
 
 impl<T, I: fmt::Debug> fmt::Debug for JsonEvents<T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,12 @@ fn only_events_of_the_types_asked_for_are_printed() {
 }
 
 #[test]
+fn events_of_the_types_to_ignore_are_left_out() {
+    let left = answered(&["--json", "--ignore", "price", "--ignore", "bye"], BLOCKS);
+    assert_eq!(left.stdout, "{\"type\":\"message\",\"id\":\"1\",\"data\":\"\\\"c\\\"\"}\n");
+}
+
+#[test]
 fn count_ends_after_the_events_that_were_printed() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();

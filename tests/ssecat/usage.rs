@@ -40,7 +40,7 @@ fn an_option_without_its_value_is_refused() {
     }
     let request = ["--last-id", "--cursor", "--checkpoint", "--idle", "--retry", "--cacert"];
     let link = ["--resolve", "--interface", "--unix-socket"];
-    let events = ["--format", "--only", "--record", "--exec", "--exec-retry", "--count", "--timeout"];
+    let events = ["--format", "--only", "--ignore", "--record", "--exec", "--exec-retry", "--count", "--timeout"];
     for option in request.iter().chain(&link).chain(&events) {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
@@ -98,7 +98,10 @@ fn what_cannot_be_sent_is_refused() {
     refused_with(&["ftp://h/"], &["ssecat: the URL \"ftp://h/\" "]);
     refused_with(&["http://h:99999/"], &["ssecat: the URL \"http://h:99999/\" "]);
     refused(&["-H", "Last-Event-ID: 7", URL], "-H: the header last-event-id is set by --last-id");
-    refused(&["--only", "", URL], "--only \"\": events without a type are of the type \"message\"");
+    for option in ["--only", "--ignore"] {
+        let line = format!("{option} \"\": events without a type are of the type \"message\"");
+        refused(&[option, "", URL], &line);
+    }
 }
 
 #[test]
@@ -161,11 +164,26 @@ fn help_and_version_go_to_the_output() {
     for option in ["-h", "--help"] {
         let left = run(&mut ssecat(&["--count", "1", option]));
         assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
-        let request = ["-X METHOD", "-H 'NAME: VALUE'", "-d BODY, -d @FILE", "--last-id ID", "--checkpoint FILE"];
+        let request = [
+            "-X METHOD",
+            "-H 'NAME: VALUE'",
+            "-d BODY, -d @FILE",
+            "--last-id ID",
+            "--cursor 'KEY",
+            "--checkpoint FILE",
+        ];
         let connection = ["--idle SECS", "--retry never|forever|N", "--cacert PEM"];
         let link = ["--resolve HOST:PORT:ADDR", "--interface NAME", "--unix-socket PATH"];
-        let output =
-            ["--format FORMAT", "--json", "--time", "--only TYPE", "--record FILE", "--exec CMD", "--exec-retry SECS"];
+        let output = [
+            "--format FORMAT",
+            "--json",
+            "--time",
+            "--only TYPE",
+            "--ignore TYPE",
+            "--record FILE",
+            "--exec CMD",
+            "--exec-retry SECS",
+        ];
         let rest = ["--count N", "--timeout SECS", "-v ", "-q, --quiet", "-h, --help", "-V, --version", "Exit codes: "];
         for option in request.iter().chain(&connection).chain(&link).chain(&output).chain(&rest) {
             assert!(left.stdout.contains(option), "{option}: {}", left.stdout);

@@ -51,6 +51,7 @@ Output:
   --time              add the time at which each event was received, in UTC
   --only TYPE         leave out events of other types; may be given several
                       times
+  --ignore TYPE       leave out events of this type; may be given several times
   --record FILE       write the bytes received to FILE, with their times: for a
                       bug report; what the request holds is left out
 

@@ -54,10 +54,10 @@ pub(super) fn body(parser: &mut Parser) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-pub(super) fn event_type(parser: &mut Parser) -> Result<String, String> {
-    let text = text(parser, "--only")?;
+pub(super) fn event_type(parser: &mut Parser, option: &str) -> Result<String, String> {
+    let text = text(parser, option)?;
     if text.is_empty() {
-        return Err("--only \"\": events without a type are of the type \"message\"".into());
+        return Err(format!("{option} \"\": events without a type are of the type \"message\""));
     }
     Ok(text)
 }
