@@ -270,42 +270,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the TCP probes that find a dead peer without traffic: after how long without a byte the first is sent, how
-    /// long after it the next, and after how many without an answer the connection counts as lost.
-    ///
-    /// Less than 1 s or 1 probe is [`Error::InvalidRequest`]. Default: after 60 s, every 10 s, 3 probes.
-    ///
-    /// # Example: a dead peer is found within a minute
-    ///
-    /// ```
-    /// use http_sse::Client;
-    /// use std::time::Duration;
-    ///
-    /// let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(10));
-    /// let client = Client::builder().tcp_keepalive(idle, interval, 3).build()?;
-    /// assert!(Client::builder().tcp_keepalive(Duration::ZERO, interval, 3).build().is_err());
-    /// # Ok::<(), http_sse::Error>(())
-    /// ```
-    pub fn tcp_keepalive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
-        self.keepalive = Some(Keepalive { idle, interval, probes });
-        self
-    }
-
-    /// Sends no TCP probes. Default: those of [`tcp_keepalive`](Self::tcp_keepalive).
-    ///
-    /// # Example: a line that is paid by the byte
-    ///
-    /// ```
-    /// use http_sse::Client;
-    ///
-    /// let client = Client::builder().no_tcp_keepalive().build()?;
-    /// # Ok::<(), http_sse::Error>(())
-    /// ```
-    pub fn no_tcp_keepalive(mut self) -> Self {
-        self.keepalive = None;
-        self
-    }
-
     /// Sets the stack of a connection's thread, in bytes; less than 192 KiB, or 128 KiB without the feature `tls`, is
     /// [`Error::InvalidRequest`].
     ///

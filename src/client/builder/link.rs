@@ -1,11 +1,13 @@
-//! The settings that say where a connection goes, and over which link.
+//! The settings that say where a connection goes, over which link, and how a dead one is found.
 
 use std::net::IpAddr;
 #[cfg(unix)]
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{ClientBuilder, ProxyChoice};
 use crate::transport::link::{HostAddress, Link};
+use crate::transport::tcp::Keepalive;
 
 /// What was asked for, unchecked.
 #[derive(Default)]
@@ -114,6 +116,42 @@ impl ClientBuilder {
     /// ```
     pub fn bind_address(mut self, address: IpAddr) -> Self {
         self.link.link.source = Some(address);
+        self
+    }
+
+    /// Sets the TCP probes that find a dead peer without traffic: after how long without a byte the first is sent, how
+    /// long after it the next, and after how many without an answer the connection counts as lost.
+    ///
+    /// Less than 1 s or 1 probe is [`Error::InvalidRequest`]. Default: after 60 s, every 10 s, 3 probes.
+    ///
+    /// # Example: a dead peer is found within a minute
+    ///
+    /// ```
+    /// use http_sse::Client;
+    /// use std::time::Duration;
+    ///
+    /// let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(10));
+    /// let client = Client::builder().tcp_keepalive(idle, interval, 3).build()?;
+    /// assert!(Client::builder().tcp_keepalive(Duration::ZERO, interval, 3).build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn tcp_keepalive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
+        self.keepalive = Some(Keepalive { idle, interval, probes });
+        self
+    }
+
+    /// Sends no TCP probes. Default: those of [`tcp_keepalive`](Self::tcp_keepalive).
+    ///
+    /// # Example: a line that is paid by the byte
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().no_tcp_keepalive().build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn no_tcp_keepalive(mut self) -> Self {
+        self.keepalive = None;
         self
     }
 }
