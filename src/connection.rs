@@ -9,6 +9,7 @@ mod opening;
 mod prepare;
 mod recovery;
 mod start;
+mod unfinished;
 
 use std::mem;
 use std::ops::ControlFlow;
@@ -294,6 +295,7 @@ impl Connection {
             Ok(Received::End) => {
                 let done = call(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
                 self.unless_panicked(done)?;
+                self.end_by_unfinished()?;
                 self.ended()
             }
             Err(failure) => self.broke(failure),

@@ -62,6 +62,7 @@ pub struct Request {
     content_type: Option<String>,
     last_event_id: String,
     cursor: Option<Cursor>,
+    ends_without_blank_line: bool,
     policy: Option<RetryPolicy>,
     connect_timeout: Duration,
     /// `None` is the idle timeout.
@@ -141,6 +142,7 @@ impl Request {
             content_type: None,
             last_event_id: String::new(),
             cursor: None,
+            ends_without_blank_line: false,
             policy: None,
             connect_timeout: Duration::from_secs(10),
             response_timeout: None,

@@ -53,8 +53,20 @@ impl Parser {
         event
     }
 
+    /// Returns the event of a block of whole lines that lacks its blank line. Its id is not put in force.
+    pub(crate) fn unfinished_event(&mut self) -> Option<Event> {
+        if self.is_runaway || self.partial.has_started() || !self.block.has_data() {
+            return None;
+        }
+        if !self.block.has_id() {
+            return Some(self.event(false));
+        }
+        let own_id = self.block.id().to_owned();
+        Some(self.block.take_event(&own_id, None, &mut self.pool))
+    }
+
     /// Puts the block's id in force; returns `true` if it has one.
-    pub(super) fn commit_id(&mut self) -> bool {
+    pub(crate) fn commit_id(&mut self) -> bool {
         let has_own_id = self.block.has_id();
         if has_own_id {
             self.id_is_changed |= self.last_event_id.set(self.block.id());

@@ -94,6 +94,35 @@ impl Request {
         self
     }
 
+    /// Shows [`until`](Self::until) a last event whose blank line is missing, too, where the response has ended as its framing
+    /// says. Default: such an event is discarded (HTML §9.2.6).
+    ///
+    /// Some servers close right after the line `data: [DONE]`. The line itself must be complete, and a response that breaks
+    /// off has no such event. If `until` is false for it, it is discarded as always: a later response brings it whole, and
+    /// `until` is asked again. So it is off by default: a closure that counts events would count that one twice, and of an
+    /// event with several lines of data the last ones may be missing. Without `until` it has no effect.
+    ///
+    /// # Example: a hasty server
+    ///
+    /// ```
+    /// use http_sse::{Client, End, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.respond(200, &[("Content-Type", "text/event-stream")], "data: crab\n\ndata: [DONE]\n");
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let request = Request::post(url).until(|event| event.data() == "[DONE]").end_without_blank_line();
+    /// let mut answer = client.read("answer", request)?;
+    /// assert_eq!(answer.next().ok_or("over")??.data(), "crab");
+    /// assert!(answer.next().is_none());
+    /// assert!(matches!(answer.handle().end(), Some(End::Until)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn end_without_blank_line(mut self) -> Self {
+        self.ends_without_blank_line = true;
+        self
+    }
+
     /// Runs each time when a stream has opened: 200, or another 2xx where the request is not a GET, and the right Content-Type.
     ///
     /// Default: nothing.

@@ -26,6 +26,7 @@ pub(crate) struct Plan {
     pub(crate) cursor: Option<Place>,
     pub(crate) start_cursor: String,
     pub(crate) is_cursor_inclusive: bool,
+    pub(crate) ends_without_blank_line: bool,
     pub(crate) callbacks: Callbacks,
 }
 
@@ -132,6 +133,7 @@ impl Request {
             cursor,
             start_cursor,
             is_cursor_inclusive,
+            ends_without_blank_line: self.ends_without_blank_line,
             callbacks,
         })
     }

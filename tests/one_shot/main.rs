@@ -11,4 +11,5 @@ mod chat;
 mod completion;
 mod paid;
 mod repeat;
+mod unfinished;
 mod until;

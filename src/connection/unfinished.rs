@@ -1,0 +1,33 @@
+//! An event whose blank line is missing at the end of the response: it can only be the last one of all.
+
+use super::contain::{Panicked, call};
+use super::{Connection, Continue, Step};
+use crate::handle::End;
+
+impl Connection {
+    /// Asks `until`, where the request allows it, about the lines that the response has ended with. The event is put in
+    /// force only if it is the last one: otherwise it is discarded (HTML §9.2.6), and a later response brings it whole.
+    pub(super) fn end_by_unfinished(&mut self) -> Step {
+        if !self.plan.ends_without_blank_line {
+            return Continue(());
+        }
+        let Some(event) = self.parser.unfinished_event() else { return Continue(()) };
+        let mut is_last = false;
+        if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
+            return self.panicked();
+        }
+        if !is_last {
+            return Continue(());
+        }
+        self.parser.commit_id();
+        self.start = None;
+        self.note_id();
+        match self.take_cursor(event) {
+            Ok(Some(event)) => self.count(&event),
+            Ok(None) => {}
+            Err(Panicked) => return self.panicked(),
+        }
+        self.close_stream();
+        self.finish(End::Until)
+    }
+}
