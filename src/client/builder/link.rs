@@ -122,7 +122,7 @@ impl ClientBuilder {
     /// Sets the TCP probes that find a dead peer without traffic: after how long without a byte the first is sent, how
     /// long after it the next, and after how many without an answer the connection counts as lost.
     ///
-    /// Less than 1 s or 1 probe is [`Error::InvalidRequest`]. Default: after 60 s, every 10 s, 3 probes.
+    /// Less than 1 s or 1 probe is [`Error::InvalidRequest`](crate::Error::InvalidRequest). Default: after 60 s, every 10 s, 3 probes.
     ///
     /// # Example: a dead peer is found within a minute
     ///
