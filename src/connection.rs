@@ -191,6 +191,7 @@ impl Connection {
         self.parser.reset();
         self.backoff.begins(clock::now());
         self.attempts = self.attempts.saturating_add(1);
+        self.parser.set_attempt(self.attempts);
         self.shared.update(|life| {
             life.state = State::Connecting;
             life.attempts += 1;

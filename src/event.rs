@@ -84,6 +84,7 @@ impl Event {
         let id = without(id.as_ref(), &['\r', '\n', '\0']);
         let mut content = Content::copied(self.data(), self.named_type(), &id, None);
         content.extra.clone_from(&self.content.extra);
+        content.attempt = self.content.attempt;
         Self::of(content)
     }
 
@@ -94,6 +95,7 @@ impl Event {
         let mut content = Content::copied(self.data(), self.named_type(), own_id, old.inherited_id.as_ref());
         let extra = old.extra.as_deref().cloned().unwrap_or_default();
         content.add_extra(Extra { cursor: Some(cursor), ..extra });
+        content.attempt = old.attempt;
         Self::of(content)
     }
 
@@ -219,6 +221,39 @@ impl Event {
             Some(cursor) => Some(cursor).filter(|cursor| !cursor.is_empty()),
             None => self.id(),
         }
+    }
+
+    /// Returns which attempt of the connection brought the event, from 1; 0 if no connection did.
+    ///
+    /// Where the number differs from that of the event before, the stream broke in between: what a server does not repeat
+    /// would be missing there. It does not count for equality.
+    ///
+    /// # Example: state that is fetched again after each break
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|number, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send(if number == 0 { "data: a\n\ndata: b\n\n" } else { "data: c\n\n" });
+    /// #     if number == 0 { peer.cut() } else { drop(peer.hold()) }
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let request = Request::get(url).retry(RetryPolicy::constant(Duration::from_millis(10)));
+    /// let (mut attempt, mut fetched) = (0, Vec::new());
+    /// for event in client.read("state", request)?.take(3) {
+    ///     let event = event?;
+    ///     if event.attempt() != attempt {
+    ///         attempt = event.attempt();
+    ///         fetched.push(event.into_data()); // before this event
+    ///     }
+    /// }
+    /// assert_eq!((attempt, fetched), (2, vec!["a".to_owned(), "c".to_owned()]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attempt(&self) -> u32 {
+        self.content.attempt
     }
 
     /// Returns the comment lines inside the event's block, joined by LF.
@@ -372,65 +407,4 @@ fn without(text: &str, unwanted: &[char]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_a_pointer() {
-        assert_eq!(size_of::<Event>(), size_of::<usize>());
-    }
-
-    #[test]
-    fn taking_the_data_out_does_not_move_it() {
-        let event = Event::new("a type", "some data").with_id("7");
-        let address = event.data().as_ptr();
-        let data = event.into_data();
-        assert_eq!(data, "some data");
-        assert_eq!(data.as_ptr(), address);
-    }
-
-    #[test]
-    fn data_taken_out_does_not_keep_a_large_id_alive() {
-        let data = Event::new("", "x").with_id("7".repeat(10_000)).into_data();
-        assert!(data.capacity() <= 2 + 256, "{}", data.capacity());
-    }
-
-    #[test]
-    fn an_event_of_a_roomy_string_gives_the_room_back() {
-        let mut roomy = String::with_capacity(100_000);
-        roomy.push('x');
-        assert_eq!(Event::new("", roomy).into_data().capacity(), 1);
-    }
-
-    #[test]
-    fn an_id_is_replaced_whole() {
-        let event = Event::new("", "x").with_id("7".repeat(10_000)).with_id("8");
-        assert_eq!((event.content.text.len(), event.id()), (2, Some("8")));
-    }
-
-    #[test]
-    fn a_type_named_message_equals_the_default() {
-        assert_eq!(Event::new("message", "x"), Event::new("", "x"));
-    }
-
-    #[test]
-    fn raw_text_does_not_count_for_equality() {
-        let mut content = Content::new("x".to_owned(), "", "", None);
-        content.add_extra(Extra { raw: Some("data:x".into()), ..Extra::default() });
-        let event = Event::of(content);
-        assert_eq!(event.raw(), Some("data:x"));
-        assert_eq!(event, Event::new("", "x"));
-    }
-
-    #[test]
-    fn debug_shows_the_data() {
-        let shown = format!("{:?}", Event::new("t", "some data").with_id("7"));
-        assert_eq!(shown, r#"Event { event_type: "t", data: "some data", id: Some("7") }"#);
-    }
-
-    #[cfg(feature = "json")]
-    #[test]
-    fn a_document_that_is_not_json_is_an_error() {
-        assert!(Event::new("", "{").json::<u32>().is_err());
-    }
-}
+mod tests;

@@ -304,6 +304,11 @@ impl Parser {
         self.last_event_id.held_bytes() + buffers
     }
 
+    /// Sets which attempt the events of the next response are of.
+    pub(crate) fn set_attempt(&mut self, attempt: u32) {
+        self.pool.attempt = attempt;
+    }
+
     /// Returns the id in force if it has changed since the last call: whoever shows it elsewhere need not compare.
     #[inline]
     pub(crate) fn take_changed_id(&mut self) -> Option<&LastEventId> {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use http_sse::testing::{Asked, Server};
-use http_sse::{Attempt, End, Error, Request, RetryPolicy};
+use http_sse::{Attempt, End, Error, Event, Request, RetryPolicy};
 
 use exchange::{Seen, asked, client, retries, run};
 
@@ -46,6 +46,34 @@ use Answer::{Status, Stream};
 
 fn all<'a>(asked: &'a [Asked], header: &str) -> Vec<Option<&'a str>> {
     asked.iter().map(|asked| asked.header(header)).collect()
+}
+
+#[test]
+fn each_event_tells_which_attempt_brought_it_whatever_it_holds_and_however_it_is_read() {
+    let stream = "data: a\n\n: c\ndata: b\n\nid: 7\ndata: c\ndata: d\n\ndata: e\n\n";
+    let request = || {
+        let server = Server::serve(move |number, mut peer| match number {
+            0 | 2 => {
+                peer.stream();
+                peer.send(stream);
+                peer.cut();
+            }
+            1 => peer.respond(503, &[], ""),
+            _ => peer.respond(204, &[], ""),
+        })
+        .unwrap();
+        let request = Request::get(server.url("/")).retry(retries(9));
+        (server, request)
+    };
+    let expected = [1, 1, 1, 1, 3, 3, 3, 3];
+    let (_server, quick) = request();
+    let attempts: Vec<_> = client().read("quick", quick).unwrap().map(|event| event.unwrap().attempt()).collect();
+    assert_eq!(attempts, expected);
+    let (_server, seen) = request();
+    // Kept all at once, so that no memory is used again.
+    let events: Vec<_> = client().connect("seen", seen.on_event(|_| {})).unwrap().map(Result::unwrap).collect();
+    assert_eq!(events.iter().map(Event::attempt).collect::<Vec<_>>(), expected);
+    assert_eq!(Event::new("", "x").attempt(), 0);
 }
 
 #[test]

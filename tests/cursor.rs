@@ -238,6 +238,7 @@ fn a_cursor_keeps_everything_that_the_event_holds() {
     let mut reader = client().read("whole", request).unwrap();
     let event = reader.next().unwrap().unwrap();
     assert_eq!((event.event_type(), event.data(), event.id()), ("t", "a 1", Some("7")));
+    assert_eq!((event.attempt(), event.clone().with_id("8").attempt()), (1, 1));
     assert_eq!((event.comment(), event.raw()), (Some(" c"), Some("id: 7\nevent: t\n: c\ndata: a 1")));
     let inheriting = reader.next().unwrap().unwrap();
     assert_eq!((inheriting.id(), inheriting.position()), (Some("7"), Some("b")));

@@ -14,6 +14,8 @@ pub(crate) struct Content {
     /// The id of an earlier block, where this one has none of its own.
     pub(super) inherited_id: Option<Arc<str>>,
     pub(super) extra: Option<Box<Extra>>,
+    /// Of the connection, from 1; 0 without one.
+    pub(crate) attempt: u32,
 }
 
 /// What few events have.
@@ -41,7 +43,7 @@ impl Content {
         text.push_str(event_type);
         text.push_str(own_id);
         release_spare(&mut text);
-        Self { text, data_end, type_end, inherited_id, extra: None }
+        Self { text, data_end, type_end, inherited_id, extra: None, attempt: 0 }
     }
 
     pub(crate) fn copied(data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) -> Self {

@@ -25,16 +25,20 @@ pub(super) struct Pool {
     oldest: usize,
     /// What the events hold, inherited ids left out: those are shared with others.
     bytes: usize,
+    /// Which attempt the events are of.
+    pub(super) attempt: u32,
 }
 
 impl Pool {
     /// Makes an event of borrowed text, in the memory of the oldest if that fits.
     #[inline]
     pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
+        let attempt = self.attempt;
         let size = data.len() + event_type.len() + own_id.len();
         match self.free_content() {
             Some(content) if content.has_room_for(size) && !is_long(inherited) => {
                 content.refill(data, event_type, own_id, inherited);
+                content.attempt = attempt;
                 self.share()
             }
             _ => self.event_of(Content::copied(data, event_type, own_id, inherited)),
@@ -43,7 +47,8 @@ impl Pool {
 
     /// Makes an event of content with memory of its own, in the place of the oldest.
     #[inline(never)]
-    pub(super) fn event_of(&mut self, content: Content) -> Event {
+    pub(super) fn event_of(&mut self, mut content: Content) -> Event {
+        content.attempt = self.attempt;
         let bytes = content.own_bytes();
         // A long id of an earlier event would be held after the next id has come.
         if bytes > MAX_BYTES || is_long(content.inherited_id()) {
@@ -74,7 +79,7 @@ impl Pool {
     }
 
     pub(super) fn release_memory(&mut self) {
-        *self = Self::default();
+        *self = Self { attempt: self.attempt, ..Self::default() };
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -106,7 +111,7 @@ fn is_long(id: Option<&Arc<str>>) -> bool {
 /// The memory stays with the first: two owners would find no event that is free.
 impl Clone for Pool {
     fn clone(&self) -> Self {
-        Self::default()
+        Self { attempt: self.attempt, ..Self::default() }
     }
 }
 
