@@ -272,13 +272,15 @@ fn the_wall_clock_is_read_for_dates_of_http_alone() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let reading: Vec<_> = rust_files(&source)
         .into_iter()
+        .filter(|file| !file.ends_with("tests.rs"))
         .filter(|file| {
             let text = fs::read_to_string(file).unwrap();
             text.contains("SystemTime") || text.contains("UNIX_EPOCH") || text.contains("UnixTime::now")
         })
         .map(|file| file.strip_prefix(&source).unwrap().to_owned())
         .collect();
-    let allowed = [Path::new("http.rs"), Path::new("http/judge.rs")];
+    // The last compares it with the day of the release, for `ClockNotSet`.
+    let allowed = [Path::new("http.rs"), Path::new("http/judge.rs"), Path::new("http/failure.rs")];
     assert!(reading.iter().all(|file| allowed.contains(&file.as_path())), "{reading:?}");
 }
 

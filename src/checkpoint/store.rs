@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use log::{debug, warn};
 
+/// Of Linux, on every architecture that this crate is tested on.
+const EOPNOTSUPP: i32 = 95;
+
 const FIRST_LINE: &str = "http-sse checkpoint 1";
 const LAST_LINE: &str = "end";
 /// The largest id, in bytes.
@@ -241,6 +244,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         // Some file systems cannot flush a folder and say so. There is nothing else to flush there.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        // The standard library of Rust 1.85 has no kind for it.
+        Err(error) if cfg!(target_os = "linux") && error.raw_os_error() == Some(EOPNOTSUPP) => Ok(()),
         result => result,
     }
 }
