@@ -6,11 +6,9 @@
 
 mod support;
 
-use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -196,30 +194,6 @@ fn a_single_address_takes_no_helper() {
     assert_eq!(helpers(), 0);
     handle.stop();
     handle.join();
-}
-
-/// The environment of the test that runs out of descriptors.
-const FEW: &str = "HTTP_SSE_FEW_DESCRIPTORS";
-
-#[test]
-fn a_lookup_without_a_descriptor_says_so() {
-    const NAME: &str = "a_lookup_without_a_descriptor_says_so";
-    if env::var_os(FEW).is_none() {
-        // The limit is the whole process's.
-        let limited = "ulimit -n 64 && exec \"$0\" --exact \"$1\" --nocapture";
-        let mut command = Command::new("sh");
-        command.args(["-c", limited]).arg(env::current_exe().unwrap()).arg(NAME).env(FEW, "yes");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        return;
-    }
-    let client = Client::builder().no_proxy().build().unwrap();
-    let request = Request::get("http://localhost:9/").retry(RetryPolicy::never());
-    let mut events = client.read("few", request).unwrap();
-    let all: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
-    let error = events.next().unwrap().unwrap_err();
-    drop(all);
-    assert!(error.to_string().contains("os error 24"), "{error}");
 }
 
 #[test]
