@@ -333,6 +333,7 @@ mod tests {
         assert!(lock(&stage.pending.0).is_empty());
     }
 
+    #[cfg(target_pointer_width = "64")]
     #[test]
     fn where_a_thread_is_refused_the_caller_asks() {
         let stage = Stage::new();
