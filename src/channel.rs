@@ -216,10 +216,20 @@ mod tests {
     use super::*;
 
     use std::thread;
+    use std::time::{Duration, Instant};
 
     fn stop_and_gone() -> (StopToken, Sender<Infallible>, Receiver<Infallible>) {
         let (alive, gone) = bounded(0);
         (StopToken::new(), alive, gone)
+    }
+
+    #[track_caller]
+    fn wait_until_parked(parking: &Parking) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !parking.is_occupied() {
+            assert!(Instant::now() < deadline, "nobody parks");
+            thread::yield_now();
+        }
     }
 
     /// Sends all, as a connection does: without a wake-up until it must wait, and at the end.
@@ -249,9 +259,7 @@ mod tests {
         let (sender, receiver) = channel(4);
         thread::scope(|scope| {
             let woken = scope.spawn(|| receiver.recv(|| ()));
-            while !sender.parking_link().unwrap().receiver.is_occupied() {
-                thread::yield_now();
-            }
+            wait_until_parked(&sender.parking_link().unwrap().receiver);
             sender.try_send(7).unwrap();
             assert!(sender.parking_link().unwrap().receiver.is_occupied(), "woken by the item");
             sender.flush();
@@ -266,9 +274,7 @@ mod tests {
         (0..4).for_each(|number| sender.try_send(number).unwrap());
         thread::scope(|scope| {
             let sent = scope.spawn(|| sender.send(4, &stop, &gone));
-            while !stop.parking().is_occupied() {
-                thread::yield_now();
-            }
+            wait_until_parked(stop.parking());
             assert_eq!(receiver.recv(|| stop.parking().unpark()), Some(0));
             assert!(stop.parking().is_occupied(), "woken by one place");
             assert_eq!(receiver.recv(|| stop.parking().unpark()), Some(1));
@@ -283,9 +289,7 @@ mod tests {
         (0..4).for_each(|number| sender.try_send(number).unwrap());
         thread::scope(|scope| {
             let sent = scope.spawn(|| sender.send(4, &stop, &gone));
-            while !stop.parking().is_occupied() {
-                thread::yield_now();
-            }
+            wait_until_parked(stop.parking());
             let bare = receiver.bare(|| stop.parking().unpark());
             assert_eq!(bare.recv(), Ok(0));
             assert_eq!(sent.join().unwrap(), Sent::Delivered);
@@ -300,9 +304,7 @@ mod tests {
         sender.try_send(0).unwrap();
         thread::scope(|scope| {
             let sent = scope.spawn(|| sender.send(1, &stop, &gone));
-            while !stop.parking().is_occupied() {
-                thread::yield_now();
-            }
+            wait_until_parked(stop.parking());
             drop(alive);
             stop.parking().unpark();
             assert_eq!(sent.join().unwrap(), Sent::Interrupted);
