@@ -55,6 +55,7 @@ impl Connection {
             Some(start) if is_over_early || self.backoff.has_come_to_nothing(now) => start.into_error(),
             _ => Error::Disconnected,
         };
+        self.close_stream();
         let is_failure = is_over_early || matches!(error, Error::NoEvent(_));
         if self.is_get() && !self.backoff.policy().is_never() {
             if is_failure {
@@ -67,14 +68,10 @@ impl Connection {
             match self.is_wanted_again(&error) {
                 Ok(true) if is_failure => return self.retry(now, error, Cause::Ordinary),
                 Ok(true) => {}
-                Ok(false) => {
-                    self.close_stream();
-                    return self.finish(End::Complete);
-                }
+                Ok(false) => return self.finish(End::Complete),
                 Err(Panicked) => return self.panicked(),
             }
         }
-        self.close_stream();
         let delay = self.backoff.ended(now, clock::random());
         if self.backoff.begins_to_grow() {
             warn!("sse {}: the streams are short; the waits between them grow, {} now", self.shared.id, Rounded(delay));
@@ -85,11 +82,12 @@ impl Connection {
     }
 
     pub(super) fn failed(&mut self, error: Error) -> Step {
-        self.failed_at(clock::now(), error)
+        let now = clock::now();
+        self.close_stream();
+        self.failed_at(now, error)
     }
 
     fn failed_at(&mut self, now: Instant, error: Error) -> Step {
-        self.close_stream();
         if error.status() == Some(401) && self.plan.callbacks.before_connect.is_some() && !self.renewed {
             return self.renew(error);
         }
@@ -111,7 +109,6 @@ impl Connection {
     }
 
     fn retry(&mut self, now: Instant, error: Error, cause: Cause) -> Step {
-        self.close_stream();
         let Some(delay) = self.backoff.failed(now, cause, error.retry_after(), clock::random()) else {
             return self.give_up(error);
         };
