@@ -44,6 +44,7 @@ pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::encode as encode_form;
+pub(crate) use judge::start_of_text;
 pub(crate) use proxy::ProxyRules;
 use proxy::ProxyTarget;
 use redact::redacted;
@@ -53,8 +54,8 @@ pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use url::{HostNames, host_names};
 pub(crate) use validate::{basic, content_type, parse_header, parse_origin, parse_url};
 
-/// How much of an error response's body is kept, in bytes, and how long it may take.
-const ERROR_BODY: usize = 4 * 1024;
+/// How much is kept of a body that is no event stream, in bytes, and how long it may take.
+pub(crate) const MAX_ERROR_BODY: usize = 4 * 1024;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
 /// The output buffer unless a header line is longer, in bytes.
 const OUTPUT: usize = 4 * 1024;
@@ -287,6 +288,6 @@ impl Outgoing {
 /// Adds the start of the body, if there is one that can be read.
 fn with_start(response: ErrorResponse, body: Option<Body>) -> Result<ErrorResponse, Failure> {
     let Some(body) = body else { return Ok(response) };
-    let text = body.read_start(ERROR_BODY, deadline(clock::now(), ERROR_BODY_TIME))?;
-    Ok(if text.is_empty() { response } else { response.with_body(judge::text(&text, ERROR_BODY)) })
+    let text = body.read_start(MAX_ERROR_BODY, deadline(clock::now(), ERROR_BODY_TIME))?;
+    Ok(if text.is_empty() { response } else { response.with_body(start_of_text(&text, MAX_ERROR_BODY)) })
 }

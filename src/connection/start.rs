@@ -1,9 +1,7 @@
 //! What a stream began with: where it brings no event, that may say why.
 
 use crate::error::Error;
-
-/// As much as is kept of the body of an error response, in bytes.
-const LIMIT: usize = 4 * 1024;
+use crate::http::{MAX_ERROR_BODY, start_of_text};
 
 /// The first bytes of a stream that has brought no event.
 #[derive(Debug, Default)]
@@ -11,11 +9,11 @@ pub(super) struct Start(Vec<u8>);
 
 impl Start {
     pub(super) fn keep(&mut self, data: &[u8]) {
-        let room = LIMIT - self.0.len();
+        let room = MAX_ERROR_BODY - self.0.len();
         self.0.extend_from_slice(&data[..data.len().min(room)]);
     }
 
     pub(super) fn into_error(self) -> Error {
-        Error::NoEvent((!self.0.is_empty()).then(|| String::from_utf8_lossy(&self.0).into()))
+        Error::NoEvent((!self.0.is_empty()).then(|| start_of_text(&self.0, MAX_ERROR_BODY).into()))
     }
 }

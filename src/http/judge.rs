@@ -22,7 +22,7 @@ pub(super) fn content_type_text(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Returns the start of a body as text, invalid UTF-8 replaced. A character that the limit cuts is left out.
-pub(super) fn text(start: &[u8], limit: usize) -> String {
+pub(crate) fn start_of_text(start: &[u8], limit: usize) -> String {
     let is_incomplete = |bytes| std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
     let is_cut = start.len() >= limit;
     let mut text = String::new();
@@ -184,7 +184,7 @@ mod tests {
             (b"a\xc3", "a\u{fffd}"),
             (b"", ""),
         ] {
-            assert_eq!(text(start, 3), shown, "{start:?}");
+            assert_eq!(start_of_text(start, 3), shown, "{start:?}");
         }
     }
 
