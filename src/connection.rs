@@ -119,17 +119,22 @@ impl Connection {
     }
 
     /// Returns the next event, or the end; waits until the deadline at the longest.
+    ///
+    /// Calls `before_wait` before anything that may block or call what is user-supplied.
     #[inline]
-    pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Item {
+    pub(crate) fn next(&mut self, deadline: Option<Instant>, before_wait: impl FnOnce()) -> Item {
         match self.received_event() {
             Some(event) => Item::Event(event),
-            None => self.advance(deadline),
+            None => {
+                before_wait();
+                self.advance(deadline)
+            }
         }
     }
 
     /// Returns the next event if it has been received and no callback is to see it: nothing here takes time.
     #[inline]
-    pub(crate) fn received_event(&mut self) -> Option<Event> {
+    fn received_event(&mut self) -> Option<Event> {
         let Stage::Open(body) = &mut self.stage else { return None };
         // A logger may panic.
         let is_traced = STATIC_MAX_LEVEL == LevelFilter::Trace && log::max_level() == LevelFilter::Trace;
@@ -149,8 +154,7 @@ impl Connection {
         Some(event)
     }
 
-    /// Returns what comes after the received events, as [`next`](Self::next): may block, and call what is user-supplied.
-    pub(crate) fn advance(&mut self, deadline: Option<Instant>) -> Item {
+    fn advance(&mut self, deadline: Option<Instant>) -> Item {
         // A caller's thread is inside only while it may wait, or call something user-supplied.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
         let item = contain(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.crashed()));

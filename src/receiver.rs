@@ -382,7 +382,7 @@ impl EventReader {
         if self.over {
             return Item::End(End::Stopped);
         }
-        let item = self.connection.next(deadline);
+        let item = self.connection.next(deadline, || ());
         if let Item::End(_) = item {
             self.over = true;
         }

@@ -72,15 +72,10 @@ impl Drop for Leaving {
 fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
     let pumped = contain(|| {
         loop {
-            let item = match connection.received_event() {
-                Some(event) => Item::Event(event),
-                None => {
-                    // What follows may block, or call something user-supplied.
-                    sender.flush();
-                    sender.release();
-                    connection.advance(None)
-                }
-            };
+            let item = connection.next(None, || {
+                sender.flush();
+                sender.release();
+            });
             match item {
                 Item::Event(event) => sender.event(event),
                 Item::End(end) => return end,
