@@ -139,6 +139,10 @@ impl Wait {
         Self::until(Some(clock::now()))
     }
 
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Returns for how long nothing has been received.
     pub(crate) fn silence(&self, now: Instant) -> Duration {
         self.silent_for + now.saturating_duration_since(self.since)

@@ -77,12 +77,9 @@ impl Body {
         if self.framing.is_complete() {
             return Ok(Received::End);
         }
-        let notify_when_quiet = notify_when_quiet || self.input.holds_spare_memory();
-        let silence = match self.idle_timeout {
-            Some(idle) if notify_when_quiet => Some(idle.min(self.silent_for.max(QUIET))),
-            None if notify_when_quiet => Some(self.silent_for.max(QUIET)),
-            idle => idle,
-        };
+        let is_quiet_told = notify_when_quiet || self.input.holds_spare_memory();
+        let quiet = is_quiet_told.then(|| self.silent_for.max(QUIET));
+        let silence = [self.idle_timeout, quiet].into_iter().flatten().min();
         let mut wait = Wait::while_not_silent(silence, self.silent_for, deadline);
         let result = self.wire.read(self.input.room(), &mut wait);
         if let Ok(amount) = result {

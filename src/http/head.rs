@@ -65,7 +65,6 @@ pub(super) struct HeadTransport {
     slot: Arc<Slot>,
     /// Of sending the request and receiving the head, whatever arrives.
     wait: Wait,
-    deadline: Option<Instant>,
     /// The size of the informational responses before the head.
     skipped: usize,
     /// ureq was shown the head: it asks again only for one that it cannot read.
@@ -82,7 +81,6 @@ impl HeadTransport {
             buffers,
             slot,
             wait: Wait::until(deadline),
-            deadline,
             skipped: 0,
             is_shown: false,
             is_answered: false,
@@ -143,7 +141,8 @@ impl HeadTransport {
         while !is_sent && !self.is_answered {
             let Some(wire) = &mut self.wire else { break };
             let look_at = clock::now() + LOOK;
-            let mut wait = Wait::until(Some(self.deadline.map_or(look_at, |deadline| deadline.min(look_at))));
+            let deadline = self.wait.deadline();
+            let mut wait = Wait::until(Some(deadline.map_or(look_at, |deadline| deadline.min(look_at))));
             let step = match rest {
                 [] => wire.flush(&mut wait).map(|()| is_sent = true),
                 _ => wire.write(rest, &mut wait).map(|sent| rest = &rest[sent..]),
@@ -155,7 +154,7 @@ impl HeadTransport {
             }
             let now = clock::now();
             if stalls > 0 || now.saturating_duration_since(self.last_look) >= LOOK {
-                let is_late = stalls > 0 && self.deadline.is_some_and(|deadline| deadline <= now);
+                let is_late = stalls > 0 && deadline.is_some_and(|deadline| deadline <= now);
                 self.look_for_answer(is_late || stalls >= MAX_STALLS)?;
                 if is_late && !self.is_answered {
                     return Err(error::Error::Timeout(Timeout::Response).into());
