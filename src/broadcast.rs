@@ -298,7 +298,7 @@ impl Subscriber {
     /// Sends the terminal failure if there is room, or room can be made.
     fn try_last(&self, error: &Error, shared: &Shared) -> bool {
         loop {
-            match (self.sender.try_send(Err(error.clone())), &self.oldest) {
+            match (self.sender.as_crossbeam().try_send(Err(error.clone())), &self.oldest) {
                 (Err(TrySendError::Full(_)), Some(oldest)) => {
                     if oldest.try_recv().is_ok() {
                         count_dropped(shared);

@@ -80,10 +80,12 @@ impl<T> BurstSender<T> {
         Self { sender, link: None }
     }
 
-    /// Sends if there is room. Whoever is parked is not woken: see [`flush`](Self::flush).
+    /// Sends if there is room. A loop that is parked is not woken: see [`flush`](Self::flush).
+    ///
+    /// A channel without places has none, even if somebody receives: [`send`](Self::send) looks at the stop first.
     #[inline]
     pub(crate) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        self.sender.try_send(item)
+        if self.sender.capacity() == Some(0) { Err(TrySendError::Full(item)) } else { self.sender.try_send(item) }
     }
 
     /// Wakes the loop over events: to be called before anything that takes time.
@@ -218,6 +220,8 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use crossbeam_channel::Select;
+
     fn stop_and_gone() -> (StopToken, Sender<Infallible>, Receiver<Infallible>) {
         let (alive, gone) = bounded(0);
         (StopToken::new(), alive, gone)
@@ -294,6 +298,27 @@ mod tests {
             assert_eq!(bare.recv(), Ok(0));
             assert_eq!(sent.join().unwrap(), Sent::Delivered);
             assert_eq!(bare.len(), 4);
+        });
+    }
+
+    /// Whoever stops and then receives must get no more than was buffered, and such a channel buffers nothing.
+    #[test]
+    fn a_channel_without_places_passes_nothing_to_who_receives_after_a_stop() {
+        let (stop, _alive, gone) = stop_and_gone();
+        let (sender, receiver) = channel(0);
+        stop.stop();
+        thread::scope(|scope| {
+            let received = scope.spawn(|| receiver.recv(|| ()));
+            let mut waits = Select::new();
+            waits.send(sender.as_crossbeam());
+            assert!(waits.ready_timeout(Duration::from_secs(10)).is_ok(), "nobody receives");
+            let sent = match sender.try_send(7) {
+                Err(TrySendError::Full(item)) => sender.send(item, &stop, &gone),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(sent, Sent::Interrupted);
+            drop(sender);
+            assert_eq!(received.join().unwrap(), None);
         });
     }
 

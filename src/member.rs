@@ -71,7 +71,7 @@ impl Member {
             }
             let is_stopped = shared.stop.is_stopped();
             let end = if is_stopped && matches!(end, End::Failed(_)) { &End::Stopped } else { end };
-            match sender.try_send((Arc::clone(&shared.id), Delivery::End(end.clone()))) {
+            match sender.as_crossbeam().try_send((Arc::clone(&shared.id), Delivery::End(end.clone()))) {
                 Ok(()) => state.is_over = true,
                 Err(TrySendError::Full(_)) => {}
                 Err(TrySendError::Disconnected(_)) => shared.stop(),

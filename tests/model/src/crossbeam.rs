@@ -90,6 +90,11 @@ impl<T> Sender<T> {
         })
     }
 
+    /// It never changes: no step.
+    pub fn capacity(&self) -> Option<usize> {
+        Some(self.0.peek(|state| state.capacity))
+    }
+
     pub fn len(&self) -> usize {
         self.0.step(|state| state.queue.len())
     }
