@@ -9,8 +9,8 @@ mod transcript;
 use std::time::{Duration, Instant};
 
 use http_sse::testing::{Peer, Server};
-use http_sse::{End, Error, Handle, Request, RetryPolicy, State};
-use support::{deadline, wait_until};
+use http_sse::{End, Error, Request, RetryPolicy};
+use support::{deadline, wait_until, waiting_for};
 use transcript::{assert_ended, client, next_data, quick, rest, stop, terminal_error, transcript};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,12 +26,6 @@ fn slow() -> RetryPolicy {
 
 fn request(server: &Server, policy: RetryPolicy) -> Request {
     Request::get(server.url("/events")).retry(policy)
-}
-
-#[track_caller]
-fn waiting_for(handle: &Handle) -> Duration {
-    wait_until(|| handle.state() == State::Waiting);
-    handle.stats().retry_in.unwrap()
 }
 
 /// Lets a client come back for 2 s, and compares how often it came with waits of 50, 100, 200, 200 … ms.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use http_sse::testing::{Peer, Server};
-use http_sse::{Events, Handle, Request, RetryPolicy, State};
+use http_sse::{Events, Handle, Request, RetryPolicy};
 
-use crate::support::{deadline, wait_until};
+use crate::support::{deadline, waiting_for};
 use crate::{HOUR, client, streaming};
 
 fn ms(milliseconds: u64) -> Duration {
@@ -14,12 +14,6 @@ fn ms(milliseconds: u64) -> Duration {
 
 fn request(server: &Server, policy: RetryPolicy) -> Request {
     Request::get(server.url("/events")).retry(policy)
-}
-
-#[track_caller]
-fn waiting_for(handle: &Handle) -> Duration {
-    wait_until(|| handle.state() == State::Waiting);
-    handle.stats().retry_in.unwrap()
 }
 
 fn stop(events: &Events) {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use http_sse::testing::Server;
+use http_sse::testing::{Peer, Server};
 
 use crate::program::Running;
 use crate::ssecat;
@@ -65,14 +65,21 @@ fn a_quiet_terminal_shows_events_and_what_ends_the_stream() {
     }
 }
 
-#[test]
-fn a_skipped_event_is_a_line_above_the_status_line() {
-    let Some(terminal) = Terminal::find() else { return };
-    let server = Server::start().unwrap();
+/// Starts ssecat for one event, on a stream that has brought none.
+#[track_caller]
+fn reading_one(terminal: &Terminal, server: &Server) -> (Shown, Peer) {
     let running = terminal.start(&format!("--count 1 {}", server.url("/")));
     let mut peer = server.accept();
     peer.stream();
     running.wait_for("open · 0 events");
+    (running, peer)
+}
+
+#[test]
+fn a_skipped_event_is_a_line_above_the_status_line() {
+    let Some(terminal) = Terminal::find() else { return };
+    let server = Server::start().unwrap();
+    let (running, mut peer) = reading_one(&terminal, &server);
     for _ in 0..1100 {
         peer.send(format!("data: {}\n", "x".repeat(1000)));
     }
@@ -104,10 +111,7 @@ fn nothing_that_a_server_sends_can_control_the_terminal() {
 fn the_status_line_makes_room_for_events_on_the_same_terminal() {
     let Some(terminal) = Terminal::find() else { return };
     let server = Server::start().unwrap();
-    let running = terminal.start(&format!("--count 1 {}", server.url("/")));
-    let mut peer = server.accept();
-    peer.stream();
-    running.wait_for("open · 0 events");
+    let (running, mut peer) = reading_one(&terminal, &server);
     peer.send("data: 1\n\n");
     peer.hold();
     let shown = running.finish();

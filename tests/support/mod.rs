@@ -24,6 +24,13 @@ pub fn is_emulated() -> bool {
     env::var_os("HTTP_SSE_RUNNER").is_some()
 }
 
+/// Waits until the connection waits for its next attempt, and returns how long that still takes.
+#[track_caller]
+pub fn waiting_for(handle: &http_sse::Handle) -> Duration {
+    wait_until(|| handle.state() == http_sse::State::Waiting);
+    handle.stats().retry_in.unwrap()
+}
+
 /// Waits until `condition` holds, and fails at the caller's line after 10 s.
 ///
 /// It polls: only for what offers neither a state to wait on, nor a channel, nor a join.

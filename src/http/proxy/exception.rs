@@ -99,13 +99,17 @@ impl Hosts {
 mod tests {
     use super::*;
 
-    fn covers(list: &str, host: &str) -> bool {
-        parse(list).iter().any(|exception| exception.covers(host, 8080))
+    #[track_caller]
+    fn assert_coverage(cases: &[(&str, &str, bool)]) {
+        for (list, host, is_covered) in cases {
+            let covers = parse(list).iter().any(|exception| exception.covers(host, 8080));
+            assert_eq!(covers, *is_covered, "{list:?} {host}");
+        }
     }
 
     #[test]
     fn an_entry_covers_what_curl_takes_it_for() {
-        for (list, host, is_covered) in [
+        assert_coverage(&[
             ("a.test", "a.test", true),
             ("a.test", "www.a.test", true),
             ("a.test", "nota.test", false),
@@ -147,15 +151,13 @@ mod tests {
             ("*", "::1", true),
             ("", "a.test", false),
             (",", "a.test", false),
-        ] {
-            assert_eq!(covers(list, host), is_covered, "{list:?} {host}");
-        }
+        ]);
     }
 
     /// curl takes none of these for anything; what they mean is plain.
     #[test]
     fn an_entry_may_have_a_port_brackets_or_a_star() {
-        for (list, host, is_covered) in [
+        assert_coverage(&[
             ("a.test:8080", "a.test", true),
             ("a.test:8080", "www.a.test", true),
             ("a.test:8081", "a.test", false),
@@ -172,8 +174,6 @@ mod tests {
             ("0.0.0.0/0", "10.1.2.3", true),
             ("0.0.0.0/0", "::1", false),
             ("a*.test", "ab.test", false),
-        ] {
-            assert_eq!(covers(list, host), is_covered, "{list:?} {host}");
-        }
+        ]);
     }
 }
