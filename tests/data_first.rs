@@ -13,6 +13,7 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use http_sse::crossbeam_channel::bounded;
 use http_sse::testing::{Framing, Peer, Server};
 use http_sse::{End, Error, Request, RetryPolicy, Timeout};
 
@@ -221,26 +222,32 @@ fn time_between_two_calls_of_a_reader_is_not_silence() {
     let idle = Duration::from_millis(300);
     let request = Request::get(server.url("/")).idle_timeout(idle).retry(RetryPolicy::never());
     let mut reader = client().read("busy", request).unwrap();
+    let (other_work_is_done, done) = bounded(1);
     let feeder = thread::spawn(move || {
         let mut peer = server.accept();
         peer.stream();
         for number in 0..30 {
             peer.send(format!("data: {number}\n\n"));
             peer.pause(Duration::from_millis(50));
+            if number == 25 {
+                other_work_is_done.send(()).unwrap();
+            }
         }
         peer.hold();
     });
     let mut seen = Vec::new();
     let started = Instant::now();
-    while seen.len() < 30 {
-        assert!(started.elapsed() < DEADLINE, "{seen:?}");
-        match reader.next_timeout(Duration::from_millis(20)) {
-            Ok(event) => seen.push(event.unwrap().into_data()),
-            // The program's own work: its length is what is tested.
-            Err(_) if seen.len() < 5 => thread::sleep(idle * 2),
-            Err(_) => {}
+    let mut read_up_to = |count: usize| {
+        while seen.len() < count {
+            assert!(started.elapsed() < DEADLINE, "{seen:?}");
+            seen.extend(reader.next_timeout(Duration::from_millis(20)).map(|event| event.unwrap().into_data()));
         }
-    }
+    };
+    read_up_to(5);
+    let away = Instant::now();
+    done.recv_timeout(DEADLINE).unwrap();
+    assert!(away.elapsed() > idle * 2, "the test shows nothing");
+    read_up_to(30);
     assert_eq!(seen, (0..30).map(|number| number.to_string()).collect::<Vec<_>>());
     assert_eq!(reader.handle().stats().attempts, 1);
     drop(reader);
