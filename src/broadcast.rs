@@ -126,14 +126,14 @@ impl Broadcast {
 }
 
 impl Subscription {
-    /// Gives the place up, and tells whether the connection has nobody left.
+    /// Gives the place up, and returns `true` if the connection has no receiver left.
     pub(crate) fn unsubscribe(&mut self) -> bool {
         self.alive = None;
         let mut receivers = lock(&self.broadcast.receivers);
         let own = receivers.list.iter().position(|subscriber| subscriber.number == self.number);
         let own = own.map(|at| receivers.list.remove(at));
         self.broadcast.version.fetch_add(1, Ordering::Release);
-        // Under the lock: whoever subscribes meanwhile is refused, or keeps the connection.
+        // Under the lock: a thread that subscribes meanwhile is refused, or keeps the connection.
         let is_last = self.broadcast.ends_with_last && receivers.list.is_empty();
         receivers.is_closed |= is_last;
         drop(receivers);
@@ -179,7 +179,7 @@ impl EventSender {
             next += 1;
             if let Some(item) = unsent {
                 self.wait(next - 1, item);
-                // A stop while it waited: whoever stopped must not get more than was buffered.
+                // A stop while it waited: who stopped must not get more than was buffered.
                 if self.shared.stop.is_stopped() {
                     return;
                 }
@@ -238,7 +238,7 @@ impl EventSender {
             if self.shared.stop.is_stopped() {
                 return waiting.is_empty();
             }
-            // Whoever has room, in whatever order: a slow receiver must not keep the others from their end.
+            // Those that have room, in any order: a slow receiver must not keep the others from their end.
             waiting.retain(|subscriber| {
                 let is_over = is_disconnected(&subscriber.gone) || subscriber.try_last(&error, &self.shared);
                 subscriber.sender.flush();

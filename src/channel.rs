@@ -20,7 +20,7 @@ use crate::stop::{StopToken, lock};
 #[derive(Debug)]
 pub(crate) struct BurstSender<T> {
     sender: Sender<T>,
-    /// Dropped last: whoever it wakes finds the channel ended. None for a channel of the caller's.
+    /// Dropped last: the thread that it wakes finds the channel ended. None for a caller's channel.
     link: Option<WakeAtEnd>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) 
 }
 
 impl<T> BurstSender<T> {
-    /// Sends into a channel of the caller's, of which nothing but crossbeam's sender is known.
+    /// Sends into a caller's channel, of which nothing but crossbeam's sender is known.
     pub(crate) fn bare(sender: Sender<T>) -> Self {
         Self { sender, link: None }
     }
@@ -95,7 +95,7 @@ impl<T> BurstSender<T> {
         }
     }
 
-    /// Waits for room, until the stop, or until `gone` disconnects: whoever caused that must get no more than was buffered.
+    /// Waits for room, until the stop, or until `gone` disconnects: after either, no more is received than was buffered.
     pub(crate) fn send(&self, mut item: T, stop: &StopToken, gone: &Receiver<Infallible>) -> Sent {
         self.flush();
         while let Some(link) = self.parking_link() {
@@ -301,7 +301,7 @@ mod tests {
         });
     }
 
-    /// Whoever stops and then receives must get no more than was buffered, and such a channel buffers nothing.
+    /// After a stop no more is received than was buffered, and such a channel buffers nothing.
     #[test]
     fn a_channel_without_places_passes_nothing_to_who_receives_after_a_stop() {
         let (stop, _alive, gone) = stop_and_gone();

@@ -390,8 +390,8 @@ impl Connection {
         self.note_id();
     }
 
-    /// Shows the id in force, if it is a new one. Before an event counts: whoever sees the number sees the id that came
-    /// with it, or a later one.
+    /// Shows the id in force, if it is a new one. Before an event is counted: a thread that sees the count sees
+    /// the id that came with it, or a later one.
     #[inline]
     fn note_id(&mut self) {
         if let Some(id) = self.parser.take_changed_id() {

@@ -309,7 +309,7 @@ impl Parser {
         self.pool.attempt = attempt;
     }
 
-    /// Returns the id in force if it has changed since the last call: whoever shows it elsewhere need not compare.
+    /// Returns the id in force if it has changed since the last call: code that shows it elsewhere need not compare.
     #[inline]
     pub(crate) fn take_changed_id(&mut self) -> Option<&LastEventId> {
         mem::take(&mut self.id_is_changed).then_some(&self.last_event_id)

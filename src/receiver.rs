@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_millis(1);
 /// [`Handle::end`] says how. The connection stops, without waiting, when its last `Events` is dropped.
 ///
 /// The loop is woken once per burst: when all that one read brought has been sent, the channel is full, or a callback is
-/// about to run. From the first dereference on it is woken by each event, as is whoever waits in the [`Receiver`].
+/// about to run. From the first dereference on it is woken by each event, as is every thread that waits in the [`Receiver`].
 ///
 /// `rx.clone()` is the bare receiver's: it shares the events out and owns nothing.
 ///

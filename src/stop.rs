@@ -48,7 +48,7 @@ pub(crate) struct StopToken {
 /// One attempt with its stream and the wait after it.
 pub(crate) struct Lap {
     cut: AtomicBool,
-    /// The sockets in use, published before they connect; whoever connects owns and closes them. Several are there only
+    /// The sockets in use, published before they connect; the code that connects owns and closes them. Several are there only
     /// while connects to several addresses run side by side.
     lines: Mutex<Vec<Weak<dyn HangUp>>>,
     wake: Wake,

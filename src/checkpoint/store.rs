@@ -252,7 +252,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 fn follow_links(mut path: PathBuf) -> PathBuf {
     for _ in 0..MAX_LINKS {
-        // What is not a link, or a problem, is found by whoever opens it.
+        // Whether it is a link or a problem shows when it is opened.
         let Ok(target) = fs::read_link(&path) else { return path };
         path.pop();
         path.push(target);

@@ -25,7 +25,7 @@ pub(crate) fn redacted_text(text: &str) -> String {
 pub(super) fn redacted_nonsense(text: &str) -> String {
     let (scheme, rest) = text.split_at(scheme_length(text));
     let visible = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-    // An encoded one is the mistake of whoever encoded too much.
+    // An encoded one means that too much was encoded.
     let at_sign = |text: &str| [text.rfind('@').map(|at| at + 1), text.rfind("%40").map(|at| at + 3)].into_iter().max();
     let authority = visible.split(['/', '\\']).next().unwrap_or_default();
     let port_or_password = authority.rsplit(']').next().unwrap_or_default().contains(':');

@@ -49,7 +49,7 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
     value
 }
 
-/// Checks a header of the user's; the error names it, never its value.
+/// Checks a user-supplied header; the error names it, never its value.
 pub(crate) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let header: HeaderName = name.parse().map_err(|_| format!("{:?} is not a header name", up_to_illegal(name)))?;
     match header.as_str() {
@@ -69,7 +69,7 @@ pub(crate) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, Heade
     Ok((header, value))
 }
 
-/// Checks a content type of the user's.
+/// Checks a user-supplied content type.
 pub(crate) fn content_type(value: &str) -> Result<(HeaderName, HeaderValue), String> {
     parse_header(CONTENT_TYPE.as_str(), value)
 }

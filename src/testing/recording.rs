@@ -26,7 +26,7 @@ pub(super) struct Stream {
 pub(super) enum End {
     Complete,
     Cut,
-    /// Whoever recorded it went away first.
+    /// The recording client went away first.
     Stopped,
 }
 

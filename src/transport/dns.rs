@@ -18,9 +18,9 @@ const STACK: usize = 256 * 1024;
 /// How many lookups of one client may hang in the system at once: redirects choose the names.
 const MAX_PENDING: usize = 32;
 
-/// The lookups of a client that run, by name: whoever asks for the same name waits for the same lookup.
+/// The lookups of a client that run, by name: all that ask for the same name wait for the same lookup.
 ///
-/// One that all have left behind stays here, and what it finds is there for who asks next.
+/// One that all have left behind stays here, and what it finds is there for the next that asks.
 #[derive(Debug, Default)]
 pub(crate) struct PendingLookups(Mutex<Vec<Arc<Lookup>>>);
 

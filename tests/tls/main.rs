@@ -39,7 +39,7 @@ fn once(url: String) -> Request {
     Request::get(url).retry(RetryPolicy::never())
 }
 
-/// A server that greets over TLS whoever shakes hands, and ends.
+/// A server that greets over TLS, and ends.
 fn greeter(config: Arc<ServerConfig>) -> TlsServer {
     TlsServer::serve(config, |_, mut peer| {
         peer.stream();

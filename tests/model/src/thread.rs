@@ -1,4 +1,4 @@
-//! The part of std's threads that the files use. Not loom's own: there, whoever unparks a thread that waits for a lock breaks
+//! The part of std's threads that the files use. Not loom's own: there, unparking a thread that waits for a lock breaks
 //! the lock.
 
 use std::sync::Arc;
