@@ -40,8 +40,8 @@ fn cursor_of(event: &Event) -> Option<String> {
 fn append(writer: &Path, journal: &Path, numbers: impl Iterator<Item = usize>) {
     let mut text = String::new();
     for number in numbers {
-        let time = 1_700_000_000_000_000 + number;
-        write!(text, "__REALTIME_TIMESTAMP={time}\n__MONOTONIC_TIMESTAMP={number}\n").unwrap();
+        let microseconds = 1_700_000_000_000_000 + number as u64;
+        write!(text, "__REALTIME_TIMESTAMP={microseconds}\n__MONOTONIC_TIMESTAMP={number}\n").unwrap();
         write!(text, "_BOOT_ID=0123456789abcdef0123456789abcdef\nMESSAGE={number}\n\n").unwrap();
     }
     let mut child = Command::new(writer)

@@ -211,6 +211,8 @@ impl TlsServer {
 /// Shakes hands on a connection, for example after an answer to `CONNECT`; all later steps go through TLS.
 pub fn handshake(peer: &mut Peer, config: &Arc<ServerConfig>) -> io::Result<()> {
     peer.upgrade(|mut socket| {
+        // The system lets it grow to many megabytes, which an emulated client encrypts for longer than a test may take.
+        SockRef::from(&socket).set_recv_buffer_size(64 * 1024)?;
         let mut connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;
