@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http_sse::crossbeam_channel::bounded;
-use http_sse::testing::{Framing, Peer, Server};
+use http_sse::testing::{Peer, Server};
 use http_sse::{End, Error, Request, RetryPolicy, Timeout};
 
 use exchange::{DEADLINE, Seen, answered, client, drain, retries, run};
@@ -188,8 +188,8 @@ mod tls {
         let authority = Authority::new();
         let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, mut peer| {
             peer.request_head();
-            peer.respond(413, &[], "too much");
-            peer.hold();
+            peer.raw(REFUSAL);
+            peer.pause(DEADLINE);
         });
         let client =
             http_sse::Client::builder().no_proxy().only_root_certificates_pem(authority.pem()).build().unwrap();
@@ -320,6 +320,9 @@ fn what_came_while_the_process_was_stopped_is_no_silence() {
     assert_eq!(running.finish().code, Some(0));
 }
 
+/// Written with [`Peer::raw`]: other answers read the whole request first.
+const REFUSAL: &str = "HTTP/1.1 413 \r\nContent-Length: 8\r\n\r\ntoo much";
+
 /// A body that no socket buffer takes whole.
 fn large_body() -> Vec<u8> {
     vec![b'x'; 32 << 20]
@@ -329,8 +332,8 @@ fn large_body() -> Vec<u8> {
 fn a_refusal_before_the_body_is_sent_is_the_answer_though_the_server_reads_no_more() {
     let server = Server::serve(|_, mut peer| {
         peer.request_head();
-        peer.respond(413, &[], "too much");
-        peer.hold();
+        peer.raw(REFUSAL);
+        peer.pause(DEADLINE);
     });
     let server = server.unwrap();
     let seen = run(Request::post(server.url("/")).body(large_body(), "text/plain").response_timeout(DEADLINE / 2));
@@ -342,10 +345,9 @@ fn a_stream_that_begins_before_the_body_is_sent_gets_the_whole_body() {
     let server = Server::serve(|_, mut peer| {
         peer.request_head();
         peer.raw("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
-        peer.begin(200, &[("Content-Type", "text/event-stream")], Framing::Chunked);
-        peer.send("data: early\n\n");
+        peer.raw(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nd\r\ndata: early\n\n\r\n"));
         let length = peer.request().body().len();
-        peer.send(format!("data: {length}\n\n"));
+        peer.raw(format!("10\r\ndata: {length}\n\n\r\n0\r\n\r\n"));
         peer.end();
     });
     let server = server.unwrap();
