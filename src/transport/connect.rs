@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
+use log::warn;
 #[cfg(unix)]
 use socket2::SockAddr;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -70,7 +71,7 @@ impl Dialer<'_> {
             }
             _ => Race::new(*self, addresses.len()).run(addresses, failed)?,
         };
-        configure(&line, self.keepalive)?;
+        configure(&line, self.keepalive);
         Ok((Tcp::new(line, Arc::clone(self.lap)), address))
     }
 
@@ -253,11 +254,16 @@ impl Drop for Race<'_> {
     }
 }
 
-fn configure(line: &Line, keepalive: Option<Keepalive>) -> io::Result<()> {
-    line.0.set_nodelay(true)?;
-    let Some(keepalive) = keepalive else { return Ok(()) };
+/// Asks for what makes a connection better, and is not needed: some kernels and sandboxes refuse it.
+fn configure(line: &Line, keepalive: Option<Keepalive>) {
+    if let Err(error) = line.0.set_nodelay(true) {
+        warn!("the system refuses TCP_NODELAY, a request may leave late: {error}");
+    }
+    let Some(keepalive) = keepalive else { return };
     let settings = TcpKeepalive::new().with_time(keepalive.idle);
     #[cfg(not(windows))]
     let settings = settings.with_interval(keepalive.interval).with_retries(keepalive.probes);
-    SockRef::from(&line.0).set_tcp_keepalive(&settings)
+    if let Err(error) = SockRef::from(&line.0).set_tcp_keepalive(&settings) {
+        warn!("the system refuses TCP keepalive, only idle_timeout finds a dead peer: {error}");
+    }
 }
