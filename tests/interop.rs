@@ -17,6 +17,9 @@ mod forwarder;
 #[cfg(feature = "json")]
 #[path = "interop/journal.rs"]
 mod journal;
+#[cfg(feature = "json")]
+#[path = "interop/journal_example.rs"]
+mod journal_example;
 #[path = "support/left_out.rs"]
 mod left_out;
 #[allow(dead_code, reason = "a part is used")]
@@ -24,6 +27,9 @@ mod left_out;
 mod nginx;
 #[path = "interop/program.rs"]
 mod program;
+#[cfg(feature = "json")]
+#[path = "support/program.rs"]
+mod run;
 #[path = "interop/service.rs"]
 mod service;
 #[path = "interop/source.rs"]

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use http_sse::{Cursor, Event, Handle, Request, RetryPolicy};
 
 use crate::delivery::client;
 use crate::forwarder::Forwarder;
-use crate::program::{or_left_out, say};
+use crate::program::{find, or_left_out, say};
 use crate::service::Service;
 use crate::source::EVENTS;
 
@@ -36,6 +37,42 @@ fn cursor_of(event: &Event) -> Option<String> {
     event.json::<Entry>().ok().map(|entry| entry.cursor)
 }
 
+/// The gateway, over a journal that the test writes.
+pub(crate) struct Gateway {
+    pub(crate) server: Service,
+    writer: PathBuf,
+    journal: PathBuf,
+}
+
+impl Gateway {
+    /// Starts it over a journal with one entry, the number 1.
+    pub(crate) fn start() -> Option<Self> {
+        let programs = program("systemd-journal-gatewayd").zip(program("systemd-journal-remote"));
+        let (gateway, writer) = or_left_out(programs, "systemd-journal-gatewayd")?;
+        let activate = or_left_out(find("systemd-socket-activate"), "systemd-socket-activate")?;
+        let mut journal = PathBuf::new();
+        let place = Mutex::new(&mut journal);
+        let server = Service::start(|address, folder| {
+            let journals = folder.join("journal");
+            std::fs::create_dir_all(&journals).unwrap();
+            let journal = journals.join("test.journal");
+            // It must not be empty, or there is nothing to follow.
+            append(&writer, &journal, 1..=1);
+            **place.lock().unwrap() = journal;
+            let mut command = Command::new(&activate);
+            command.arg("--listen").arg(address.to_string()).arg(&gateway).arg("--directory").arg(journals);
+            command.stderr(Stdio::null());
+            command
+        });
+        Some(Self { server, writer, journal })
+    }
+
+    /// Adds entries with these numbers.
+    pub(crate) fn append(&self, numbers: impl Iterator<Item = usize>) {
+        append(&self.writer, &self.journal, numbers);
+    }
+}
+
 /// Adds entries to a journal, by the program that receives them from other machines.
 fn append(writer: &Path, journal: &Path, numbers: impl Iterator<Item = usize>) {
     let mut text = String::new();
@@ -58,29 +95,9 @@ fn append(writer: &Path, journal: &Path, numbers: impl Iterator<Item = usize>) {
 
 #[test]
 fn entries_of_the_journal_survive_twenty_kills_of_its_gateway() {
-    let programs = (program("systemd-journal-gatewayd"), program("systemd-journal-remote"));
-    let programs = programs.0.zip(programs.1);
-    let Some((gateway, writer)) = or_left_out(programs, "systemd-journal-gatewayd") else { return };
-    let Some(activate) = or_left_out(crate::program::find("systemd-socket-activate"), "systemd-socket-activate") else {
-        return;
-    };
-    let mut folder = PathBuf::new();
-    let folder_of_service = std::sync::Mutex::new(&mut folder);
-    let mut server = Service::start(|address, folder| {
-        let journals = folder.join("journal");
-        std::fs::create_dir_all(&journals).unwrap();
-        // It must not be empty, or there is nothing to follow.
-        append(&writer, &journals.join("test.journal"), 1..=1);
-        **folder_of_service.lock().unwrap() = journals.clone();
-        let mut command = Command::new(&activate);
-        command.arg("--listen").arg(address.to_string()).arg(&gateway).arg("--directory").arg(journals);
-        command.stderr(Stdio::null());
-        command
-    });
-    let journal = folder.join("test.journal");
-
+    let Some(mut gateway) = Gateway::start() else { return };
     // An entry is some 300 bytes: a connection is reset after 10 to 40 of them, in the middle of one.
-    let forwarder = Forwarder::passing(server.address(), 3_000);
+    let forwarder = Forwarder::passing(gateway.server.address(), 3_000);
     let delay = Duration::from_millis(10);
     let request = Request::get(format!("http://{}/entries?follow", forwarder.address()))
         .cursor(Cursor::header("Range", "entries={}", cursor_of).inclusive())
@@ -98,12 +115,12 @@ fn entries_of_the_journal_survive_twenty_kills_of_its_gateway() {
     };
     for burst in 0..KILLS {
         let (first, last) = (burst * BURST + 1, (burst + 1) * BURST);
-        append(&writer, &journal, first.max(2)..=last);
+        gateway.append(first.max(2)..=last);
         // In the middle of a burst.
         receive(first + BURST / 2, &mut received, &handle);
-        server.restart();
+        gateway.server.restart();
     }
-    append(&writer, &journal, EVENTS + 1..=EVENTS + 1);
+    gateway.append(EVENTS + 1..=EVENTS + 1);
     // What is doubled comes before the last one.
     while received.last().is_none_or(|last| *last != (EVENTS + 1).to_string()) {
         let wanted = received.len() + 1;
