@@ -253,3 +253,8 @@ pub use retry::RetryPolicy;
 #[cfg(all(doctest, feature = "tls", feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So do the requests for the services.
+#[cfg(all(doctest, unix, feature = "tls", feature = "json"))]
+#[doc = include_str!("../docs/services.md")]
+struct Services;
