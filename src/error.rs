@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Event;
+use crate::http::is_gzip;
 use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
 pub use response::ErrorResponse;
@@ -70,7 +71,8 @@ pub enum Error {
     Status(Arc<ErrorResponse>),
     /// The response is not `text/event-stream`; holds its status, its type and the start of its body.
     ContentType(Arc<ErrorResponse>),
-    /// The response is compressed though `identity` was asked for; holds the Content-Encoding received.
+    /// The response is compressed and that was not asked for; holds the Content-Encoding received. `gzip` can be asked for:
+    /// `Request::accept_gzip`.
     ///
     /// Only for codings that change the body: gzip, x-gzip, deflate, br, zstd, compress, x-compress, dcb and dcz. Any
     /// other word (`none`, `utf-8`) is ignored.
@@ -267,8 +269,8 @@ impl Error {
     /// Returns the first 4 KiB of the body of an [`Error::Status`] or [`Error::ContentType`], or of a stream without an event
     /// ([`Error::NoEvent`]), invalid UTF-8 replaced.
     ///
-    /// `None` when it is empty or encoded (`gzip`), and for every other error. What does not arrive within a second is not
-    /// waited for.
+    /// `None` when it is empty or encoded (`gzip`, unless the request asked for that), and for every other error. What does
+    /// not arrive within a second is not waited for.
     ///
     /// # Example: what the server has to say
     ///
@@ -321,7 +323,9 @@ impl Error {
                 (_, 200) => "the response is not text/event-stream".into(),
                 (_, status) => format!("the response ({status}) is not text/event-stream"),
             },
-            Self::ContentEncoding(_) => "the response is encoded, which was not asked for".into(),
+            Self::ContentEncoding(encoding) => {
+                format!("the response is encoded, which was not asked for{}", way_out(encoding))
+            }
             Self::NoEvent(_) => "the stream ended without an event".into(),
             other => other.to_string(),
         }
@@ -382,7 +386,9 @@ impl fmt::Display for Error {
                 }
                 write_excerpt(f, response)
             }
-            Self::ContentEncoding(value) => write!(f, "the response is encoded as {value:?}, which was not asked for"),
+            Self::ContentEncoding(value) => {
+                write!(f, "the response is encoded as {value:?}, which was not asked for{}", way_out(value))
+            }
             Self::Redirect(why) => write!(f, "cannot follow the redirect: {why}"),
             Self::Protocol(why) => write!(f, "malformed response: {why}"),
             Self::EventTooLarge { limit, is_runaway: false } => write!(f, "an event is larger than {limit} bytes"),
@@ -396,6 +402,15 @@ impl fmt::Display for Error {
             }
             Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
         }
+    }
+}
+
+/// Returns what would make a coding readable.
+fn way_out(encoding: &str) -> &'static str {
+    match (is_gzip(encoding), cfg!(feature = "gzip")) {
+        (true, true) => " (Request::accept_gzip asks for it)",
+        (true, false) => " (the feature `gzip` and Request::accept_gzip read it)",
+        (false, _) => "",
     }
 }
 

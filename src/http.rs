@@ -8,6 +8,8 @@ mod failure;
 #[cfg(feature = "multipart")]
 mod form;
 mod framing;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod head;
 mod judge;
 mod proxy;
@@ -44,7 +46,7 @@ pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::encode as encode_form;
-pub(crate) use judge::start_of_text;
+pub(crate) use judge::{is_gzip, start_of_text};
 pub(crate) use proxy::ProxyRules;
 use proxy::ProxyTarget;
 use redact::redacted;
@@ -83,6 +85,8 @@ pub(crate) struct Limits {
     pub(crate) idle: Option<Duration>,
     pub(crate) redirects: u32,
     pub(crate) any_content_type: bool,
+    /// gzip was asked for.
+    pub(crate) accepts_gzip: bool,
 }
 
 /// One attempt, complete: it can be handed to a helper thread.
@@ -253,7 +257,15 @@ impl Outgoing {
         let (status, headers) = (parts.status.as_u16(), parts.headers);
         let framing = judge::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
         let is_stream = self.limits.any_content_type || judge::is_event_stream(&headers);
-        let content_encoding = judge::content_encoding(&self.id, &headers);
+        let encoding = judge::content_encoding(&self.id, &headers);
+        let is_gzip = self.limits.accepts_gzip && encoding.as_deref().is_some_and(is_gzip);
+        let refused = encoding.filter(|_| !is_gzip);
+        let body = |framing, idle_timeout| {
+            let body = Body::new(wire, input, framing, idle_timeout);
+            #[cfg(feature = "gzip")]
+            let body = if is_gzip { body.gunzipped() } else { body };
+            body
+        };
         let refusal = || {
             let response = ErrorResponse::new(status).with_retry_after(judge::retry_after(&headers, SystemTime::now));
             match judge::content_type_text(&headers) {
@@ -268,19 +280,18 @@ impl Outgoing {
             201..300 if self.method != Method::GET && status != 205 => {}
             300..400 => return Err(Error::Redirect(format!("the status {status} is not followed")).into()),
             _ => {
-                let body = framing.ok().filter(|_| content_encoding.is_none());
-                let body = body.map(|framing| Body::new(wire, input, framing, None));
-                return Err(Error::from(with_start(refusal(), body)?).into());
+                let start = framing.ok().filter(|_| refused.is_none()).map(|framing| body(framing, None));
+                return Err(Error::from(with_start(refusal(), start)?).into());
             }
         }
-        if let Some(encoding) = content_encoding {
+        if let Some(encoding) = refused {
             return Err(Error::ContentEncoding(encoding).into());
         }
         if !is_stream {
-            let body = framing.ok().map(|framing| Body::new(wire, input, framing, None));
-            return Err(Error::ContentType(Arc::new(with_start(refusal(), body)?)).into());
+            let start = framing.ok().map(|framing| body(framing, None));
+            return Err(Error::ContentType(Arc::new(with_start(refusal(), start)?)).into());
         }
-        let body = Body::new(wire, input, framing?, self.limits.idle);
+        let body = body(framing?, self.limits.idle);
         Ok(Answer::Stream(Box::new(Response { status, url: self.url.to_string(), headers, body })))
     }
 }

@@ -166,6 +166,7 @@
 //!   only http URLs are accepted.
 //! - `json` (default): `Request::json`, `Event::json` and typed iteration.
 //! - `multipart`: `Request::multipart`, for forms with files.
+//! - `gzip`: `Request::accept_gzip`, for answers that are compressed, decoded event by event.
 //! - `testing`: a scripted server of event streams for the tests of programs that use this crate.
 //!
 //! # Threads and platforms
@@ -181,7 +182,7 @@
 //!
 //! # What this crate does not do
 //!
-//! - No async API, no HTTP/2, no compression, no cookies, no SOCKS proxies, no certificate store of the system.
+//! - No async API, no HTTP/2, no compression but gzip, no cookies, no SOCKS proxies, no certificate store of the system.
 //! - It does not remember a permanent redirect: every reconnect goes to the original URL.
 //! - It does not make a stream complete that the server does not repeat: events without ids that are sent while the
 //!   client is away are gone.

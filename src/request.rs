@@ -3,6 +3,8 @@
 mod attempt;
 mod body;
 mod cursor;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod hooks;
 mod limits;
 #[cfg(feature = "multipart")]
@@ -73,6 +75,7 @@ pub struct Request {
     overflow: Overflow,
     keeps_raw: bool,
     any_content_type: bool,
+    accepts_gzip: bool,
     max_redirects: u32,
     trusted_origins: Vec<String>,
     keeps_body_at_origin: bool,
@@ -152,6 +155,7 @@ impl Request {
             overflow: Overflow::Block,
             keeps_raw: false,
             any_content_type: false,
+            accepts_gzip: false,
             max_redirects: 10,
             trusted_origins: Vec::new(),
             keeps_body_at_origin: false,

@@ -125,7 +125,8 @@ impl ErrorResponse {
         self.retry_after
     }
 
-    /// Returns the first 4 KiB of the body, invalid UTF-8 replaced; `None` when it is empty or encoded (`gzip`).
+    /// Returns the first 4 KiB of the body, invalid UTF-8 replaced; `None` when it is empty or encoded
+    /// (`gzip`, unless the request asked for that).
     ///
     /// What does not arrive within a second is not waited for.
     ///

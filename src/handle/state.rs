@@ -87,7 +87,7 @@ pub struct Stats {
     pub events: u64,
     /// Comment lines received.
     pub comments: u64,
-    /// Bytes of response bodies received.
+    /// Bytes of response bodies received, after decoding where they were compressed.
     pub bytes: u64,
     /// Events dropped because the consumer was slow.
     pub dropped: u64,

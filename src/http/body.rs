@@ -1,9 +1,13 @@
 //! A response's body: reads from the wire, and lends what the framing says is data.
 
+#[cfg(feature = "gzip")]
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::failure::{Failure, is_disconnect};
 use super::framing::{Framing, Piece};
+#[cfg(feature = "gzip")]
+use super::gzip::{Gunzip, Step};
 use crate::clock;
 use crate::error::{Error, Timeout};
 use crate::transport::buffers::IoBuffers;
@@ -21,6 +25,26 @@ pub(crate) struct Body {
     idle_timeout: Option<Duration>,
     /// Without a byte in the calls before; the time between calls is the caller's own.
     silent_for: Duration,
+    /// Of a compressed body; then input and framing above are those of what has been decoded.
+    #[cfg(feature = "gzip")]
+    compressed: Option<Compressed>,
+}
+
+/// What stands between the wire and the data of a compressed body.
+#[cfg(feature = "gzip")]
+struct Compressed {
+    input: IoBuffers,
+    framing: Framing,
+    /// So many bytes at the start of the input are to be decoded.
+    ready: usize,
+    decoder: Gunzip,
+}
+
+/// What reads a body's bytes, and where they go.
+struct OnTheWire<'a> {
+    wire: &'a mut Wire,
+    input: &'a mut IoBuffers,
+    framing: &'a mut Framing,
 }
 
 /// What a read came to.
@@ -37,7 +61,30 @@ pub(crate) enum Received {
 
 impl Body {
     pub(super) fn new(wire: Wire, input: IoBuffers, framing: Framing, idle_timeout: Option<Duration>) -> Self {
-        Self { wire, input, framing, ready: 0, idle_timeout, silent_for: Duration::ZERO }
+        Self {
+            wire,
+            input,
+            framing,
+            ready: 0,
+            idle_timeout,
+            silent_for: Duration::ZERO,
+            #[cfg(feature = "gzip")]
+            compressed: None,
+        }
+    }
+
+    /// Decodes the body by gzip. What is lent is the same, and so is what it costs to look at it.
+    #[cfg(feature = "gzip")]
+    pub(super) fn gunzipped(mut self) -> Self {
+        let decoded = self.input.like();
+        self.compressed = Some(Compressed {
+            input: mem::replace(&mut self.input, decoded),
+            // All that is decoded is data.
+            framing: mem::replace(&mut self.framing, Framing::Close),
+            ready: 0,
+            decoder: Gunzip::new(),
+        });
+        self
     }
 
     /// Returns the data that is lent: received, and not consumed.
@@ -67,6 +114,10 @@ impl Body {
 
     /// Returns how many bytes came with the head.
     pub(crate) fn buffered(&self) -> usize {
+        #[cfg(feature = "gzip")]
+        if let Some(compressed) = &self.compressed {
+            return compressed.input.bytes().len();
+        }
         self.input.bytes().len()
     }
 
@@ -74,22 +125,29 @@ impl Body {
     ///
     /// Never called again after an error or the end.
     pub(crate) fn read(&mut self, deadline: Option<Instant>, notify_when_quiet: bool) -> Result<Received, Failure> {
-        if self.framing.is_complete() {
-            return Ok(Received::End);
+        #[cfg(feature = "gzip")]
+        if let decoded @ 1.. = self.decode()? {
+            return Ok(Received::Bytes(decoded));
         }
-        let is_quiet_told = notify_when_quiet || self.input.holds_spare_memory();
+        if self.on_the_wire().framing.is_complete() {
+            return self.end();
+        }
+        let is_quiet_told = notify_when_quiet || self.holds_spare_memory();
         let quiet = is_quiet_told.then(|| self.silent_for.max(QUIET));
         let silence = [self.idle_timeout, quiet].into_iter().flatten().min();
         let mut wait = Wait::while_not_silent(silence, self.silent_for, deadline);
-        let result = self.wire.read(self.input.room(), &mut wait);
+        let OnTheWire { wire, input, framing } = self.on_the_wire();
+        let result = wire.read(input.room(), &mut wait);
         if let Ok(amount) = result {
+            input.appended(amount);
+            let may_end = framing.may_end();
             self.silent_for = Duration::ZERO;
-            self.input.appended(amount);
-            return match amount {
-                0 if self.framing.may_end() => Ok(Received::End),
-                0 => Err(Error::Disconnected.into()),
-                _ => Ok(Received::Bytes(amount)),
-            };
+            if amount == 0 {
+                return if may_end { self.end() } else { Err(Error::Disconnected.into()) };
+            }
+            #[cfg(feature = "gzip")]
+            self.decode()?;
+            return Ok(Received::Bytes(amount));
         }
         let Err(fault @ Fault::DeadlineReached) = result else { return result.map(Received::Bytes).map_err(broken) };
         let now = clock::now();
@@ -106,6 +164,77 @@ impl Body {
     /// Releases what only a busy stream needs.
     pub(crate) fn release_memory(&mut self) {
         self.input.release_memory();
+        #[cfg(feature = "gzip")]
+        if let Some(compressed) = &mut self.compressed {
+            compressed.input.release_memory();
+        }
+    }
+
+    fn holds_spare_memory(&self) -> bool {
+        #[cfg(feature = "gzip")]
+        if self.compressed.as_ref().is_some_and(|compressed| compressed.input.holds_spare_memory()) {
+            return true;
+        }
+        self.input.holds_spare_memory()
+    }
+
+    /// Returns what reads and frames the bytes of the connection.
+    fn on_the_wire(&mut self) -> OnTheWire<'_> {
+        #[cfg(feature = "gzip")]
+        if let Some(Compressed { input, framing, .. }) = &mut self.compressed {
+            return OnTheWire { wire: &mut self.wire, input, framing };
+        }
+        OnTheWire { wire: &mut self.wire, input: &mut self.input, framing: &mut self.framing }
+    }
+
+    /// The body is complete, as its framing says; a compressed one may still lack its end.
+    fn end(&self) -> Result<Received, Failure> {
+        #[cfg(feature = "gzip")]
+        if self.compressed.as_ref().is_some_and(|compressed| !compressed.decoder.may_end()) {
+            return Err(Error::Disconnected.into());
+        }
+        Ok(Received::End)
+    }
+
+    /// Decodes what has been received, if it is compressed, and returns how much data that gave: at most what a read of
+    /// data may bring. None: more must be read.
+    ///
+    /// An error comes behind all data before it, and again with each call.
+    #[cfg(feature = "gzip")]
+    fn decode(&mut self) -> Result<usize, Failure> {
+        let Some(Compressed { input, framing, ready, decoder }) = &mut self.compressed else { return Ok(0) };
+        let room = self.input.room();
+        let mut decoded = 0;
+        let mut outcome = Ok(());
+        while decoded < room.len() {
+            if *ready == 0 {
+                match framing.next(input.bytes()) {
+                    Ok(Piece { framing, data }) => {
+                        input.consume(framing);
+                        *ready = data;
+                    }
+                    // The decoder may have something left for which there was no room.
+                    Err(why) => outcome = Err(why),
+                }
+            }
+            match decoder.decode(&input.bytes()[..*ready], &mut room[decoded..]) {
+                Ok(Step { consumed: 0, produced: 0 }) => break,
+                Ok(Step { consumed, produced }) => {
+                    input.consume(consumed);
+                    *ready -= consumed;
+                    decoded += produced;
+                }
+                Err(why) => {
+                    outcome = Err(why);
+                    break;
+                }
+            }
+        }
+        self.input.appended(decoded);
+        match outcome {
+            Err(why) if decoded == 0 => Err(malformed(why)),
+            _ => Ok(decoded),
+        }
     }
 
     /// Reads the start of an error's body. What is missing of it is not an error by itself; only a stop is.

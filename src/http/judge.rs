@@ -40,7 +40,6 @@ pub(crate) fn start_of_text(start: &[u8], limit: usize) -> String {
 /// Returns the Content-Encoding if it changes the body; `id` is the connection's, for the log.
 pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> {
     let value = joined(headers, CONTENT_ENCODING.as_str());
-    let is_coding = |item: &str| CODINGS.iter().any(|coding| item.eq_ignore_ascii_case(coding));
     if value.split(',').map(str::trim).any(is_coding) {
         return Some(value);
     }
@@ -48,6 +47,18 @@ pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> 
         debug!("sse {id}: ignoring a content encoding that changes nothing");
     }
     None
+}
+
+/// Returns true if a Content-Encoding is gzip, once, beside words that are no coding.
+pub(crate) fn is_gzip(encoding: &str) -> bool {
+    let mut codings = encoding.split(',').map(str::trim).filter(|item| is_coding(item));
+    let is_gzip =
+        codings.next().is_some_and(|coding| ["gzip", "x-gzip"].iter().any(|gzip| coding.eq_ignore_ascii_case(gzip)));
+    is_gzip && codings.next().is_none()
+}
+
+fn is_coding(item: &str) -> bool {
+    CODINGS.iter().any(|coding| item.eq_ignore_ascii_case(coding))
 }
 
 /// Decides how a body is framed (RFC 9112 section 6.3).
@@ -199,6 +210,16 @@ mod tests {
         }
         assert_eq!(encoding(&[("content-encoding", "none"), ("content-encoding", "br")]).as_deref(), Some("none, br"));
         assert_eq!(encoding(&[]), None);
+    }
+
+    #[test]
+    fn gzip_is_one_coding_by_either_name() {
+        for gzip in ["gzip", "GZip", "x-gzip", "X-GZIP", "identity, gzip", "gzip, none", " gzip ,"] {
+            assert!(is_gzip(gzip), "{gzip}");
+        }
+        for other in ["", "none", "br", "gzip, br", "br, gzip", "gzip, gzip", "gzip, x-gzip", "gzip2", "deflate"] {
+            assert!(!is_gzip(other), "{other}");
+        }
     }
 
     #[test]

@@ -153,8 +153,8 @@ impl Request {
 
     /// Runs for each piece of a stream's body as it was received, before it is parsed. Default: nothing.
     ///
-    /// The framing (RFC 9112 §7) is gone by then: a piece is what one read has brought, and never more than one chunk. How
-    /// the body is cut means nothing to the parser. An empty piece is the end of the body, where its framing says so; a
+    /// The framing (RFC 9112 §7) is gone by then, and so is gzip: a piece is what one read has brought, and never more than
+    /// one chunk, unless it was compressed. How the body is cut means nothing to the parser. An empty piece is the end of the body, where its framing says so; a
     /// body that breaks off has none. Bodies of errors and redirects do not come here. A `Client::connect` or
     /// [`read`](crate::Client::read) with it delivers as one with [`on_event`](Self::on_event): a little slower.
     ///

@@ -80,6 +80,9 @@ impl Request {
         if let Some(authorization) = authorization {
             headers.insert("authorization", authorization);
         }
+        if self.accepts_gzip {
+            headers.insert("accept-encoding", HeaderValue::from_static("gzip"));
+        }
         if let Some(content_type) = &self.content_type {
             let (name, value) = http::content_type(content_type)?;
             headers.insert(name, value);
@@ -108,6 +111,7 @@ impl Request {
             idle: self.idle_timeout,
             redirects: self.max_redirects,
             any_content_type: self.any_content_type,
+            accepts_gzip: self.accepts_gzip,
         };
         let trusted: Result<_, _> = self.trusted_origins.iter().map(|origin| http::parse_origin(origin)).collect();
         let origins = OriginPolicy { trusted: trusted?, keeps_body: self.keeps_body_at_origin };
@@ -170,7 +174,7 @@ pub(crate) fn insert_header(headers: &mut HeaderMap, name: &str, value: &str) ->
     Ok(())
 }
 
-/// HTML §9.2.2: what every request carries. Compression only delays events.
+/// HTML §9.2.2: what every request carries. Some compressors hold events back: unless it is asked for, there is none.
 fn defaults() -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in

@@ -38,6 +38,12 @@ impl IoBuffers {
         Self { size: INPUT, sizes, ..Self::default() }
     }
 
+    /// Returns empty buffers of the same sizes.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn like(&self) -> Self {
+        Self::new(self.sizes)
+    }
+
     /// Returns what is received and not consumed.
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
