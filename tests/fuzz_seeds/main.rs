@@ -5,6 +5,8 @@
 
 mod backoff;
 mod framing;
+#[cfg(feature = "gzip")]
+mod gzip;
 #[path = "../support/left_out.rs"]
 mod left_out;
 mod parse;
@@ -50,4 +52,10 @@ fn waits_of_the_corpus_are_within_their_bounds() {
 #[test]
 fn bodies_of_the_corpus_are_framed_the_same_wherever_they_are_cut() {
     replay("framing", framing::run);
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn gzip_of_the_corpus_means_what_another_decoder_says() {
+    replay("gzip", gzip::run);
 }
