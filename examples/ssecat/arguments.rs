@@ -48,6 +48,7 @@ pub(crate) struct Arguments {
     resolve: Vec<(String, IpAddr)>,
     interface: Option<String>,
     unix_socket: Option<PathBuf>,
+    compressed: bool,
     format: Option<Format>,
     time: bool,
     only: Vec<String>,
@@ -78,6 +79,7 @@ impl Arguments {
                 Arg::Long("cacert") => asked.cacert = Some(value::certificates(&mut parser)?),
                 Arg::Long("resolve") => asked.resolve.push(value::resolve(&mut parser)?),
                 Arg::Long("interface") => asked.interface = Some(value::text(&mut parser, "--interface")?),
+                Arg::Long("compressed") => asked.compressed = true,
                 Arg::Long("unix-socket") => asked.unix_socket = Some(value::any(&mut parser)?.into()),
 
                 Arg::Long("format") => asked.format = Some(value::format(&mut parser)?),

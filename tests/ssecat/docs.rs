@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use http_sse::testing::{Peer, Server};
 
 use crate::program::{Folder, Running};
-use crate::{send, ssecat};
+use crate::{gzip, send, ssecat};
 
 const PAGE: &str = include_str!("../../docs/ssecat.md");
 
@@ -103,6 +103,19 @@ fn a_question_to_a_language_model() {
         send(peer, "data: {\"choices\": []}\n\ndata: [DONE]\n\n");
     });
     assert_eq!(outcome.stdout, "{\"choices\": []}\n[DONE]\n");
+}
+
+#[test]
+fn a_compressed_stream() {
+    let outcome = outcome("--compressed", |number, mut peer| {
+        assert_eq!(peer.request().header("accept-encoding"), Some("gzip"));
+        let headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")];
+        match number {
+            0 => peer.respond(200, &headers, gzip(&format!("retry: 500\n\n{EVENTS}"))),
+            _ => peer.respond(204, &[], ""),
+        }
+    });
+    assert_eq!(outcome.file("feed.txt"), "99\n101.5\na\n");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod state;
 mod terminal;
 mod usage;
 
+use std::io::Write;
 use std::process::Command;
 
 use http_sse::testing::Peer;
@@ -44,6 +45,12 @@ fn ssecat(arguments: &[&str]) -> Command {
 fn answered(arguments: &[&str], blocks: &'static str) -> Left {
     let server = http_sse::testing::Server::serve(move |_, peer| send(peer, blocks)).unwrap();
     run(ssecat(arguments).args(["--retry", "never"]).arg(server.url("/events")))
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn send(mut peer: Peer, blocks: &str) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use http_sse::testing::{Framing, Peer, Server};
 
 use crate::program::{Folder, Running, run};
-use crate::ssecat;
+use crate::{gzip, ssecat};
 
 /// The lines without their times and comments.
 #[track_caller]
@@ -29,6 +29,20 @@ fn record(folder: &Folder, name: &str, url: &str) -> String {
     let left = run(command.arg(folder.file(name)).arg(url));
     assert_eq!(left.code, Some(0), "{left:?}");
     left.stdout
+}
+
+#[test]
+fn a_compressed_stream_is_recorded_as_what_it_means() {
+    let folder = Folder::new("ssecat-record-gzip");
+    let server = Server::serve(|_, mut peer| {
+        let headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")];
+        peer.respond(200, &headers, gzip("id: 1\ndata: a\n\n"));
+    })
+    .unwrap();
+    let mut command = ssecat(&["--retry", "never", "--compressed", "--record"]);
+    let left = run(command.arg(folder.file("r")).arg(server.url("/")));
+    assert_eq!(left.code, Some(0), "{left:?}");
+    assert_eq!(lines(&folder.file("r")), ["open 200 text/event-stream", r"body id: 1\ndata: a\n\n", "end"]);
 }
 
 #[test]

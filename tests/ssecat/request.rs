@@ -33,6 +33,12 @@ fn without_options_it_is_a_get() {
 }
 
 #[test]
+fn gzip_is_asked_for_where_it_may_be_compressed() {
+    assert_eq!(asked(&[]).headers("accept-encoding"), ["identity"]);
+    assert_eq!(asked(&["--compressed"]).headers("accept-encoding"), ["gzip"]);
+}
+
+#[test]
 fn the_method_is_sent_as_it_is() {
     assert_eq!(asked(&["-X", "REPORT"]).method(), "REPORT");
 }

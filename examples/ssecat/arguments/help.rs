@@ -40,6 +40,8 @@ Connection:
                       address of this machine, connect from it
   --unix-socket PATH  connect to this Unix socket; the host of URL is sent as
                       the Host header
+  --compressed        ask for gzip, and decode it; events come in batches from a
+                      server that does not flush its compressor for each
 
 Output:
   --format FORMAT     text  a block in its canonical wire form (default)
@@ -52,8 +54,9 @@ Output:
   --only TYPE         leave out events of other types; may be given several
                       times
   --ignore TYPE       leave out events of this type; may be given several times
-  --record FILE       write the bytes received to FILE, with their times: for a
-                      bug report; what the request holds is left out
+  --record FILE       write the bytes received to FILE, decoded, with their
+                      times: for a bug report; what the request holds is left
+                      out
 
 Command:
   --exec CMD          run CMD with sh for each event instead of printing it:

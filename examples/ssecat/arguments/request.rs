@@ -51,6 +51,9 @@ impl Arguments {
         if let Some(idle) = self.idle {
             request = request.idle_timeout(idle);
         }
+        if self.compressed {
+            request = request.accept_gzip();
+        }
         if self.layout().format == Format::Raw {
             request = request.keep_raw();
         }
