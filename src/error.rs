@@ -1,5 +1,6 @@
 //! What can go wrong, and how it is treated.
 
+mod json;
 mod response;
 
 use std::error::Error as StdError;
@@ -12,6 +13,7 @@ use crate::event::Event;
 use crate::http::is_gzip;
 use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
+pub use json::JsonError;
 pub use response::ErrorResponse;
 
 /// A failure of a connection, or of a call that starts one.
@@ -144,22 +146,6 @@ pub enum PanicOrigin {
     /// The library, or what it calls besides callbacks: the logger, the verifier of a `tls_config`, and the `Display` of an
     /// error that was given to [`Attempt::fail`](crate::Attempt::fail).
     Library,
-}
-
-/// A JSON document that did not parse, with the event that held it.
-///
-/// # Example: look at what was sent instead
-///
-/// ```
-/// use http_sse::{Error, Event};
-///
-/// let error = Event::new("", "not JSON").json::<u32>().unwrap_err();
-/// assert!(matches!(&error, Error::Json(_)));
-/// assert_eq!(error.event().map(Event::data), Some("not JSON"));
-/// ```
-pub struct JsonError {
-    event: Event,
-    source: Box<dyn StdError + Send + Sync>,
 }
 
 impl Error {
@@ -442,12 +428,6 @@ impl fmt::Display for Timeout {
             }
             Self::Idle => "nothing was received for the idle timeout",
         })
-    }
-}
-
-impl fmt::Debug for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonError").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
