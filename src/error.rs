@@ -1,6 +1,7 @@
 //! What can go wrong, and how it is treated.
 
 mod json;
+mod pin;
 mod response;
 
 use std::error::Error as StdError;
@@ -14,6 +15,7 @@ use crate::http::is_gzip;
 use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
 pub use json::JsonError;
+pub use pin::PinMismatch;
 pub use response::ErrorResponse;
 
 /// A failure of a connection, or of a call that starts one.
@@ -29,7 +31,7 @@ pub use response::ErrorResponse;
 /// fn exit_code(error: &Error) -> i32 {
 ///     match error {
 ///         Error::Status(_) => 4,
-///         Error::Tls(_) | Error::ClockNotSet(_) => 5,
+///         Error::Tls(_) | Error::ClockNotSet(_) | Error::PinMismatch(_) => 5,
 ///         _ => 3,
 ///     }
 /// }
@@ -53,6 +55,9 @@ pub enum Error {
     ///
     /// A certificate that is not valid yet, or has expired, by a clock that may be right is [`Tls`](Self::Tls).
     ClockNotSet(Arc<io::Error>),
+    /// The server's certificate is not a pinned one; holds what it showed. No policy tries again, since a later attempt may
+    /// reach the same impostor: [`Request::retry_when`](crate::Request::retry_when) can.
+    PinMismatch(Arc<PinMismatch>),
     /// A phase took longer than its limit.
     Timeout(Timeout),
     /// The response ended before it was complete, or before the event of
@@ -181,6 +186,7 @@ impl Error {
             | Self::ContentType(_)
             | Self::Redirect(_)
             | Self::LastEventId(_)
+            | Self::PinMismatch(_)
             | Self::Cursor(_)
             | Self::ProxyAuthentication(_)
             | Self::Panicked(_)
@@ -350,6 +356,7 @@ impl fmt::Display for Error {
             Self::ClockNotSet(error) => {
                 write!(f, "this machine's clock is older than this program, is the clock set? {error}")
             }
+            Self::PinMismatch(shown) => write!(f, "the server is not the pinned one: {shown}"),
             Self::Timeout(timeout) => write!(f, "{timeout}"),
             Self::Disconnected => f.write_str("the stream ended early"),
             Self::NoEvent(received) => {

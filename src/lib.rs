@@ -239,7 +239,7 @@ pub mod testing;
 pub use broadcast::Overflow;
 pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
-pub use error::{Error, ErrorResponse, JsonError, PanicOrigin, Timeout};
+pub use error::{Error, ErrorResponse, JsonError, PanicOrigin, PinMismatch, Timeout};
 pub use event::Event;
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]

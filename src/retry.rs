@@ -94,8 +94,8 @@ impl RetryPolicy {
     /// The default without a limit on the number of retries, and [`persistent`](Self::persistent): for devices with
     /// nobody there.
     ///
-    /// It ends on 204, on the event of [`Request::until`](crate::Request::until), on a stop, a panic, an invalid request and
-    /// a proxy's 407, and on what [`Request::retry_when`](crate::Request::retry_when) refuses. A 404 while a server is being
+    /// It ends on 204, on the event of [`Request::until`](crate::Request::until), on a stop, a panic, an invalid request,
+    /// a proxy's 407 and a wrong pin, and on what [`Request::retry_when`](crate::Request::retry_when) refuses. A 404 while a server is being
     /// updated, or a captive portal's page, is tried again after 30 s to a minute.
     ///
     /// # Example: a device on a roof

@@ -8,6 +8,8 @@ pub(crate) mod buffers;
 pub(crate) mod connect;
 pub(crate) mod dns;
 pub(crate) mod link;
+#[cfg(feature = "tls")]
+mod pins;
 pub(crate) mod proxy;
 #[cfg(feature = "tls")]
 pub(crate) mod roots;
@@ -15,6 +17,8 @@ pub(crate) mod route;
 pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(feature = "tls")]
+mod verifier;
 
 use std::io;
 use std::time::{Duration, Instant};

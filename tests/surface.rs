@@ -13,7 +13,7 @@ use http_sse::crossbeam_channel::{Receiver, RecvTimeoutError};
 use http_sse::parser::{EventTooLarge, Frame, Parser};
 use http_sse::{
     Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, Opened, PanicOrigin,
-    Request, RetryPolicy, State, Stats, Timeout,
+    PinMismatch, Request, RetryPolicy, State, Stats, Timeout,
 };
 
 type Item = Result<Event, Error>;
@@ -157,6 +157,7 @@ fn every_error_can_be_made_and_told_apart_by_code_under_test() {
         (Error::Io(io()), true),
         (Error::Tls(io()), true),
         (Error::ClockNotSet(io()), true),
+        (Error::PinMismatch(Arc::new(PinMismatch::new("A1:B2", "sha256//47DE", ["E3:B0"]))), false),
         (Error::Timeout(Timeout::Resolve), true),
         (Error::Timeout(Timeout::Connect), true),
         (Error::Timeout(Timeout::Response), true),

@@ -43,7 +43,7 @@ impl Failure {
             Self::Connection { error, .. } => match error {
                 Error::InvalidRequest(_) => USAGE,
                 Error::Status(_) | Error::ContentType(_) | Error::ContentEncoding(_) | Error::Redirect(_) => STATUS,
-                Error::Tls(_) | Error::ClockNotSet(_) => TLS,
+                Error::Tls(_) | Error::ClockNotSet(_) | Error::PinMismatch(_) => TLS,
                 _ => NETWORK,
             },
         }

@@ -48,6 +48,13 @@ pub(super) struct Hop {
     pub(super) slot: Arc<Slot>,
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Proxy,
+    Server,
+}
+
 #[derive(Debug)]
 pub(super) struct HopResolver(pub(super) Arc<Hop>);
 
@@ -117,12 +124,12 @@ impl Hop {
         let mut wire = Wire::Tcp(tcp);
         if let Some(proxy) = &self.proxy {
             if proxy.is_tls {
-                wire = self.encrypt(wire, &proxy.host).map_err(|failure| named(failure, proxy))?;
+                wire = self.encrypt(wire, &proxy.host, End::Proxy).map_err(|failure| named(failure, proxy))?;
             }
             self.tunnel(&mut wire, proxy)?;
         }
         if self.is_https() {
-            wire = self.encrypt(wire, &self.names.tls)?;
+            wire = self.encrypt(wire, &self.names.tls, End::Server)?;
         }
         Ok((wire, head_time))
     }
@@ -145,15 +152,19 @@ impl Hop {
     }
 
     #[cfg(feature = "tls")]
-    fn encrypt(&self, wire: Wire, host: &str) -> Result<Wire, Failure> {
-        let config = self.network.tls.config().map_err(|why| error::Error::io(io::Error::other(why)))?;
+    fn encrypt(&self, wire: Wire, host: &str, end: End) -> Result<Wire, Failure> {
+        let config = match end {
+            End::Proxy => self.network.tls.for_proxy(),
+            End::Server => self.network.tls.for_server(),
+        };
+        let config = config.map_err(|why| error::Error::io(io::Error::other(why)))?;
         let tls =
             Tls::connect(config, host, wire, &mut self.wait()).map_err(|fault| Failure::of(fault, Timeout::Connect))?;
         Ok(Wire::Tls(Box::new(tls)))
     }
 
     #[cfg(not(feature = "tls"))]
-    fn encrypt(&self, _: Wire, _: &str) -> Result<Wire, Failure> {
+    fn encrypt(&self, _: Wire, _: &str, _: End) -> Result<Wire, Failure> {
         Err(error::Error::Tls(Arc::new(io::Error::new(io::ErrorKind::Unsupported, "the feature `tls` is off"))).into())
     }
 

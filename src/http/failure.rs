@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind};
 #[cfg(feature = "tls")]
 use std::time::SystemTime;
 
+#[cfg(feature = "tls")]
+use crate::error::PinMismatch;
 use crate::error::{Error, Timeout};
 use crate::stop::Cut;
 use crate::transport::Fault;
@@ -79,6 +81,9 @@ pub(super) fn is_disconnect(error: &io::Error) -> bool {
 #[cfg(feature = "tls")]
 fn tls(error: &rustls::Error) -> Error {
     use rustls::InvalidMessage::InvalidContentType;
+    if let Some(shown) = pin_mismatch(error) {
+        return Error::PinMismatch(std::sync::Arc::new(shown.clone()));
+    }
     let text = match error {
         // Most often the text of a server that waited for a request in plain text.
         rustls::Error::InvalidMessage(InvalidContentType) => "this port does not speak TLS, is it one for http?".into(),
@@ -86,6 +91,15 @@ fn tls(error: &rustls::Error) -> Error {
     };
     let text = std::sync::Arc::new(io::Error::new(ErrorKind::InvalidData, text));
     if is_clock_not_set(error) { Error::ClockNotSet(text) } else { Error::Tls(text) }
+}
+
+/// Returns what the verifier of pins says, where it is that.
+#[cfg(feature = "tls")]
+fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(error)) => error.0.downcast_ref(),
+        _ => None,
+    }
 }
 
 /// Returns `true` if the certificate was checked by a clock that cannot be right.

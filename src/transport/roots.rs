@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, KeyProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::WantsClientCert;
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::SigningKey;
-use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+
+use super::pins::Pin;
+use super::verifier::{Accepts, NoAuthority};
 
 /// Whom to trust, and as whom to speak.
 #[derive(Default)]
@@ -20,35 +23,50 @@ pub(crate) struct Trust {
     pub(crate) anybody: bool,
     /// Certificate chain and private key, both PEM.
     pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// Digests of servers, as the user wrote them.
+    pub(crate) pins: Vec<String>,
 }
 
-/// The configuration that all connections of a client share.
+/// The configurations that all connections of a client share.
 ///
 /// The built-in one is made when the first of them needs it: a program that only speaks plain http does not pay for the
 /// roots. It neither reads PEM nor signs, so that the code for both (40 KB) is only in programs that set certificates.
 #[derive(Default)]
-pub(crate) struct Tls(OnceLock<Arc<ClientConfig>>);
+pub(crate) struct Tls {
+    fixed: OnceLock<Arc<ClientConfig>>,
+    /// For servers that are known by pins. The other one is for proxies then.
+    pinned: Option<Arc<ClientConfig>>,
+}
 
 impl Tls {
     /// Takes the user's own configuration.
     pub(crate) fn given(config: Arc<ClientConfig>) -> Self {
-        Self(OnceLock::from(config))
+        Self { fixed: OnceLock::from(config), pinned: None }
     }
 
-    /// Builds the configuration now, so that an unusable PEM text is found at once.
+    /// Builds the configurations now, so that an unusable text is found at once.
     pub(crate) fn checked(trust: &Trust) -> Result<Self, String> {
-        trust.config().map(Self::given)
+        let pinned = if trust.pins.is_empty() { None } else { Some(trust.pinned()?) };
+        let fixed = if trust.is_pins_alone() { OnceLock::new() } else { OnceLock::from(trust.config()?) };
+        Ok(Self { fixed, pinned })
     }
 
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, String> {
-        if let Some(config) = self.0.get() {
+    pub(crate) fn for_server(&self) -> Result<Arc<ClientConfig>, String> {
+        match &self.pinned {
+            Some(pinned) => Ok(Arc::clone(pinned)),
+            None => self.for_proxy(),
+        }
+    }
+
+    pub(crate) fn for_proxy(&self) -> Result<Arc<ClientConfig>, String> {
+        if let Some(config) = self.fixed.get() {
             return Ok(Arc::clone(config));
         }
         let provider = CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() };
         let builder = builder(Arc::new(provider))?;
         let config = Arc::new(builder.with_root_certificates(built_in_roots()).with_no_client_auth());
         // Two threads may get here together: the first one's is shared.
-        Ok(Arc::clone(self.0.get_or_init(|| config)))
+        Ok(Arc::clone(self.fixed.get_or_init(|| config)))
     }
 }
 
@@ -70,18 +88,39 @@ impl KeyProvider for NoKeys {
 
 impl Trust {
     pub(crate) fn is_default(&self) -> bool {
+        self.pins.is_empty() && self.is_pins_alone()
+    }
+
+    fn is_pins_alone(&self) -> bool {
         self.roots.is_empty() && !self.only && !self.anybody && self.identity.is_none()
     }
 
     /// Builds the configuration; the error says which PEM is unusable, never what is in it.
     fn config(&self) -> Result<Arc<ClientConfig>, String> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = builder(Arc::clone(&provider))?;
-        let builder = if self.anybody {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-        } else {
-            builder.with_root_certificates(self.store()?)
-        };
+        if self.anybody {
+            return self.without_authority(Accepts::Everybody);
+        }
+        let builder = builder(Arc::new(ring::default_provider()))?;
+        self.identified(builder.with_root_certificates(self.store()?))
+    }
+
+    /// Builds the configuration for the servers that are pinned.
+    fn pinned(&self) -> Result<Arc<ClientConfig>, String> {
+        if self.anybody {
+            return Err("pin_sha256 and danger_accept_invalid_certs contradict each other".into());
+        }
+        let pins: Result<_, _> = self.pins.iter().map(|text| Pin::parse(text)).collect();
+        self.without_authority(Accepts::Pinned(pins.map_err(|why| format!("pin_sha256: {why}"))?))
+    }
+
+    fn without_authority(&self, accepts: Accepts) -> Result<Arc<ClientConfig>, String> {
+        let provider = ring::default_provider();
+        let verifier = NoAuthority { accepts, algorithms: provider.signature_verification_algorithms };
+        let builder = builder(Arc::new(provider))?.dangerous();
+        self.identified(builder.with_custom_certificate_verifier(Arc::new(verifier)))
+    }
+
+    fn identified(&self, builder: ConfigBuilder<ClientConfig, WantsClientCert>) -> Result<Arc<ClientConfig>, String> {
         let config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
@@ -137,44 +176,5 @@ fn fault(error: &pem::Error) -> &'static str {
         pem::Error::IllegalSectionStart { .. } => "its PEM section does not begin with a line of its own",
         pem::Error::Base64Decode(_) => "its base64 is malformed",
         _ => "it is not PEM",
-    }
-}
-
-/// Accepts every certificate, but still checks that the peer holds its key.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

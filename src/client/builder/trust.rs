@@ -81,6 +81,46 @@ impl ClientBuilder {
         self
     }
 
+    /// Takes a server for the right one if the SHA-256 of its certificate, or of its public key, is this, and no other.
+    ///
+    /// It is for devices that sign their own certificates, a Philips Hue bridge for one. Call it again for further pins,
+    /// of the next key for example: one of them must match. A pin may be
+    ///
+    /// - 64 hexadecimal digits, with a colon after each pair or without any, of the certificate (what browsers and
+    ///   `openssl x509 -fingerprint -sha256` show) or of its public key;
+    /// - `sha256//` and base64, of the public key alone: curl's `--pinnedpubkey`. It outlasts a new certificate with the same
+    ///   key.
+    ///
+    /// Everything else is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
+    ///
+    /// A pin replaces every other check of the certificate: who signed it, which name it bears, whether it is an authority's,
+    /// and its dates, so that neither a certificate that nobody renews nor a clock that is not set is in the way. That the
+    /// server holds the key is checked. Only the server's own certificate is compared, not those that signed it.
+    ///
+    /// Any other certificate is [`Error::PinMismatch`](crate::Error::PinMismatch), which shows both digests and ends the
+    /// connection under every policy. This holds for every https server of this client, the targets of redirects too: give a
+    /// device a client of its own. A proxy that is reached over TLS is checked by the roots as without pins, and they are for
+    /// nothing else then. Together with [`danger_accept_invalid_certs`](Self::danger_accept_invalid_certs) or
+    /// [`tls_config`](Self::tls_config) it is [`Error::InvalidRequest`](crate::Error::InvalidRequest). Certificates of X.509
+    /// version 1, which some old devices have, cannot be read. Default: no pins.
+    ///
+    /// # Example: a bridge, by its key and by the one that comes next
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder()
+    ///     .pin_sha256("sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
+    ///     .pin_sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    ///     .build()?;
+    /// assert!(Client::builder().pin_sha256("bridge.pem").build().is_err());
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn pin_sha256(mut self, pin: impl Into<String>) -> Self {
+        self.trust.pins.push(pin.into());
+        self
+    }
+
     /// Takes complete control of TLS. Together with a certificate setter it is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// Default: TLS 1.2 and 1.3 by rustls with the ring provider, and the Mozilla roots.

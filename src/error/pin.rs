@@ -1,0 +1,101 @@
+//! A server that shows another certificate than the pinned one.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The SHA-256 digests of what a server showed in place of a certificate that is pinned, and of what was expected.
+///
+/// None of it is a secret. Each text is one that
+#[cfg_attr(feature = "tls", doc = "[`ClientBuilder::pin_sha256`](crate::ClientBuilder::pin_sha256)")]
+#[cfg_attr(not(feature = "tls"), doc = "`ClientBuilder::pin_sha256`")]
+/// takes: a person who has compared it with what is printed on the device may pin it.
+///
+/// # Example: ask before a device is trusted
+///
+/// ```no_run
+/// use http_sse::{Client, Error, Request};
+///
+/// # let (pin, url) = ("sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "https://bridge.local/");
+/// let client = Client::builder().pin_sha256(pin).build()?;
+/// for event in client.read("bridge", Request::get(url))? {
+///     match event {
+///         Err(Error::PinMismatch(shown)) => println!("is this your device? {}", shown.certificate()),
+///         event => println!("{}", event?.data()),
+///     }
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinMismatch {
+    certificate: String,
+    public_key: String,
+    expected: Vec<String>,
+}
+
+impl PinMismatch {
+    /// Creates one from the digests of a certificate and of the public key in it, and the pins.
+    ///
+    /// # Example: what code under test may be given
+    ///
+    /// ```
+    /// use http_sse::{Error, PinMismatch};
+    /// use std::sync::Arc;
+    ///
+    /// let error = Error::PinMismatch(Arc::new(PinMismatch::new("E3:B0", "sha256//47DE", ["A1:B2"])));
+    /// assert!(!error.is_transient());
+    /// ```
+    pub fn new<S: Into<String>>(
+        certificate: impl Into<String>,
+        public_key: impl Into<String>,
+        expected: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let expected = expected.into_iter().map(Into::into).collect();
+        Self { certificate: certificate.into(), public_key: public_key.into(), expected }
+    }
+
+    /// Returns the digest of the certificate that the server showed: 64 hexadecimal digits in pairs, with colons.
+    ///
+    /// # Example: what a browser shows too
+    ///
+    /// ```
+    /// let shown = http_sse::PinMismatch::new("E3:B0", "sha256//47DE", ["A1:B2"]);
+    /// assert_eq!(shown.certificate(), "E3:B0");
+    /// ```
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Returns the digest of the public key in that certificate: `sha256//` and base64, as curl has it.
+    ///
+    /// # Example: a pin that outlasts a new certificate
+    ///
+    /// ```
+    /// let shown = http_sse::PinMismatch::new("E3:B0", "sha256//47DE", ["A1:B2"]);
+    /// assert_eq!(shown.public_key(), "sha256//47DE");
+    /// ```
+    pub fn public_key(&self) -> &str {
+        &self.public_key
+    }
+
+    /// Returns the pins that the client was given.
+    ///
+    /// # Example: what was expected instead
+    ///
+    /// ```
+    /// let shown = http_sse::PinMismatch::new("E3:B0", "sha256//47DE", ["A1:B2"]);
+    /// assert_eq!(shown.expected(), ["A1:B2"]);
+    /// ```
+    pub fn expected(&self) -> &[String] {
+        &self.expected
+    }
+}
+
+impl fmt::Display for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { certificate, public_key, expected } = self;
+        let expected = expected.join(" or ");
+        write!(f, "its certificate is {certificate}, with the public key {public_key}, but {expected} is pinned")
+    }
+}
+
+impl StdError for PinMismatch {}
