@@ -48,7 +48,7 @@ pub enum Error {
     Spawn(Arc<io::Error>),
     /// The network or the operating system failed: look-up, connect, read or write.
     Io(Arc<io::Error>),
-    /// TLS failed: an untrusted certificate, a wrong name, a broken handshake.
+    /// TLS failed: an untrusted certificate, a wrong name, a broken handshake, or roots that cannot be read.
     Tls(Arc<io::Error>),
     /// The server's certificate is not valid at this machine's time, and that time is before the release of this version
     /// of the crate: the clock is not set.

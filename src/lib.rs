@@ -129,7 +129,7 @@
 //! | level | what |
 //! |---|---|
 //! | `error!` | never |
-//! | `warn!` | a failure with the wait before the next attempt, or giving up; an event skipped as too large |
+//! | `warn!` | a failure with the wait before the next attempt, or giving up; an event skipped as too large; a file of root certificates that cannot be read again |
 //! | `debug!` | attempts, responses and their status, redirects, ends |
 //! | `trace!` | sizes of what is read and delivered, never contents |
 //!

@@ -12,6 +12,8 @@ pub(crate) mod link;
 mod pins;
 pub(crate) mod proxy;
 #[cfg(feature = "tls")]
+mod reread;
+#[cfg(feature = "tls")]
 pub(crate) mod roots;
 pub(crate) mod route;
 pub(crate) mod tcp;

@@ -259,7 +259,7 @@ impl ClientBuilder {
                 (Some(config), true) => Arc::new(Tls::given(config)),
                 (Some(_), false) => return Err("tls_config leaves no room for certificate setters".into()),
                 (None, true) => Arc::default(),
-                (None, false) => Arc::new(Tls::checked(&self.trust)?),
+                (None, false) => Arc::new(Tls::checked(self.trust)?),
             },
         })
     }

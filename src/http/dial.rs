@@ -23,9 +23,11 @@ use crate::transport::connect::Dialer;
 use crate::transport::dns;
 use crate::transport::proxy::{Refusal, tunnel};
 use crate::transport::tcp::Tcp;
-#[cfg(feature = "tls")]
-use crate::transport::tls::Tls;
 use crate::transport::{Fault, Wait, Wire};
+#[cfg(feature = "tls")]
+use crate::transport::{roots, tls::Tls};
+#[cfg(feature = "tls")]
+use rustls::ClientConfig;
 
 /// As many addresses as ureq passes on.
 const MAX_ADDRESSES: usize = 16;
@@ -46,6 +48,15 @@ pub(super) struct Hop {
     pub(super) response_timeout: Duration,
     pub(super) sizes: Sizes,
     pub(super) slot: Arc<Slot>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+enum Missed {
+    Failure(Failure),
+    /// No root of the configuration vouches for the certificate of the other end.
+    #[cfg(feature = "tls")]
+    Untrusted(Failure, Arc<ClientConfig>),
 }
 
 /// Who is at the other end of a connection.
@@ -112,19 +123,32 @@ impl Hop {
 
     /// Returns the connection, and how long the response head may take on it.
     fn dial(&self, details: &ConnectionDetails<'_>) -> Result<(Wire, Duration), Failure> {
+        match self.open(details) {
+            Ok(opened) => Ok(opened),
+            Err(Missed::Failure(failure)) => Err(failure),
+            #[cfg(feature = "tls")]
+            Err(Missed::Untrusted(_, config)) if self.network.tls.has_other_than(&config) => {
+                self.open(details).map_err(Missed::into_failure)
+            }
+            #[cfg(feature = "tls")]
+            Err(Missed::Untrusted(failure, _)) => Err(failure),
+        }
+    }
+
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<(Wire, Duration), Missed> {
         #[cfg(http_sse_simulation)]
         if !self.is_https() {
             let connection = crate::simulation::Connection::open(&self.names.resolver, &self.lap);
             return connection
                 .map(|connection| (Wire::Simulated(connection), self.response_timeout))
-                .map_err(|fault| self.unreachable(fault, Timeout::Connect));
+                .map_err(|fault| self.unreachable(fault, Timeout::Connect).into());
         }
         let (tcp, head_time) =
             self.connect(&details.addrs).map_err(|fault| self.unreachable(fault, Timeout::Connect))?;
         let mut wire = Wire::Tcp(tcp);
         if let Some(proxy) = &self.proxy {
             if proxy.is_tls {
-                wire = self.encrypt(wire, &proxy.host, End::Proxy).map_err(|failure| named(failure, proxy))?;
+                wire = self.encrypt(wire, &proxy.host, End::Proxy).map_err(|missed| missed.named(proxy))?;
             }
             self.tunnel(&mut wire, proxy)?;
         }
@@ -152,20 +176,26 @@ impl Hop {
     }
 
     #[cfg(feature = "tls")]
-    fn encrypt(&self, wire: Wire, host: &str, end: End) -> Result<Wire, Failure> {
+    fn encrypt(&self, wire: Wire, host: &str, end: End) -> Result<Wire, Missed> {
         let config = match end {
             End::Proxy => self.network.tls.for_proxy(),
             End::Server => self.network.tls.for_server(),
         };
-        let config = config.map_err(|why| error::Error::io(io::Error::other(why)))?;
-        let tls =
-            Tls::connect(config, host, wire, &mut self.wait()).map_err(|fault| Failure::of(fault, Timeout::Connect))?;
-        Ok(Wire::Tls(Box::new(tls)))
+        let config = config.map_err(|why| Failure::from(error::Error::Tls(Arc::new(why))))?;
+        match Tls::connect(Arc::clone(&config), host, wire, &mut self.wait()) {
+            Ok(tls) => Ok(Wire::Tls(Box::new(tls))),
+            Err(fault) => {
+                let is_untrusted = matches!(&fault, Fault::Tls(error) if roots::is_untrusted(error));
+                let failure = Failure::of(fault, Timeout::Connect);
+                Err(if is_untrusted { Missed::Untrusted(failure, config) } else { failure.into() })
+            }
+        }
     }
 
     #[cfg(not(feature = "tls"))]
-    fn encrypt(&self, _: Wire, _: &str, _: End) -> Result<Wire, Failure> {
-        Err(error::Error::Tls(Arc::new(io::Error::new(io::ErrorKind::Unsupported, "the feature `tls` is off"))).into())
+    fn encrypt(&self, _: Wire, _: &str, _: End) -> Result<Wire, Missed> {
+        let why = io::Error::new(io::ErrorKind::Unsupported, "the feature `tls` is off");
+        Err(Failure::from(error::Error::Tls(Arc::new(why))).into())
     }
 
     fn tunnel(&self, wire: &mut Wire, proxy: &ProxyTarget) -> Result<(), Failure> {
@@ -202,6 +232,32 @@ impl Hop {
             Some(proxy) => named(failure, proxy),
             None => failure,
         }
+    }
+}
+
+impl Missed {
+    #[cfg(feature = "tls")]
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Failure(failure) => failure,
+            #[cfg(feature = "tls")]
+            Self::Untrusted(failure, _) => failure,
+        }
+    }
+
+    /// Names the proxy that could not be reached.
+    fn named(self, proxy: &ProxyTarget) -> Self {
+        match self {
+            Self::Failure(failure) => named(failure, proxy).into(),
+            #[cfg(feature = "tls")]
+            untrusted => untrusted,
+        }
+    }
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
     }
 }
 

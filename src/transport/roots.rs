@@ -1,6 +1,8 @@
 //! Builds the rustls configuration of a client from what the user trusts.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::WantsClientCert;
@@ -11,6 +13,7 @@ use rustls::sign::SigningKey;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::pins::Pin;
+use super::reread::Reread;
 use super::verifier::{Accepts, NoAuthority};
 
 /// Whom to trust, and as whom to speak.
@@ -18,6 +21,8 @@ use super::verifier::{Accepts, NoAuthority};
 pub(crate) struct Trust {
     /// PEM bundles that the user gave.
     pub(crate) roots: Vec<Vec<u8>>,
+    /// Files that hold such bundles.
+    pub(crate) files: Vec<PathBuf>,
     /// Whether the built-in roots are left out.
     pub(crate) only: bool,
     pub(crate) anybody: bool,
@@ -34,39 +39,61 @@ pub(crate) struct Trust {
 #[derive(Default)]
 pub(crate) struct Tls {
     fixed: OnceLock<Arc<ClientConfig>>,
+    /// In place of it, roots that are not known before they are needed.
+    source: Option<Box<dyn Source>>,
     /// For servers that are known by pins. The other one is for proxies then.
     pinned: Option<Arc<ClientConfig>>,
+}
+
+/// A trait, so that the linker leaves out the code that reads PEM where no certificate is set.
+pub(super) trait Source: Send + Sync {
+    fn config(&self) -> io::Result<Arc<ClientConfig>>;
+
+    /// Returns `true` if there are other roots now than those of a configuration that refused a server.
+    fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool;
 }
 
 impl Tls {
     /// Takes the user's own configuration.
     pub(crate) fn given(config: Arc<ClientConfig>) -> Self {
-        Self { fixed: OnceLock::from(config), pinned: None }
+        Self { fixed: OnceLock::from(config), ..Self::default() }
     }
 
-    /// Builds the configurations now, so that an unusable text is found at once.
-    pub(crate) fn checked(trust: &Trust) -> Result<Self, String> {
+    /// Builds the configurations now, as far as they need no file, so that an unusable text is found at once.
+    pub(crate) fn checked(trust: Trust) -> Result<Self, String> {
         let pinned = if trust.pins.is_empty() { None } else { Some(trust.pinned()?) };
-        let fixed = if trust.is_pins_alone() { OnceLock::new() } else { OnceLock::from(trust.config()?) };
-        Ok(Self { fixed, pinned })
+        let tls =
+            if trust.is_pins_alone() { Self::default() } else { Self::given(trust.config(RootCertStore::empty())?) };
+        if trust.files.is_empty() {
+            return Ok(Self { pinned, ..tls });
+        }
+        Ok(Self { fixed: OnceLock::new(), source: Some(Box::new(Reread::new(trust))), pinned })
     }
 
-    pub(crate) fn for_server(&self) -> Result<Arc<ClientConfig>, String> {
+    pub(crate) fn for_server(&self) -> io::Result<Arc<ClientConfig>> {
         match &self.pinned {
             Some(pinned) => Ok(Arc::clone(pinned)),
             None => self.for_proxy(),
         }
     }
 
-    pub(crate) fn for_proxy(&self) -> Result<Arc<ClientConfig>, String> {
+    pub(crate) fn for_proxy(&self) -> io::Result<Arc<ClientConfig>> {
+        if let Some(source) = &self.source {
+            return source.config();
+        }
         if let Some(config) = self.fixed.get() {
             return Ok(Arc::clone(config));
         }
         let provider = CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() };
-        let builder = builder(Arc::new(provider))?;
+        let builder = builder(Arc::new(provider)).map_err(io::Error::other)?;
         let config = Arc::new(builder.with_root_certificates(built_in_roots()).with_no_client_auth());
         // Two threads may get here together: the first one's is shared.
         Ok(Arc::clone(self.fixed.get_or_init(|| config)))
+    }
+
+    /// Returns `true` if a server that a configuration refused for want of a root is worth asking again.
+    pub(crate) fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool {
+        self.source.as_ref().is_some_and(|source| source.has_other_than(refused))
     }
 }
 
@@ -92,16 +119,16 @@ impl Trust {
     }
 
     fn is_pins_alone(&self) -> bool {
-        self.roots.is_empty() && !self.only && !self.anybody && self.identity.is_none()
+        self.roots.is_empty() && self.files.is_empty() && !self.only && !self.anybody && self.identity.is_none()
     }
 
-    /// Builds the configuration; the error says which PEM is unusable, never what is in it.
-    fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    /// Builds the configuration, with these roots too; the error says which PEM is unusable, never what is in it.
+    pub(super) fn config(&self, read: RootCertStore) -> Result<Arc<ClientConfig>, String> {
         if self.anybody {
             return self.without_authority(Accepts::Everybody);
         }
         let builder = builder(Arc::new(ring::default_provider()))?;
-        self.identified(builder.with_root_certificates(self.store()?))
+        self.identified(builder.with_root_certificates(self.store(read)?))
     }
 
     /// Builds the configuration for the servers that are pinned.
@@ -135,17 +162,39 @@ impl Trust {
         Ok(Arc::new(config))
     }
 
-    fn store(&self) -> Result<RootCertStore, String> {
+    fn store(&self, read: RootCertStore) -> Result<RootCertStore, String> {
         let mut store = if self.only { RootCertStore::empty() } else { built_in_roots() };
         for pem in &self.roots {
-            for certificate in certificates(pem, "root_certificates_pem: a root certificate")? {
-                store
-                    .add(certificate)
-                    .map_err(|error| format!("root_certificates_pem: a root certificate cannot be used: {error}"))?;
-            }
+            add(&mut store, pem, "root_certificates_pem: a root certificate")?;
         }
+        store.extend(read.roots);
         Ok(store)
     }
+}
+
+/// Adds the certificates of a PEM text.
+pub(super) fn add(store: &mut RootCertStore, pem: &[u8], what: &str) -> Result<(), String> {
+    for certificate in certificates(pem, what)? {
+        store.add(certificate).map_err(|error| format!("{what} cannot be used: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Returns `true` if no root vouches for a certificate. One with the name of the right one and another key is none.
+pub(crate) fn is_untrusted(error: &rustls::Error) -> bool {
+    use rustls::CertificateError::{
+        BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmContext,
+        UnsupportedSignatureAlgorithmForPublicKeyContext,
+    };
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(
+            UnknownIssuer
+                | BadSignature
+                | UnsupportedSignatureAlgorithmContext { .. }
+                | UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        )
+    )
 }
 
 fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {

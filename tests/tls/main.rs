@@ -2,6 +2,7 @@
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
+mod files;
 mod pins;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,6 @@
 //! The settings that say whom to trust over TLS, and as whom to speak.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ClientBuilder;
@@ -38,6 +39,51 @@ impl ClientBuilder {
     pub fn only_root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.trust.only = true;
         self.root_certificates_pem(pem)
+    }
+
+    /// Trusts the certificates of this file in addition to the built-in roots: PEM, any number; may be called again.
+    ///
+    /// It is read when the first connection needs it, and again when no root vouches for a server: then the attempt goes on
+    /// with the new roots, so that an authority can be replaced without a restart. It is read again at most once per attempt
+    /// and once per second, and counts as changed when its content is another; connections that are open stay. Replace it by
+    /// renaming a new file: one that is found half-written, or gone, leaves the roots as they are, and a warning in the log.
+    ///
+    /// A file that cannot be read at first is [`Error::Tls`](crate::Error::Tls), which names it: the attempt has failed, and
+    /// the next one reads again. So are one without a certificate and one that is no regular file. Default: the Mozilla roots
+    /// alone.
+    ///
+    /// # Example: an authority that is replaced once a year
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().root_certificates_file("/etc/ssl/own-ca.pem").build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    pub fn root_certificates_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.trust.files.push(path.into());
+        self
+    }
+
+    /// Trusts the certificates of this file, and the built-in roots no more: otherwise
+    /// [`root_certificates_file`](Self::root_certificates_file).
+    ///
+    /// # Example: the company's authority, and no other
+    ///
+    /// ```
+    /// use http_sse::{Client, Error, Request};
+    ///
+    /// let client = Client::builder().only_root_certificates_file("/no/such/file.pem").no_proxy().build()?;
+    /// # let server = http_sse::testing::Server::start()?;
+    /// # let url = server.url("/").replace("http:", "https:");
+    /// let request = Request::get(url).retry(http_sse::RetryPolicy::never());
+    /// let Some(Err(error)) = client.read("news", request)?.next() else { panic!("no error") };
+    /// assert!(matches!(&error, Error::Tls(why) if why.to_string().contains("/no/such/file.pem")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn only_root_certificates_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.trust.only = true;
+        self.root_certificates_file(path)
     }
 
     /// Shows this certificate chain to servers that ask for one (mutual TLS). Both PEM; the key PKCS#8, PKCS#1 or SEC1.
