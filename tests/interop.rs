@@ -27,6 +27,8 @@ mod left_out;
 mod nginx;
 #[path = "interop/program.rs"]
 mod program;
+#[path = "interop/proxies.rs"]
+mod proxies;
 #[cfg(feature = "json")]
 #[path = "support/program.rs"]
 mod run;

@@ -96,12 +96,41 @@ pub(crate) fn through(
     url: &str,
     source: &Source,
     manners: &[Option<Break>],
+    break_between: impl FnMut(),
+) {
+    let delivery = Delivery::start(client, url);
+    source.next_request();
+    rest_through(what, delivery, source, manners, break_between);
+}
+
+/// The same through something that holds nothing back: each of the first events is sent when the one before it has come.
+pub(crate) fn promptly_through(
+    what: &str,
+    client: ClientBuilder,
+    url: &str,
+    source: &Source,
+    manners: &[Option<Break>],
+    break_between: impl FnMut(),
+) {
+    let mut delivery = Delivery::start(client, url);
+    source.next_request();
+    for number in 1..BURST / 2 {
+        source.release(number);
+        delivery.receive(number);
+    }
+    rest_through(what, delivery, source, manners, break_between);
+}
+
+const BURST: usize = 50;
+
+fn rest_through(
+    what: &str,
+    mut delivery: Delivery,
+    source: &Source,
+    manners: &[Option<Break>],
     mut break_between: impl FnMut(),
 ) {
-    const BURST: usize = 50;
-    let mut delivery = Delivery::start(client, url);
     for (burst, manner) in (BURST..EVENTS).step_by(BURST).zip(manners.iter().cycle()) {
-        source.next_request();
         source.release(burst);
         match manner {
             Some(Break::Reset) => restart(source, &delivery.handle()),
@@ -109,8 +138,8 @@ pub(crate) fn through(
             None => break_between(),
         }
         delivery.broken();
+        source.next_request();
     }
-    source.next_request();
     source.release(EVENTS);
     delivery.finish(what);
 }

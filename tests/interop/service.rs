@@ -59,7 +59,22 @@ impl Service {
 
     /// Ends the server, by SIGKILL and by SIGTERM in turn, and starts it again on the same port.
     pub(crate) fn restart(&mut self) {
-        self.end(if self.starts % 2 == 1 { "KILL" } else { "TERM" });
+        self.restart_by(if self.starts % 2 == 1 { "KILL" } else { "TERM" });
+    }
+
+    /// The same by SIGKILL each time, for what serves the streams it has for as long as they last before SIGTERM ends it.
+    pub(crate) fn kill_and_restart(&mut self) {
+        self.restart_by("KILL");
+    }
+
+    fn restart_by(&mut self, signal: &str) {
+        self.end(signal);
+        // Processes that it started notice its death a little later.
+        let until = Instant::now() + DEADLINE;
+        while self.socket.is_none() && TcpStream::connect(self.address).is_ok() {
+            assert!(Instant::now() < until, "after its end its port is still open: {:?}", self.command);
+            thread::sleep(Duration::from_millis(2));
+        }
         self.starts += 1;
         self.child = spawn(&mut self.command);
         let is_back = accepts(&mut self.child, self.address, self.socket.as_deref());
