@@ -19,20 +19,27 @@ pub use state::{End, State, Stats};
 ///
 /// It keeps meaning its own connection when the id is used again.
 ///
-/// # Example: stopping from elsewhere
+/// # Example: stopping on a signal
+///
+/// Do not call [`stop`](Self::stop) inside a raw signal handler. The `ctrlc` crate and the iterator of `signal-hook` run your
+/// code on a thread, where it is at home. Without a handler Ctrl-C simply ends the process, which is fine for a stream.
 ///
 /// ```no_run
-/// use http_sse::{Client, Request};
+/// use http_sse::{Client, Handle, Request, RetryPolicy};
 ///
-/// let rx = Client::new().connect("ticker", Request::get("https://example.com/events"))?;
-/// let handle = rx.handle();
-/// std::thread::spawn(move || {
-///     // … a signal, a button, the end of the shift …
-///     handle.stop();
-/// });
-/// for event in &rx {
+/// /// What `ctrlc::set_handler` takes.
+/// fn stopper(handle: Handle) -> impl Fn() + Send + 'static {
+///     move || handle.stop()
+/// }
+///
+/// let request = Request::get("https://example.com/events").retry(RetryPolicy::forever());
+/// let events = Client::new().connect("meter", request)?;
+/// let on_ctrl_c = stopper(events.handle());
+/// std::thread::spawn(on_ctrl_c); // … or ctrlc::set_handler(on_ctrl_c)
+/// for event in events {
 ///     println!("{}", event?.data());
 /// }
+/// // Here after the signal: the loop has ended without an error.
 /// # Ok::<(), http_sse::Error>(())
 /// ```
 #[derive(Clone)]

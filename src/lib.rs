@@ -1,4 +1,8 @@
-//! A blocking Server-Sent Events client: no async runtime, bounded memory, and a stop that stops at once.
+//! A blocking Server-Sent Events client: no async runtime, bounded memory, and an immediate stop.
+//!
+//! Built for unattended programs that must keep reading a stream and report why it ended: scripts, daemons, devices like a
+//! Raspberry Pi. Iterate over events, or `select!` on them like on any crossbeam channel; or read on your own thread, without
+//! one. It reconnects, resumes where it was, and stops at once, whatever it is doing.
 //!
 //! ```no_run
 //! use http_sse::{Client, Request, RetryPolicy};
@@ -11,18 +15,22 @@
 //! # Ok::<(), http_sse::Error>(())
 //! ```
 //!
-//! # Tour
+//! A [`Client`] opens connections, each with its own id. A [`Request`] says what to ask for and how to treat the
+//! response; it is sent again for every reconnect. What comes out are [`Event`]s, as `Result<Event, Error>`.
 //!
-//! A [`Client`] opens connections, each with an id of its own. A [`Request`] says what to ask for and how to treat the
-//! answer; it is sent again for every reconnect. What comes out are [`Event`]s, as `Result<Event, Error>`.
+//! # Which call do I want?
 //!
-//! | how to consume | the connection runs | take it for |
+//! | you want | call | the connection runs |
 //! |---|---|---|
-//! | [`Client::connect`] gives [`Events`] | on a thread of its own | a loop, `select!`, timeouts, several consumers |
-//! | [`Client::read`] gives an [`EventReader`] | inside your `next()` | one stream, the least memory and power |
-//! | [`Client::listen`] gives a [`Handle`] | on a thread of its own | callbacks alone |
-//! | [`Client::connect_all`] gives [`Merged`] | on a thread each | many streams in one loop |
-//! | [`Client::connect_to`] fills your channel | on a thread of its own | streams that come and go |
+//! | a loop, `select!`, timeouts, several consumers | [`Client::connect`], gives [`Events`] | on its own thread |
+//! | one stream with the least memory and power | [`Client::read`], gives an [`EventReader`] | inside your `next()` |
+//! | callbacks alone | [`Client::listen`], gives a [`Handle`] | on its own thread |
+//! | many streams in one loop | [`Client::connect_all`], gives [`Merged`] | on a thread each |
+//! | streams that come and go | [`Client::connect_to`], fills your channel | on its own thread |
+//! | one more receiver of a stream | [`Client::subscribe`], gives [`Events`] | as before |
+//! | to parse bytes from elsewhere | [`parser`] | – |
+//!
+//! # Tour
 //!
 //! **Beside other channels.** [`Events`] derefs to a crossbeam `Receiver`, which `select!` takes. A connection that is
 //! over becomes `None`, and `never()` stands in for it:
@@ -90,36 +98,46 @@
 //! **Over restarts.** A [`Checkpoint`] keeps the id of the last event handled in a file, and
 //! [`Request::last_event_id`] takes it up again.
 //!
-//! **In tests.** What consumes events can be written for any `IntoIterator<Item = Result<Event, Error>>`, and then takes
-//! a plain array in a test, of [`Event::new`] and any [`Error`].
+//! **In tests.** Write event handling against any iterator of events: it takes [`Events`], a reader, and in a test a plain array,
+//! of [`Event::new`] and any [`Error`].
 #![cfg_attr(feature = "testing", doc = "For what happens on the wire there is a scripted server: [`testing`].")]
 #![cfg_attr(
     not(feature = "testing"),
     doc = "For what happens on the wire there is a scripted server: feature `testing`."
 )]
 //!
-//! **Only the parser.** [`parser`] turns bytes into frames, and opens no socket.
+//! ```
+//! use http_sse::{Error, Event};
+//!
+//! fn total(events: impl IntoIterator<Item = Result<Event, Error>>) -> Result<f64, Error> {
+//!     let mut total = 0.0;
+//!     for event in events {
+//!         total += event?.data().parse().unwrap_or(0.0);
+//!     }
+//!     Ok(total)
+//! }
+//!
+//! let events = [Ok(Event::new("reading", "1.5")), Ok(Event::new("reading", "2"))];
+//! assert_eq!(total(events).ok(), Some(3.5));
+//! assert!(total([Err(Error::Disconnected)]).is_err());
+//! ```
 //!
 //! # Guarantees
 //!
-//! - **An `Err` is terminal and last.** A failure that is tried again never reaches the consumer: it goes to
-//!   [`Request::on_error`], the log, [`Handle::state`] and [`Handle::stats`]. (`JsonEvents` adds errors for which
-//!   [`Error::is_json`] is true; these do not end anything.)
+//! - **An `Err` is terminal and last.** A failure that is tried again never reaches the loop: it goes to [`Request::on_error`],
+//!   the log and the [`Handle`]. The one exception has a name: [`Error::is_json`], a document that does not parse.
 //! - **A loop that ends without an `Err` ended on purpose**, and [`Handle::end`] says how.
-//! - **Starting needs no network.** [`Client::connect`] checks the request, takes the id, starts the thread. A device
-//!   that boots before its network is not an error.
-//! - **A stop never blocks and is immediate**, also in the middle of a look-up, connect, TLS handshake or full channel.
-//!   Dropping the last [`Events`] of a connection is a stop. An idle connection does not wake up to poll for it.
-//! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response
-//!   head (20 KiB) and what is kept of an error's body (4 KiB).
-//! - **The last event id survives** any number of reconnects, until the server changes it.
-//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, a response
-//!   that ends without any event counts as a failure, and [`Handle::reconnect`] may be called as often as you like. See
-//!   [`RetryPolicy`].
-//! - **Secrets stay where they belong**: a redirect to another origin takes along no header of yours unless
-//!   [`Request::trust_origin`] names it (a body goes along: [`Request::keep_body_at_origin`]), and neither the log nor
-//!   `Debug` shows header values, query strings, user names or event data. This holds for what this crate logs, not for
-//!   [the crates below](#log-levels).
+//! - **Starting needs no network.** A device that boots before its network is not an error.
+//! - **A stop never blocks and is immediate**, also in the middle of a DNS lookup, a connect, a TLS handshake or a full channel.
+//!   Dropping the last [`Events`] of a connection is a stop.
+//! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response head (20 KiB),
+//!   what is kept of an error's body (4 KiB). An idle connection causes no wake-ups.
+//! - **Nothing is lost that the server can repeat.** The last event id, or a [`Cursor`], survives any number of reconnects, and with
+//!   a [`Checkpoint`] restarts and power cuts.
+//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response that ends
+//!   without any event counts as a failure. See [`RetryPolicy`].
+//! - **Secrets stay where they belong**: neither the log nor `Debug` shows header values, queries, user names or event data, and a
+//!   redirect to another origin takes along no header of yours unless [`Request::trust_origin`] names it.
 //! - **Timers never use the wall clock**: the first time synchronisation of a device fires and freezes nothing.
 //!
 //! # Log levels
@@ -162,12 +180,13 @@
 //!
 //! # Features
 //!
-//! - `tls` (default): https, by [rustls](https://docs.rs/rustls) with the ring provider and the Mozilla roots. Without it
-//!   only http URLs are accepted.
-//! - `json` (default): `Request::json`, `Event::json` and typed iteration.
-//! - `multipart`: `Request::multipart`, for forms with files.
-//! - `gzip`: `Request::accept_gzip`, for answers that are compressed, decoded event by event.
-//! - `testing`: a scripted server of event streams for the tests of programs that use this crate.
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tls` | on | https, by [rustls](https://docs.rs/rustls) with ring and the Mozilla roots; without it only http URLs are accepted |
+//! | `json` | on | `Request::json`, `Event::json`, `Event::typed`, typed iteration |
+//! | `multipart` | off | `Request::multipart`, for forms with files |
+//! | `gzip` | off | `Request::accept_gzip`: compressed streams, decoded event by event |
+//! | `testing` | off | a scripted server of event streams, for the tests of your program |
 //!
 //! # Threads and platforms
 //!
@@ -178,15 +197,16 @@
 //! stop. Where the system refuses that thread, the lookup runs on the connection's own: only there a stop waits for the
 //! system's resolver. Of several addresses of a host each that is tried takes a helper `sse-tcp` while it connects.
 //!
-//! Linux is the target; elsewhere it compiles, and no test has run. On Windows a blocked read notices a stop within 100 ms.
+//! # What it does not do
 //!
-//! # What this crate does not do
-//!
-//! - No async API, no HTTP/2, no compression but gzip, no cookies, no SOCKS proxies, no certificate store of the system.
+//! - No async API: in an async program use an async client.
+//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies, no certificate store of the system. Of compression gzip alone, and only
+//!   where a request asks for it.
+//! - It does not make a stream complete that the server does not repeat: events without ids that are sent while the client is away
+//!   are gone. Over restarts of the program it delivers at least once, not exactly once.
 //! - It does not remember a permanent redirect: every reconnect goes to the original URL.
-//! - It does not make a stream complete that the server does not repeat: events without ids that are sent while the
-//!   client is away are gone.
-//! - It delivers at least once, not exactly once, over restarts of the program.
+//! - Linux is the target. For Windows, macOS and FreeBSD it compiles (checked without TLS); no test has run there. On Windows a
+//!   blocked read notices a stop within 100 ms, not at once.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -20,12 +20,13 @@ pub(crate) use backoff::{Backoff, Cause};
 /// | what happens | the default, and every policy but the next | [`forever()`](Self::forever), [`persistent()`](Self::persistent) |
 /// |---|---|---|
 /// | network, TLS, timeouts, statuses of [`is_transient`](crate::Error::is_transient) | the next wait of the row | the same |
+/// | no network on this machine | a failure like others; [`wait_for_network`](Self::wait_for_network) makes it wait | tries again |
 /// | no answer in time ([`Timeout::Response`](crate::Timeout::Response)) | tries again, and no wait grows | the same |
 /// | a response that ends without any event | a failure, [`Error::NoEvent`](crate::Error::NoEvent) | the same |
 /// | one that ends after events | comes back; waits grow while lives are short, unless the server sent `retry:` | the same |
 /// | any other status, wrong content type, redirect that cannot be followed | ends with the error, as browsers do | tries again at the longest wait |
 /// | 204, `until`, a stop | ends | ends |
-/// | 407 of the proxy, an invalid request, a panic | ends with the error | ends with the error |
+/// | 407 of the proxy, a wrong pin, an invalid request, a panic | ends with the error | ends with the error |
 /// | more retries in a row than [`max_retries`](Self::max_retries) | ends with the error | no limit, unless you set one |
 ///
 /// [`Request::retry_when`](crate::Request::retry_when) decides in place of these rules, and a request that is not a GET is

@@ -17,7 +17,7 @@ use http_sse::{Client, Error, Events, Request, RetryPolicy, State};
 use support::wait_until;
 use transcript::{client, next, next_data, stop, transcript};
 
-/// As the README has it for devices.
+/// As docs/raspberry-pi.md has it for devices.
 fn start(client: &Client, url: String) -> (Events, Receiver<Error>) {
     let (sender, failures) = transcript();
     let request =

@@ -1,4 +1,4 @@
-//! The units of README.md and of the example for systemd: systemd's own verdict, and how what they start ends.
+//! The units of docs/raspberry-pi.md and of the example for systemd: systemd's own verdict, and how what they start ends.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
@@ -18,7 +18,7 @@ use http_sse::testing::Server;
 use left_out::lacking;
 use program::{Folder, Left, Running, example};
 
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../docs/raspberry-pi.md");
 const DAEMON: &str = include_str!("../examples/daemon/main.rs");
 
 /// Far below the 10 s after which the unit of `daemon` lets it be killed.
@@ -55,8 +55,8 @@ fn verdict(folder: &str, name: &str, unit: &str) -> Option<String> {
 }
 
 #[test]
-fn systemd_has_nothing_to_say_against_the_unit_of_the_readme() {
-    assert_eq!(verdict("unit-readme", "tail", &unit(README)).unwrap_or_default(), "");
+fn systemd_has_nothing_to_say_against_the_unit_of_the_page() {
+    assert_eq!(verdict("unit-page", "tail", &unit(PAGE)).unwrap_or_default(), "");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn systemd_has_nothing_to_say_against_the_unit_of_the_daemon() {
 
 #[test]
 fn systemd_notices_a_unit_that_is_wrong() {
-    let Some(verdict) = verdict("unit-wrong", "tail", &unit(README).replace("Restart=", "Restrat=")) else { return };
+    let Some(verdict) = verdict("unit-wrong", "tail", &unit(PAGE).replace("Restart=", "Restrat=")) else { return };
     assert!(verdict.contains("Restrat"), "{verdict}");
 }
 
