@@ -184,6 +184,7 @@
 //! |---|---|---|
 //! | `tls` | on | https, by [rustls](https://docs.rs/rustls) with ring and the Mozilla roots; without it only http URLs are accepted |
 //! | `json` | on | `Request::json`, `Event::json`, `Event::typed`, typed iteration |
+//! | `native-roots` | off | `ClientBuilder::native_roots`: what the system trusts, beside the Mozilla roots or instead of them |
 //! | `multipart` | off | `Request::multipart`, for forms with files |
 //! | `gzip` | off | `Request::accept_gzip`: compressed streams, decoded event by event |
 //! | `testing` | off | a scripted server of event streams, for the tests of your program |
@@ -200,7 +201,7 @@
 //! # What it does not do
 //!
 //! - No async API: in an async program use an async client.
-//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies, no certificate store of the system. Of compression gzip alone, and only
+//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies. Of compression gzip alone, and only
 //!   where a request asks for it.
 //! - It does not make a stream complete that the server does not repeat: events without ids that are sent while the client is away
 //!   are gone. Over restarts of the program it delivers at least once, not exactly once.

@@ -8,6 +8,8 @@ pub(crate) mod buffers;
 pub(crate) mod connect;
 pub(crate) mod dns;
 pub(crate) mod link;
+#[cfg(feature = "native-roots")]
+mod native;
 #[cfg(feature = "tls")]
 mod pins;
 pub(crate) mod proxy;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use log::{debug, warn};
 use rustls::{ClientConfig, RootCertStore};
 
+#[cfg(feature = "native-roots")]
+use super::native;
 use super::pins::{Digest, sha256};
 use super::roots::{Source, Trust, add};
 use crate::clock;
@@ -50,6 +52,10 @@ impl Reread {
         for (path, text) in self.trust.files.iter().zip(texts) {
             add(&mut store, text, "a root certificate")
                 .map_err(|why| about(path, &io::Error::new(ErrorKind::InvalidData, why)))?;
+        }
+        #[cfg(feature = "native-roots")]
+        if self.trust.native {
+            store.extend(native::read()?.roots);
         }
         self.trust.config(store).map_err(io::Error::other)
     }

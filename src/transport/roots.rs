@@ -23,6 +23,9 @@ pub(crate) struct Trust {
     pub(crate) roots: Vec<Vec<u8>>,
     /// Files that hold such bundles.
     pub(crate) files: Vec<PathBuf>,
+    /// Whether the system's roots are read too.
+    #[cfg(feature = "native-roots")]
+    pub(crate) native: bool,
     /// Whether the built-in roots are left out.
     pub(crate) only: bool,
     pub(crate) anybody: bool,
@@ -64,7 +67,7 @@ impl Tls {
         let pinned = if trust.pins.is_empty() { None } else { Some(trust.pinned()?) };
         let tls =
             if trust.is_pins_alone() { Self::default() } else { Self::given(trust.config(RootCertStore::empty())?) };
-        if trust.files.is_empty() {
+        if !trust.reads_roots() {
             return Ok(Self { pinned, ..tls });
         }
         Ok(Self { fixed: OnceLock::new(), source: Some(Box::new(Reread::new(trust))), pinned })
@@ -119,7 +122,15 @@ impl Trust {
     }
 
     fn is_pins_alone(&self) -> bool {
-        self.roots.is_empty() && self.files.is_empty() && !self.only && !self.anybody && self.identity.is_none()
+        self.roots.is_empty() && !self.reads_roots() && !self.only && !self.anybody && self.identity.is_none()
+    }
+
+    /// Returns `true` if some roots are not known before they are needed.
+    fn reads_roots(&self) -> bool {
+        #[cfg(feature = "native-roots")]
+        return self.native || !self.files.is_empty();
+        #[cfg(not(feature = "native-roots"))]
+        !self.files.is_empty()
     }
 
     /// Builds the configuration, with these roots too; the error says which PEM is unusable, never what is in it.

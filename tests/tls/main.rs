@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 mod files;
+#[cfg(feature = "native-roots")]
+mod native;
 mod pins;
+#[cfg(feature = "native-roots")]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/mod.rs"]
 mod support;
 mod trust;

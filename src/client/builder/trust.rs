@@ -86,6 +86,47 @@ impl ClientBuilder {
         self.root_certificates_file(path)
     }
 
+    /// Trusts what the system trusts, in addition to the built-in roots.
+    ///
+    /// That is the bundle or folder of the distribution, on macOS the keychain, on Windows the certificate store. Where
+    /// `SSL_CERT_FILE` (a PEM bundle) or `SSL_CERT_DIR` (folders of PEM files, `:` in between) is set, it is what they name in
+    /// place of that. It is read once, when the first connection needs it, and again only along with a
+    /// [file](Self::root_certificates_file) that has changed.
+    ///
+    /// Certificates in it that cannot be used are left out. If there is none that can, it is
+    /// [`Error::Tls`](crate::Error::Tls), which says so: the attempt has failed, and the next one reads again. Default: the
+    /// Mozilla roots alone. Needs the feature `native-roots`.
+    ///
+    /// # Example: a laptop whose owner has added an authority
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().native_roots().build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(feature = "native-roots")]
+    pub fn native_roots(mut self) -> Self {
+        self.trust.native = true;
+        self
+    }
+
+    /// Trusts what the system trusts, and the built-in roots no more: otherwise [`native_roots`](Self::native_roots).
+    ///
+    /// # Example: a machine whose administrator decides
+    ///
+    /// ```
+    /// use http_sse::Client;
+    ///
+    /// let client = Client::builder().only_native_roots().build()?;
+    /// # Ok::<(), http_sse::Error>(())
+    /// ```
+    #[cfg(feature = "native-roots")]
+    pub fn only_native_roots(mut self) -> Self {
+        self.trust.only = true;
+        self.native_roots()
+    }
+
     /// Shows this certificate chain to servers that ask for one (mutual TLS). Both PEM; the key PKCS#8, PKCS#1 or SEC1.
     ///
     /// A key that does not belong to the chain is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build). Default: none.
@@ -170,6 +211,12 @@ impl ClientBuilder {
     /// Takes complete control of TLS. Together with a certificate setter it is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// Default: TLS 1.2 and 1.3 by rustls with the ring provider, and the Mozilla roots.
+    ///
+    /// ring can check neither keys on the curve P-521 nor RSA keys that are for PSS alone (`id-RSASSA-PSS`): a server whose
+    /// certificate has one refuses the handshake (`HandshakeFailure`), whatever is trusted or pinned. For P-521 the way out is
+    /// a configuration with `crypto::aws_lc_rs::default_provider()`, which is there once your program depends on rustls with
+    /// the feature `aws_lc_rs`. For a key that is for PSS alone rustls has no provider; the server needs another certificate.
+    /// Ordinary RSA keys in certificates that are signed with PSS are fine.
     ///
     /// # Example: TLS 1.3 and nothing older
     ///
