@@ -5,6 +5,8 @@
 mod files;
 #[cfg(feature = "native-roots")]
 mod native;
+#[cfg(unix)]
+mod openssl;
 mod pins;
 #[cfg(feature = "native-roots")]
 #[path = "../support/program.rs"]
