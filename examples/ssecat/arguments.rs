@@ -3,6 +3,7 @@
 mod cursor;
 mod help;
 mod request;
+mod trust;
 mod value;
 
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use log::LevelFilter;
 use crate::format::{Format, Layout};
 use crate::record::Recorder;
 use crate::screen::Messages;
-use value::Certificates;
+use trust::Trust;
 
 pub(crate) use help::HELP;
 
@@ -44,7 +45,7 @@ pub(crate) struct Arguments {
     checkpoint: Option<PathBuf>,
     idle: Option<Duration>,
     retry: Option<RetryPolicy>,
-    cacert: Option<Certificates>,
+    trust: Trust,
     resolve: Vec<(String, IpAddr)>,
     interface: Option<String>,
     unix_socket: Option<PathBuf>,
@@ -76,7 +77,9 @@ impl Arguments {
 
                 Arg::Long("idle") => asked.idle = Some(value::seconds(&mut parser, "--idle")?),
                 Arg::Long("retry") => asked.retry = Some(value::retry(&mut parser)?),
-                Arg::Long("cacert") => asked.cacert = Some(value::certificates(&mut parser)?),
+                Arg::Long("cacert") => asked.trust.cacert = Some(value::certificates(&mut parser)?),
+                Arg::Long("ca-native") => asked.trust.is_native = true,
+                Arg::Long("pinnedpubkey") => asked.trust.pins.extend(value::pins(&mut parser)?),
                 Arg::Long("resolve") => asked.resolve.push(value::resolve(&mut parser)?),
                 Arg::Long("interface") => asked.interface = Some(value::text(&mut parser, "--interface")?),
                 Arg::Long("compressed") => asked.compressed = true,

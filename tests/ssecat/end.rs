@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::Read;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use http_sse::testing::{Framing, Server};
 
 use crate::program::{Folder, Running, run};
-use crate::support::tls::{Authority, TlsServer, Validity};
+use crate::support::tls::{Authority, TlsServer, Validity, handshake};
 use crate::{answered, ssecat};
 
 /// Runs it against a server that answers so, without a retry; returns the exit code and the only line of stderr.
@@ -100,6 +100,73 @@ fn a_certificate_of_the_authority_that_is_named_is_trusted() {
     let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, peer| crate::send(peer, "data: 1\n\n"));
     let mut command = ssecat(&["--retry", "never"]);
     let left = run(command.arg("--cacert").arg(folder.file("ca.pem")).arg(server.localhost_url("/")));
+    assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", "", Some(0)));
+}
+
+#[test]
+fn an_authority_is_replaced_without_a_restart() {
+    let folder = Folder::new("ssecat-rotation");
+    let [old, new] = ["old", "new"].map(Authority::named);
+    fs::write(folder.file("ca.pem"), old.pem()).unwrap();
+    let server = Server::start().unwrap();
+    let mut command = ssecat(&["--retry", "forever", "--count", "2", "--format", "data", "--cacert"]);
+    let running = Running::start(command.arg(folder.file("ca.pem")).arg(server.url("/").replace("http:", "https:")));
+    let mut peer = server.accept();
+    handshake(&mut peer, &old.server_config(Validity::VALID)).unwrap();
+    peer.stream();
+    peer.send("retry: 1\ndata: 1\n\n");
+    assert_eq!(running.line(), "1\n");
+    fs::write(folder.file("new"), new.pem()).unwrap();
+    fs::rename(folder.file("new"), folder.file("ca.pem")).unwrap();
+    peer.end();
+    let config = new.server_config(Validity::VALID);
+    assert!(handshake(&mut server.accept(), &config).is_err());
+    let mut peer = server.accept();
+    handshake(&mut peer, &config).unwrap();
+    crate::send(peer, "data: 2\n\n");
+    assert_eq!(running.line(), "2\n");
+    let left = running.finish();
+    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_authority_may_come_out_of_a_pipe() {
+    let folder = Folder::new("ssecat-pipe");
+    let authority = Authority::new();
+    fs::write(folder.file("ca.pem"), authority.pem()).unwrap();
+    let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, peer| crate::send(peer, "data: 1\n\n"));
+    let mut command = ssecat(&["--retry", "never", "--cacert", "/dev/stdin"]);
+    let mut cat = Command::new("cat").arg(folder.file("ca.pem")).stdout(Stdio::piped()).spawn().unwrap();
+    let left = run(command.stdin(cat.stdout.take().unwrap()).arg(server.url("/")));
+    cat.wait().unwrap();
+    assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", "", Some(0)));
+}
+
+#[test]
+fn another_key_than_the_pinned_one_is_5_and_what_it_shows_is_the_right_pin() {
+    let authority = Authority::new();
+    let server =
+        TlsServer::serve(authority.server_config(Validity::EXPIRED), |_, peer| crate::send(peer, "data: 1\n\n"));
+    let wrong = "0".repeat(64);
+    let (code, line) = failed(ssecat(&["--retry", "forever", "--pinnedpubkey", &wrong]).arg(server.url("/")));
+    assert!(code == Some(5) && line.starts_with("ssecat: warning: the server is not the pinned one: "), "{line}");
+    let key = line.split([' ', ',']).find(|word| word.starts_with("sha256//")).unwrap();
+    for pins in [key, &format!("{wrong};{key}")] {
+        let left = run(ssecat(&["--retry", "never", "--pinnedpubkey", pins]).arg(server.url("/")));
+        assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", "", Some(0)));
+    }
+}
+
+#[cfg(feature = "native-roots")]
+#[test]
+fn the_systems_roots_are_those_of_ssl_cert_file() {
+    let folder = Folder::new("ssecat-native");
+    let authority = Authority::new();
+    fs::write(folder.file("ca.pem"), authority.pem()).unwrap();
+    let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, peer| crate::send(peer, "data: 1\n\n"));
+    let mut command = ssecat(&["--retry", "never", "--ca-native"]);
+    let left = run(command.env("SSL_CERT_FILE", folder.file("ca.pem")).arg(server.url("/")));
     assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", "", Some(0)));
 }
 

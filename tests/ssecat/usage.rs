@@ -38,7 +38,7 @@ fn an_option_without_its_value_is_refused() {
     for option in ["-X", "-H", "-d"] {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));
     }
-    let request = ["--last-id", "--cursor", "--checkpoint", "--idle", "--retry", "--cacert"];
+    let request = ["--last-id", "--cursor", "--checkpoint", "--idle", "--retry", "--cacert", "--pinnedpubkey"];
     let link = ["--resolve", "--interface", "--unix-socket"];
     let events = ["--format", "--only", "--ignore", "--record", "--exec", "--exec-retry", "--count", "--timeout"];
     for option in request.iter().chain(&link).chain(&events) {
@@ -115,6 +115,21 @@ fn a_link_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_pin_that_is_none_is_refused() {
+    let pin = "0".repeat(64);
+    for value in ["", "pin.pem", "sha256//", "sha256//AAAA", &format!("{pin};"), &format!("{pin};{}", &pin[1..])] {
+        refused_with(&["--pinnedpubkey", value, URL], &["ssecat: --pinnedpubkey: ", "sha256//"]);
+    }
+    refused_with(&["--pinnedpubkey", &pin, "ftp://h/"], &["ssecat: the URL \"ftp://h/\" "]);
+}
+
+#[cfg(not(feature = "native-roots"))]
+#[test]
+fn the_systems_roots_need_a_feature() {
+    refused(&["--ca-native", URL], "--ca-native: this program was built without the feature native-roots");
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_refused() {
     let folder = Folder::new("ssecat-files");
     let missing = folder.file("missing").display().to_string();
@@ -172,7 +187,8 @@ fn help_and_version_go_to_the_output() {
             "--cursor 'KEY",
             "--checkpoint FILE",
         ];
-        let connection = ["--idle SECS", "--retry never|forever|N", "--cacert PEM"];
+        let connection =
+            ["--idle SECS", "--retry never|forever|N", "--cacert PEM", "--ca-native", "--pinnedpubkey PINS"];
         let link = ["--resolve HOST:PORT:ADDR", "--interface NAME", "--unix-socket PATH"];
         let output = [
             "--format FORMAT",

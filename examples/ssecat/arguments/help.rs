@@ -32,7 +32,14 @@ Connection:
                       GET, never for every other method; 0 is never;
                       forever also outlasts a 404 or a page in place of the
                       stream
-  --cacert PEM        trust the certificates of this file, and no others
+  --cacert PEM        trust the certificates of this file, and no others; it is
+                      read again when they do not do
+  --ca-native         trust what the system (or SSL_CERT_FILE) trusts in place
+                      of the built-in roots; with --cacert that as well
+  --pinnedpubkey PINS trust the server with this public key, sha256//BASE64, or
+                      with this SHA-256 of its certificate or key, 64
+                      hexadecimal digits, whoever signed it, and no other;
+                      several have semicolons in between
   --resolve HOST:PORT:ADDR
                       connect to this address for HOST and PORT, instead of
                       looking HOST up; may be given several times

@@ -12,11 +12,7 @@ const SOUND_URL: &str = "http://localhost/";
 
 impl Arguments {
     pub(crate) fn client(&self) -> Result<Client, Error> {
-        let builder = self.linked(Client::builder())?;
-        match &self.cacert {
-            None => builder.build(),
-            Some(certificates) => trusting(builder, &certificates.pem),
-        }
+        self.trust.add_to(self.linked(Client::builder())?)?.build()
     }
 
     /// Says where connections go, and over which link.
@@ -94,10 +90,8 @@ impl Arguments {
             ];
             return setters.iter().fold(problem(error), |text, (setter, option)| text.replace(setter, option));
         }
-        if let (Some(certificates), Err(error)) = (&self.cacert, self.client()) {
-            // The name of the setter means nothing here.
-            let problem = problem(error).replace("root_certificates_pem: ", "");
-            return format!("--cacert {:?}: {problem}", certificates.path);
+        if let Some(culprit) = self.trust.culprit() {
+            return culprit;
         }
         let Ok(client) = Client::builder().no_proxy().build() else { return problem(error) };
         let refusal = |request| client.read("check", request).err().map(problem);
@@ -109,16 +103,6 @@ impl Arguments {
         let mut found = requests.filter_map(|(option, request)| Some(format!("{option}{}", refusal(request)?)));
         found.next().unwrap_or_else(|| problem(error))
     }
-}
-
-#[cfg(feature = "tls")]
-fn trusting(builder: ClientBuilder, pem: &[u8]) -> Result<Client, Error> {
-    builder.only_root_certificates_pem(pem).build()
-}
-
-#[cfg(not(feature = "tls"))]
-fn trusting(_: ClientBuilder, _: &[u8]) -> Result<Client, Error> {
-    Err(Error::InvalidRequest("this program was built without TLS".into()))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -142,7 +126,7 @@ fn over_unix_socket(_: ClientBuilder, _: &Path) -> Result<ClientBuilder, Error> 
 }
 
 /// An error in one line, without the introduction that the option's name is.
-fn problem(error: Error) -> String {
+pub(super) fn problem(error: Error) -> String {
     match error {
         Error::InvalidRequest(what) => what,
         error => error.to_string(),

@@ -107,6 +107,11 @@ pub(super) fn resolve(parser: &mut Parser) -> Result<(String, IpAddr), String> {
     resolved.ok_or_else(|| format!("--resolve {text:?}: not HOST:PORT:ADDRESS"))
 }
 
+/// One or several with semicolons in between, as curl has it.
+pub(super) fn pins(parser: &mut Parser) -> Result<Vec<String>, String> {
+    Ok(text(parser, "--pinnedpubkey")?.split(';').map(str::to_owned).collect())
+}
+
 pub(super) fn certificates(parser: &mut Parser) -> Result<Certificates, String> {
     let path = PathBuf::from(any(parser)?);
     match fs::read(&path) {
