@@ -124,19 +124,19 @@
 //!
 //! # Guarantees
 //!
-//! - **An `Err` is terminal and last.** A failure that is tried again never reaches the loop: it goes to [`Request::on_error`],
-//!   the log and the [`Handle`]. The one exception has a name: [`Error::is_json`], a document that does not parse.
+//! - **An `Err` is terminal and last.** A failure that is tried again goes to [`Request::on_error`], the log and the [`Handle`],
+//!   never to the loop. The one exception has a name: [`Error::is_json`], a document that does not parse.
 //! - **A loop that ends without an `Err` ended on purpose**, and [`Handle::end`] says how.
 //! - **Starting needs no network.** A device that boots before its network is not an error.
-//! - **A stop never blocks and is immediate**, also in the middle of a DNS lookup, a connect, a TLS handshake or a full channel.
-//!   Dropping the last [`Events`] of a connection is a stop.
+//! - **A stop is immediate and never blocks**, also in the middle of a DNS lookup, a connect, a TLS handshake or a full channel.
+//!   Dropping the last [`Events`] is a stop.
 //! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response head (20 KiB),
-//!   what is kept of an error's body (4 KiB). An idle connection causes no wake-ups.
-//! - **Nothing is lost that the server can repeat.** The last event id, or a [`Cursor`], survives any number of reconnects, and with
-//!   a [`Checkpoint`] restarts and power cuts.
-//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response that ends
-//!   without any event counts as a failure. See [`RetryPolicy`].
-//! - **Secrets stay where they belong**: neither the log nor `Debug` shows header values, queries, user names or event data, and a
+//!   an error's body (4 KiB). An idle connection causes no wake-ups.
+//! - **Nothing is lost that the server can repeat.** The last event id, or a [`Cursor`], survives reconnects, and with a
+//!   [`Checkpoint`] restarts and power cuts.
+//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response without
+//!   any event counts as a failure. See [`RetryPolicy`].
+//! - **Secrets stay where they belong**: neither the log nor `Debug` shows header values, queries, user names or data, and a
 //!   redirect to another origin takes along no header of yours unless [`Request::trust_origin`] names it.
 //! - **Timers never use the wall clock**: the first time synchronisation of a device fires and freezes nothing.
 //!
@@ -182,7 +182,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `tls` | on | https, by [rustls](https://docs.rs/rustls) with ring and the Mozilla roots; without it only http URLs are accepted |
+//! | `tls` | on | https, by [rustls](https://docs.rs/rustls) with ring and the Mozilla roots; without it http alone |
 //! | `json` | on | `Request::json`, `Event::json`, `Event::typed`, typed iteration |
 //! | `native-roots` | off | `ClientBuilder::native_roots`: what the system trusts, beside the Mozilla roots or instead of them |
 //! | `multipart` | off | `Request::multipart`, for forms with files |
@@ -201,13 +201,13 @@
 //! # What it does not do
 //!
 //! - No async API: in an async program use an async client.
-//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies. Of compression gzip alone, and only
-//!   where a request asks for it.
-//! - It does not make a stream complete that the server does not repeat: events without ids that are sent while the client is away
-//!   are gone. Over restarts of the program it delivers at least once, not exactly once.
-//! - It does not remember a permanent redirect: every reconnect goes to the original URL.
-//! - Linux is the target. For Windows, macOS and FreeBSD it compiles (checked without TLS); no test has run there. On Windows a
-//!   blocked read notices a stop within 100 ms, not at once.
+//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies. Of compression gzip alone, where a
+//!   request asks for it.
+//! - Events without ids that are sent while the client is away are gone. Over restarts of the program it delivers at least once,
+//!   not exactly once.
+//! - A permanent redirect is not remembered: every reconnect goes to the original URL.
+//! - Linux is the target. For Windows, macOS and FreeBSD it compiles; no test has run there. On Windows a stop is noticed within
+//!   100 ms, not at once.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
