@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use log::debug;
 use ureq::Agent;
-use ureq::http::header::{HOST, LOCATION, USER_AGENT};
+use ureq::http::header::{CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use ureq::http::request::Builder;
 use ureq::http::response::Parts;
 
@@ -256,7 +256,9 @@ impl Outgoing {
     fn judge(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
         let (status, headers) = (parts.status.as_u16(), parts.headers);
         let framing = judge::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
-        let is_stream = self.limits.any_content_type || judge::is_event_stream(&headers);
+        // Whatever is accepted, a 202 that names no type has nothing to read.
+        let is_named = status != 202 || headers.contains_key(CONTENT_TYPE);
+        let is_stream = judge::is_event_stream(&headers) || self.limits.any_content_type && is_named;
         let encoding = judge::content_encoding(&self.id, &headers);
         let is_gzip = self.limits.accepts_gzip && encoding.as_deref().is_some_and(is_gzip);
         let refused = encoding.filter(|_| !is_gzip);

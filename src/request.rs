@@ -342,7 +342,9 @@ impl Request {
         self
     }
 
-    /// Accepts every Content-Type. Default: `text/event-stream` is required (HTML §9.2.3).
+    /// Accepts every Content-Type, and none at all. Default: `text/event-stream` is required (HTML §9.2.3).
+    ///
+    /// A 202 without a Content-Type, to a request that is not a GET, stays [`End::NoStream`](crate::End::NoStream).
     ///
     /// # Example: a server that calls its stream text/plain
     ///

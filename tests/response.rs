@@ -235,6 +235,16 @@ fn any_content_type_opens_whatever_it_is() {
 }
 
 #[test]
+fn a_202_that_names_no_content_type_has_no_stream_whatever_is_accepted() {
+    let seen = |headers: &'static [(&str, &str)]| {
+        let server = Server::serve(move |_, mut peer| peer.respond(202, headers, "")).unwrap();
+        run(Request::post(server.url("/")).any_content_type())
+    };
+    assert!(matches!(seen(&[]).end, End::NoStream(202)));
+    assert!(matches!(seen(&[("Content-Type", "text/plain")]).end, End::Complete));
+}
+
+#[test]
 fn the_body_is_utf_8_whatever_the_charset_says() {
     let seen = answered(|_, mut peer| {
         peer.respond(200, &[("Content-Type", "text/event-stream; charset=iso-8859-1")], "data: \u{fc}\n\n");
