@@ -14,6 +14,8 @@ mod delivery;
 #[allow(dead_code, reason = "a part is used")]
 #[path = "nchan/forwarder.rs"]
 mod forwarder;
+#[path = "interop/frameworks.rs"]
+mod frameworks;
 #[cfg(feature = "json")]
 #[path = "interop/journal.rs"]
 mod journal;
@@ -22,6 +24,9 @@ mod journal;
 mod journal_example;
 #[path = "support/left_out.rs"]
 mod left_out;
+#[cfg(feature = "json")]
+#[path = "interop/mcp.rs"]
+mod mcp;
 #[allow(dead_code, reason = "a part is used")]
 #[path = "nchan/nginx.rs"]
 mod nginx;
@@ -44,10 +49,14 @@ mod tls;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
+#[cfg(feature = "tls")]
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use delivery::{Delivery, client, through, url};
 use forwarder::Forwarder;
 use http_sse::Client;
+#[cfg(feature = "tls")]
+use http_sse::Request;
 use nginx::{Nginx, Signal};
 use program::{find, find_cached, or_left_out, script};
 use service::Service;
@@ -68,31 +77,58 @@ fn events_of_nchan_survive_the_reset_of_connections() {
 #[cfg(feature = "tls")]
 #[test]
 fn events_of_nchan_over_tls_survive_the_reset_of_connections() {
-    let Some(program) = or_left_out(nginx::find(), "nginx with the nchan module") else { return };
     let authority = tls::Authority::new();
+    let Some((server, forwarder, url)) = nchan_over_tls(&authority, "") else { return };
+    let delivery = Delivery::start(client().only_root_certificates_pem(authority.pem()), &url);
+    publish(&server, &forwarder, delivery, "nginx with nchan over TLS");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn events_of_nchan_that_asks_for_a_client_certificate_survive_the_reset_of_connections() {
+    let authority = tls::Authority::new();
+    let Some((server, forwarder, url)) = nchan_over_tls(&authority, "ssl_verify_client on;") else { return };
+    let trusting = || client().only_root_certificates_pem(authority.pem());
+    let without = trusting().build().unwrap().read("without", Request::get(&url)).unwrap().next().unwrap();
+    let refusal = without.unwrap_err();
+    assert_eq!(refusal.status(), Some(400));
+    assert!(refusal.body().unwrap().contains("No required SSL certificate was sent"), "{refusal}");
+
+    let identity = authority.client_identity();
+    let delivery = Delivery::start(trusting().client_certificate_pem(identity.certificate_pem, identity.key_pem), &url);
+    publish(&server, &forwarder, delivery, "nginx with nchan, client certificates");
+}
+
+/// Starts nchan with a plain port, to publish, and one with TLS behind a forwarder, whose URL is returned.
+#[cfg(feature = "tls")]
+fn nchan_over_tls(authority: &tls::Authority, setting: &str) -> Option<(Nginx, Forwarder, String)> {
+    static FOLDERS: AtomicU32 = AtomicU32::new(0);
+    let program = or_left_out(nginx::find(), "nginx with the nchan module")?;
     let identity = authority.server_identity();
-    let folder = std::env::temp_dir().join(format!("http-sse-interop-tls-{}", std::process::id()));
+    let number = FOLDERS.fetch_add(1, Ordering::SeqCst);
+    let folder = std::env::temp_dir().join(format!("http-sse-interop-tls-{}-{number}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("certificate.pem"), identity.certificate_pem).unwrap();
     fs::write(folder.join("key.pem"), identity.key_pem).unwrap();
-    // The plain port stays, to publish.
+    fs::write(folder.join("authority.pem"), authority.pem()).unwrap();
     let encrypted = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let settings = format!(
         "
         listen {encrypted} ssl;
         ssl_certificate {0}/certificate.pem;
-        ssl_certificate_key {0}/key.pem;{1}",
+        ssl_certificate_key {0}/key.pem;
+        ssl_client_certificate {0}/authority.pem;
+        {setting}{1}",
         folder.display(),
         nginx::CHANNEL
     );
+    // Of the two ports, publishing takes the plain one, where nobody is asked for a certificate.
     let server = Nginx::start(&program, 1, &settings);
     fs::remove_dir_all(&folder).unwrap();
-
     // The handshake has to fit in, with something to spare.
     let forwarder = Forwarder::passing(encrypted, 10_000);
-    let client = client().only_root_certificates_pem(authority.pem());
-    let delivery = Delivery::start(client, &format!("https://{}/subscribe", forwarder.address()));
-    publish(&server, &forwarder, delivery, "nginx with nchan over TLS");
+    let url = format!("https://{}/subscribe", forwarder.address());
+    Some((server, forwarder, url))
 }
 
 /// Publishes all messages, while the forwarder resets connections by itself and on command.

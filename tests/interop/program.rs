@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 
 use crate::left_out::lacking;
@@ -18,6 +19,12 @@ pub(crate) fn find_cached(path: &str) -> Option<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|cache| cache.is_absolute());
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;
     Some(cache.join("http-sse/interop").join(path)).filter(|found| found.exists())
+}
+
+/// Tells whether a package is among those that `scripts/interop-setup` has put into a folder of the cache.
+pub(crate) fn has_cached(folder: &str, package: &str) -> bool {
+    let list = find_cached(&format!("{folder}/.packages")).and_then(|list| fs::read_to_string(list).ok());
+    list.is_some_and(|list| list.contains(package))
 }
 
 /// Returns the path of a file that belongs to these tests.
