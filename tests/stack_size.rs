@@ -112,3 +112,42 @@ fn tls() {
     let request = request(&server.url("/")).retry(RetryPolicy::never());
     assert!(rest(&untrusted.connect("untrusted", request).unwrap()).pop().unwrap().is_err());
 }
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_with_a_pin_that_is_wrong() {
+    use support::tls::{Authority, TlsServer, Validity};
+    let server = TlsServer::serve(Authority::new().server_config(Validity::VALID), script);
+    let pinning = client(Client::builder().no_proxy().pin_sha256("0".repeat(64)));
+    let error = rest(&pinning.connect("pinned", request(&server.url("/"))).unwrap()).pop().unwrap().unwrap_err();
+    assert!(matches!(error, http_sse::Error::PinMismatch(_)), "{error:?}");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_with_roots_that_are_read_and_read_again() {
+    use support::tls::{Authority, TlsServer, Validity};
+    let path = env::temp_dir().join(format!("http-sse-stack-{}.pem", std::process::id()));
+    let server = TlsServer::serve(Authority::named("old").server_config(Validity::VALID), script);
+    std::fs::write(&path, Authority::named("other").pem()).unwrap();
+    let builder = Client::builder().no_proxy().root_certificates_file(&path);
+    #[cfg(feature = "native-roots")]
+    let builder = match std::fs::exists("/etc/ssl/certs/ca-certificates.crt") {
+        Ok(true) => builder.native_roots(),
+        _ => builder,
+    };
+    let client = client(builder);
+    let once = |url: &str| request(url).retry(RetryPolicy::never());
+    assert!(rest(&client.connect("first", once(&server.url("/"))).unwrap()).pop().unwrap().is_err());
+
+    let authority = Authority::named("new");
+    let server = TlsServer::serve(authority.server_config(Validity::VALID), script);
+    // Cannot be read, and then can: both are a second look, which must be a second apart.
+    std::fs::write(&path, "nothing").unwrap();
+    let events = client.connect("second", request(&server.url("/")).retry(RetryPolicy::forever())).unwrap();
+    support::waiting_for(&events.handle());
+    std::fs::write(&path, authority.pem()).unwrap();
+    let _ = events.recv_timeout(deadline()).unwrap().unwrap();
+    events.handle().stop();
+    std::fs::remove_file(&path).unwrap();
+}

@@ -22,12 +22,10 @@ struct OpenSsl {
 }
 
 impl OpenSsl {
-    /// Makes a key as `openssl req -newkey` takes it, a certificate for the name of a bridge, and starts a server.
+    /// Makes a key as `openssl req -newkey` takes it and a certificate for the name of a bridge, and starts a server.
     fn start(key: &str, settings: &[&str]) -> Self {
         let mut this = Self::with_folder();
-        this.openssl(&format!(
-            "req -x509 -newkey {key} -nodes -keyout key.pem -out certificate.pem -subj /O=Maker/CN=ecb5fafffe012345"
-        ));
+        this.sign(key, "server");
         this.serve(settings);
         this
     }
@@ -35,8 +33,8 @@ impl OpenSsl {
     /// The same with a certificate of X.509 version 1.
     fn start_with_version_1() -> Self {
         let mut this = Self::with_folder();
-        this.openssl("req -new -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=old");
-        this.openssl("x509 -req -in request.pem -signkey key.pem -out certificate.pem");
+        this.openssl("req -new -newkey rsa:2048 -nodes -keyout server.key -out request.pem -subj /CN=old");
+        this.openssl("x509 -req -in request.pem -signkey server.key -out server.pem");
         this.serve(&[]);
         this
     }
@@ -62,8 +60,15 @@ impl OpenSsl {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Makes a key and a certificate that it signs itself, and returns them: `NAME.pem` and `NAME.key`.
+    fn sign(&self, key: &str, name: &str) -> [String; 2] {
+        let files = format!("-keyout {name}.key -out {name}.pem");
+        self.openssl(&format!("req -x509 -newkey {key} -nodes {files} -subj /O=Maker/CN={name}-ecb5fafffe012345"));
+        ["pem", "key"].map(|ending| fs::read_to_string(self.folder.join(format!("{name}.{ending}"))).unwrap())
+    }
+
     fn serve(&mut self, settings: &[&str]) {
-        let mut command = self.command("s_server -HTTP -accept 127.0.0.1:0 -cert certificate.pem -key key.pem");
+        let mut command = self.command("s_server -HTTP -accept 127.0.0.1:0 -cert server.pem -key server.key");
         let mut server = command.args(settings).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(server.stdout.take().unwrap());
         self.server = Some(server);
@@ -80,13 +85,13 @@ impl OpenSsl {
 
     /// As `openssl x509` shows it, behind the equals sign.
     fn fingerprint(&self) -> String {
-        let line = self.openssl("x509 -in certificate.pem -noout -fingerprint -sha256");
+        let line = self.openssl("x509 -in server.pem -noout -fingerprint -sha256");
         line.trim().rsplit('=').next().unwrap().to_owned()
     }
 
     /// By the commands that curl's manual names for `--pinnedpubkey`.
     fn key_pin(&self) -> String {
-        fs::write(self.folder.join("public.pem"), self.openssl("x509 -in certificate.pem -pubkey -noout")).unwrap();
+        fs::write(self.folder.join("public.pem"), self.openssl("x509 -in server.pem -pubkey -noout")).unwrap();
         self.openssl("pkey -pubin -in public.pem -outform der -out public.der");
         self.openssl("dgst -sha256 -binary -out digest public.der");
         format!("sha256//{}", self.openssl("enc -base64 -in digest").trim())
@@ -141,6 +146,26 @@ fn a_server_of_openssl_is_known_by_the_digests_that_openssl_shows() {
                 assert_eq!((shown.certificate(), shown.public_key()), (&fingerprint[..], &key_pin[..]), "{key}");
             }
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_server_of_openssl_takes_the_clients_certificate_and_no_other() {
+    if !is_there() {
+        return;
+    }
+    for version in ["-tls1_2", "-tls1_3"] {
+        let mut server = OpenSsl::with_folder();
+        let [client, other] = ["client", "other"].map(|name| server.sign("ec -pkeyopt ec_paramgen_curve:P-256", name));
+        server.sign("rsa:2048", "server");
+        server.serve(&[version, "-Verify", "1", "-verify_return_error", "-CAfile", "client.pem"]);
+        let pin = server.key_pin();
+        let showing = |[chain, key]: [String; 2]| builder().pin_sha256(&pin).client_certificate_pem(chain, key);
+        assert_greeted(&showing(client).build().unwrap(), server.url());
+        for client in [pinning(&pin), showing(other).build().unwrap()] {
+            let error = failure(&client, server.url());
+            assert!(matches!(&error, Error::Tls(_)), "{version}: {error:?}");
         }
     }
 }
