@@ -10,10 +10,13 @@ use crate::channel::{BurstReceiver, BurstSender, Sent, channel, is_disconnected}
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared};
+use crate::ledger::{Entered, Ledger};
 use crate::member::Member;
 use crate::stop::lock;
 
 /// What to do with an event for which a receiver's channel has no room.
+///
+/// [`Request::mark_gaps`](crate::Request::mark_gaps) marks the place of what is dropped.
 ///
 /// # Example: a sensor of which only the newest readings matter
 ///
@@ -34,6 +37,14 @@ pub enum Overflow {
     DropNewest,
 }
 
+/// How many events wait for a receiver, and what it gets of the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queueing {
+    pub(crate) capacity: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) marks_gaps: bool,
+}
+
 pub(crate) type Item = Result<Event, Error>;
 
 /// Where the connection's thread delivers to.
@@ -47,8 +58,7 @@ pub(crate) enum Sink {
 /// The receivers of one connection.
 #[derive(Debug)]
 pub(crate) struct Broadcast {
-    capacity: usize,
-    overflow: Overflow,
+    queueing: Queueing,
     /// A connection ends with the last of its own receivers; one that is listened to does not.
     ends_with_last: bool,
     receivers: Mutex<Receivers>,
@@ -69,6 +79,8 @@ struct Subscriber {
     sender: BurstSender<Item>,
     /// Under `DropOldest`: the other end, to make room.
     oldest: Option<Receiver<Item>>,
+    /// Under both ways of dropping, where gaps are marked.
+    ledger: Option<Arc<Ledger>>,
     /// Disconnects when the receiver is dropped: its channel may live on in a bare clone.
     gone: Receiver<Infallible>,
 }
@@ -82,9 +94,9 @@ pub(crate) struct Subscription {
 }
 
 impl Broadcast {
-    pub(crate) fn new(capacity: usize, overflow: Overflow, ends_with_last: bool) -> Arc<Self> {
+    pub(crate) fn new(queueing: Queueing, ends_with_last: bool) -> Arc<Self> {
         let receivers = Mutex::default();
-        Arc::new(Self { capacity, overflow, ends_with_last, receivers, version: AtomicUsize::new(0) })
+        Arc::new(Self { queueing, ends_with_last, receivers, version: AtomicUsize::new(0) })
     }
 
     /// Adds the first receiver, before the connection's thread starts.
@@ -99,12 +111,14 @@ impl Broadcast {
     }
 
     fn subscribe(self: &Arc<Self>, receivers: &mut Receivers) -> (BurstReceiver<Item>, Subscription) {
-        let (sender, receiver) = channel(self.capacity);
+        let Queueing { capacity, overflow, marks_gaps } = self.queueing;
+        let ledger = (marks_gaps && overflow != Overflow::Block).then(|| Ledger::new(capacity));
+        let (sender, receiver) = channel(if ledger.is_some() { Ledger::places(capacity) } else { capacity });
         let (alive, gone) = bounded(0);
-        let oldest = (self.overflow == Overflow::DropOldest).then(|| receiver.drain());
+        let oldest = (overflow == Overflow::DropOldest).then(|| receiver.drain());
         let number = receivers.next_number;
         receivers.next_number += 1;
-        receivers.list.push(Arc::new(Subscriber { number, sender, oldest, gone }));
+        receivers.list.push(Arc::new(Subscriber { number, sender, oldest, ledger, gone }));
         self.version.fetch_add(1, Ordering::Release);
         (receiver, Subscription { broadcast: Arc::clone(self), number, alive: Some(alive) })
     }
@@ -166,7 +180,7 @@ impl EventSender {
             Sink::Tagged(member) => return member.event(event),
             Sink::Broadcast(broadcast) => broadcast,
         };
-        let overflow = broadcast.overflow;
+        let overflow = broadcast.queueing.overflow;
         let version = Some(broadcast.version.load(Ordering::Acquire));
         if version != self.version {
             self.version = version;
@@ -269,6 +283,10 @@ impl Drop for EventSender {
 impl Subscriber {
     /// Returns the item if the sender is to wait for room.
     fn send(&self, event: Event, overflow: Overflow, shared: &Shared) -> Option<Item> {
+        if let Some(ledger) = &self.ledger {
+            self.send_marked(ledger, event, shared);
+            return None;
+        }
         let sent = self.sender.try_send(Ok(event));
         if overflow != Overflow::Block {
             // The sooner the receiver is awake, the less is dropped.
@@ -280,10 +298,10 @@ impl Subscriber {
             Ok(()) | Err(TrySendError::Disconnected(_)) => return None,
         };
         match (overflow, &self.oldest) {
-            (Overflow::DropNewest, _) => count_dropped(shared),
+            (Overflow::DropNewest, _) => count_dropped(shared, 1),
             (Overflow::DropOldest, Some(oldest)) => loop {
                 if oldest.try_recv().is_ok() {
-                    count_dropped(shared);
+                    count_dropped(shared, 1);
                 }
                 match self.sender.try_send(item) {
                     Err(TrySendError::Full(full)) => item = full,
@@ -295,13 +313,27 @@ impl Subscriber {
         None
     }
 
+    /// Sends an event or a gap, and a gap in the place of what is dropped for it.
+    #[cold]
+    fn send_marked(&self, ledger: &Arc<Ledger>, event: Event, shared: &Shared) {
+        let Entered { item, lost } = ledger.enter(event, self.sender.as_crossbeam(), self.oldest.as_ref());
+        if lost > 0 {
+            count_dropped(shared, lost);
+        }
+        if let Some(item) = item {
+            // There is room. A receiver that has gone takes itself off the list.
+            let _ = self.sender.try_send(Ok(item));
+        }
+        self.sender.flush();
+    }
+
     /// Sends the terminal failure if there is room, or room can be made.
     fn try_last(&self, error: &Error, shared: &Shared) -> bool {
         loop {
             match (self.sender.as_crossbeam().try_send(Err(error.clone())), &self.oldest) {
                 (Err(TrySendError::Full(_)), Some(oldest)) => {
                     if oldest.try_recv().is_ok() {
-                        count_dropped(shared);
+                        count_dropped(shared, 1);
                     }
                 }
                 (Err(TrySendError::Full(_)), None) => return false,
@@ -311,7 +343,7 @@ impl Subscriber {
     }
 }
 
-fn count_dropped(shared: &Shared) {
+fn count_dropped(shared: &Shared, events: u64) {
     let mut progress = shared.progress();
-    progress.dropped = progress.dropped.saturating_add(1);
+    progress.dropped = progress.dropped.saturating_add(events);
 }

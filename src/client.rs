@@ -115,9 +115,8 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn connect(&self, id: impl AsRef<str>, request: Request) -> Result<Events, Error> {
-        let (capacity, overflow) = request.channel();
-        let (connection, shared, broadcast) =
-            self.register_broadcast(id.as_ref(), request, Broadcast::new(capacity, overflow, true))?;
+        let broadcast = Broadcast::new(request.queueing(), true);
+        let (connection, shared, broadcast) = self.register_broadcast(id.as_ref(), request, broadcast)?;
         let (receiver, subscription) = broadcast.open();
         self.start(connection, &shared, Sink::Broadcast(broadcast))?;
         Ok(Events::new(receiver, subscription, shared))
@@ -178,9 +177,8 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn listen(&self, id: impl AsRef<str>, request: Request) -> Result<Handle, Error> {
-        let (capacity, overflow) = request.channel();
-        let (connection, shared, broadcast) =
-            self.register_broadcast(id.as_ref(), request, Broadcast::new(capacity, overflow, false))?;
+        let broadcast = Broadcast::new(request.queueing(), false);
+        let (connection, shared, broadcast) = self.register_broadcast(id.as_ref(), request, broadcast)?;
         self.start(connection, &shared, Sink::Broadcast(broadcast))?;
         Ok(Handle { shared })
     }

@@ -5,6 +5,7 @@
 
 mod contain;
 mod cursor;
+mod gap;
 mod opening;
 mod prepare;
 mod recovery;
@@ -58,6 +59,8 @@ pub(crate) struct Connection {
     /// That the last event id in force cannot be sent was reported.
     reported_id: bool,
     position: Position,
+    /// What the attempt has asked to go on after, where gaps are marked.
+    sent_position: Option<Arc<str>>,
     /// Of the stream that is open, while it has brought no event.
     start: Option<Start>,
 }
@@ -112,6 +115,7 @@ impl Connection {
             renewed: false,
             reported_id: false,
             position: Position::default(),
+            sent_position: None,
             start: None,
         };
         connection.set_cursor(&start_cursor);
@@ -226,7 +230,7 @@ impl Connection {
         let now = clock::now();
         self.backoff.opened(now);
         self.last_error = None;
-        self.shared.progress().last_byte = Some(now);
+        let last_byte = self.shared.progress().last_byte.replace(now);
         self.shared.update(|life| life.open());
         let opened =
             Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
@@ -237,7 +241,8 @@ impl Connection {
         if buffered > 0 {
             self.received(buffered);
         }
-        self.unless_panicked(done)
+        self.unless_panicked(done)?;
+        self.mark_reconnect(last_byte, now)
     }
 
     fn read(&mut self, deadline: Option<Instant>, is_last_look: &mut bool) -> Step {
@@ -365,7 +370,8 @@ impl Connection {
         progress.oversized = progress.oversized.saturating_add(1);
         drop(progress);
         let done = self.report(&error);
-        self.unless_panicked(done)
+        self.unless_panicked(done)?;
+        self.mark_oversized()
     }
 
     fn unless_panicked(&mut self, done: Result<(), Panicked>) -> Step {

@@ -100,7 +100,7 @@ pub enum Error {
     ProxyAuthentication(String),
     /// A panic ended the connection; says in whose code.
     Panicked(PanicOrigin),
-    /// An event's data is not the JSON document that was expected.
+    /// An event's data is not the JSON document that was expected, or it is a [gap](Event::gap).
     Json(Arc<JsonError>),
 }
 
@@ -208,7 +208,8 @@ impl Error {
         matches!(self, Self::Timeout(_))
     }
 
-    /// Tells whether only one event's JSON is bad; the stream itself goes on.
+    /// Tells whether only one event's JSON is bad, or typed iteration has come to a [gap](Event::gap); the stream itself
+    /// goes on.
     ///
     /// # Example: a document that is not a number
     ///
@@ -282,7 +283,7 @@ impl Error {
         }
     }
 
-    /// Returns the event whose JSON is bad; `None` for every other error.
+    /// Returns the event whose JSON is bad, or which is a [gap](Event::gap); `None` for every other error.
     ///
     /// # Example: keep what could not be decoded
     ///
@@ -393,7 +394,10 @@ impl fmt::Display for Error {
             Self::Panicked(PanicOrigin::Library) => {
                 f.write_str("http-sse panicked, or a logger or TLS configuration that it called")
             }
-            Self::Json(json) => write!(f, "the event's data is not the expected JSON: {}", json.source),
+            Self::Json(json) => match json.event.gap() {
+                Some(gap) => write!(f, "{gap}"),
+                None => write!(f, "the event's data is not the expected JSON: {}", json.source),
+            },
         }
     }
 }

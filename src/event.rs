@@ -1,6 +1,7 @@
 //! One event: what the server sent between two blank lines, behind one pointer.
 
 mod content;
+mod mark;
 #[cfg(feature = "json")]
 mod typed;
 
@@ -90,13 +91,7 @@ impl Event {
 
     /// Copied where the parser holds the event too, to use its memory again.
     pub(crate) fn with_cursor(self, cursor: Arc<str>) -> Self {
-        let old = &self.content;
-        let own_id = &old.text[old.type_end..];
-        let mut content = Content::copied(self.data(), self.named_type(), own_id, old.inherited_id.as_ref());
-        let extra = old.extra.as_deref().cloned().unwrap_or_default();
-        content.add_extra(Extra { cursor: Some(cursor), ..extra });
-        content.attempt = old.attempt;
-        Self::of(content)
+        self.copied_with(|extra| extra.cursor = Some(cursor))
     }
 
     pub(crate) fn of(content: Content) -> Self {
@@ -131,6 +126,9 @@ impl Event {
     /// assert_eq!(data, "text");
     /// ```
     pub fn into_data(self) -> String {
+        if self.is_gap() {
+            return String::new();
+        }
         match Arc::try_unwrap(self.content) {
             Ok(mut content) => {
                 content.text.truncate(content.data_end);
@@ -168,7 +166,7 @@ impl Event {
     /// assert_eq!(Event::new("", "one\ntwo").data().lines().count(), 2);
     /// ```
     pub fn data(&self) -> &str {
-        &self.content.text[..self.content.data_end]
+        if self.is_gap() { "" } else { &self.content.text[..self.content.data_end] }
     }
 
     /// Returns the last event id that was in force at this event, `None` when there was none or it was empty.
@@ -188,6 +186,7 @@ impl Event {
     /// ```
     pub fn id(&self) -> Option<&str> {
         match &self.content.text[self.content.type_end..] {
+            _ if self.is_gap() => None,
             "" => self.content.inherited_id.as_deref(),
             own => Some(own),
         }
@@ -217,7 +216,7 @@ impl Event {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn position(&self) -> Option<&str> {
-        match self.content.extra.as_ref().and_then(|extra| extra.cursor.as_deref()) {
+        match self.extra().and_then(|extra| extra.cursor.as_deref()) {
             Some(cursor) => Some(cursor).filter(|cursor| !cursor.is_empty()),
             None => self.id(),
         }
@@ -273,7 +272,7 @@ impl Event {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn comment(&self) -> Option<&str> {
-        self.content.extra.as_ref()?.comment.as_deref()
+        self.extra()?.comment.as_deref()
     }
 
     /// Returns the text of the event's block as received, if the parser or request was told to keep it.
@@ -292,14 +291,14 @@ impl Event {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn raw(&self) -> Option<&str> {
-        self.content.extra.as_ref()?.raw.as_deref()
+        self.extra()?.raw.as_deref()
     }
 
     /// Decodes the data as a JSON document, which may borrow from the event.
     ///
     /// # Errors
     ///
-    /// [`Error::Json`] when the data is not JSON or does not fit `T`; the error holds the event.
+    /// [`Error::Json`] when the data is not JSON or does not fit `T`, and for a [gap](Self::gap); the error holds the event.
     ///
     /// # Example: borrow a string from the data
     ///
@@ -313,7 +312,7 @@ impl Event {
     /// ```
     #[cfg(feature = "json")]
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        serde_json::from_str(self.data()).map_err(|source| Error::json(self.clone(), source))
+        self.decoded(serde_json::from_str(self.data()))
     }
 
     /// Decodes the event as an enum: the event type names the variant, and the data is its content, as JSON.
@@ -323,7 +322,8 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// The data does not fit the variant, or no variant has the type: an error for which [`Error::is_json`] is true.
+    /// The data does not fit the variant, or no variant has the type, or it is a [gap](Self::gap): an error for which
+    /// [`Error::is_json`] is true.
     ///
     /// # Example: a chat
     ///
@@ -349,11 +349,21 @@ impl Event {
     /// ```
     #[cfg(feature = "json")]
     pub fn typed<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        typed::decode(self.event_type(), self.data()).map_err(|source| Error::json(self.clone(), source))
+        self.decoded(typed::decode(self.event_type(), self.data()))
+    }
+
+    /// A gap fits no type, whatever an event without data and type fits.
+    #[cfg(feature = "json")]
+    fn decoded<T>(&self, decoded: Result<T, serde_json::Error>) -> Result<T, Error> {
+        match decoded {
+            Ok(value) if !self.is_gap() => Ok(value),
+            Ok(_) => Err(Error::json(self.clone(), serde::de::Error::custom("a gap"))),
+            Err(source) => Err(Error::json(self.clone(), source)),
+        }
     }
 
     fn named_type(&self) -> &str {
-        &self.content.text[self.content.data_end..self.content.type_end]
+        if self.is_gap() { "" } else { &self.content.text[self.content.data_end..self.content.type_end] }
     }
 }
 
@@ -363,6 +373,7 @@ impl PartialEq for Event {
             && self.event_type() == other.event_type()
             && self.id() == other.id()
             && self.comment() == other.comment()
+            && self.gap() == other.gap()
     }
 }
 
@@ -371,6 +382,9 @@ impl Eq for Event {}
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut event = f.debug_struct("Event");
+        if let Some(gap) = self.gap() {
+            return event.field("gap", gap).finish();
+        }
         event.field("event_type", &self.event_type()).field("data", &self.data()).field("id", &self.id());
         if let Some(comment) = self.comment() {
             event.field("comment", &comment);
@@ -381,9 +395,12 @@ impl fmt::Debug for Event {
 
 /// Writes the canonical wire form, blank line included: comments, event type, id, data.
 ///
-/// A fresh parser makes an equal event of it.
+/// A fresh parser makes an equal event of it. A gap is a comment.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(gap) = self.gap() {
+            return writeln!(f, ": {gap}\n");
+        }
         if let Some(comment) = self.comment() {
             for line in comment.split('\n') {
                 writeln!(f, ":{line}")?;

@@ -203,7 +203,7 @@
 //! - No async API: in an async program use an async client.
 //! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies. Of compression gzip alone, where a
 //!   request asks for it.
-//! - Events without ids that are sent while the client is away are gone. Over restarts of the program it delivers at least once,
+//! - Events without ids that are sent while the client is away are gone; [`Request::mark_gaps`] says where. Over restarts of the program it delivers at least once,
 //!   not exactly once.
 //! - A permanent redirect is not remembered: every reconnect goes to the original URL.
 //! - Linux is the target. For Windows, macOS and FreeBSD it compiles; no test has run there. On Windows a stop is noticed within
@@ -234,6 +234,8 @@ mod transport;
 pub mod parser;
 
 mod event;
+mod gap;
+mod ledger;
 
 mod checkpoint;
 mod receiver;
@@ -262,6 +264,7 @@ pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorResponse, JsonError, PanicOrigin, PinMismatch, Timeout};
 pub use event::Event;
+pub use gap::{Gap, Reconnected};
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};

@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broadcast::Overflow;
+use crate::broadcast::{Overflow, Queueing};
 use crate::retry::RetryPolicy;
 
 pub use attempt::{Attempt, Opened};
@@ -74,6 +74,7 @@ pub struct Request {
     capacity: usize,
     overflow: Overflow,
     keeps_raw: bool,
+    marks_gaps: bool,
     any_content_type: bool,
     accepts_gzip: bool,
     max_redirects: u32,
@@ -154,6 +155,7 @@ impl Request {
             capacity: 64,
             overflow: Overflow::Block,
             keeps_raw: false,
+            marks_gaps: false,
             any_content_type: false,
             accepts_gzip: false,
             max_redirects: 10,
@@ -386,8 +388,8 @@ impl Request {
         self
     }
 
-    pub(crate) fn channel(&self) -> (usize, Overflow) {
-        (self.capacity, self.overflow)
+    pub(crate) fn queueing(&self) -> Queueing {
+        Queueing { capacity: self.capacity, overflow: self.overflow, marks_gaps: self.marks_gaps }
     }
 }
 

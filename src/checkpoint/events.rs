@@ -107,11 +107,16 @@ impl<I: Iterator<Item = Result<Event, Error>>> Iterator for Checkpointed<I> {
     fn next(&mut self) -> Option<Self::Item> {
         self.commit();
         let item = self.events.next();
-        if let Some(Ok(event)) = &item {
+        if let Some(Ok(event)) = item.as_ref().filter(|item| !is_gap(item)) {
             self.handling = Some(event.position().unwrap_or_default().to_owned());
         }
         item
     }
+}
+
+/// It has no id, and says nothing of the one in force.
+fn is_gap(item: &Result<Event, Error>) -> bool {
+    item.as_ref().is_ok_and(|event| event.gap().is_some())
 }
 
 impl<I: FusedIterator<Item = Result<Event, Error>>> FusedIterator for Checkpointed<I> {}

@@ -84,7 +84,7 @@ impl Client {
         let mut capacity = 0_usize;
         let mut opened: Vec<(Connection, Arc<Shared>)> = Vec::new();
         for (id, request) in requests {
-            capacity = capacity.saturating_add(request.channel().0).min(MOST_CAPACITY);
+            capacity = capacity.saturating_add(request.queueing().capacity).min(MOST_CAPACITY);
             let registered = check_blocks(&request).and_then(|()| self.register(id.as_ref(), request, None));
             match registered {
                 Ok(connection) => opened.push(connection),
@@ -132,7 +132,7 @@ impl Client {
 
 /// A channel of several connections cannot drop for one of them.
 fn check_blocks(request: &Request) -> Result<(), Error> {
-    match request.channel().1 {
+    match request.queueing().overflow {
         Overflow::Block => Ok(()),
         other => Err(Error::InvalidRequest(format!("overflow {other:?} in a channel of several connections"))),
     }

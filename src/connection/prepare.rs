@@ -44,6 +44,7 @@ impl Connection {
         }
         self.add_last_event_id(&mut headers)?;
         self.send_cursor(&mut url, &mut headers)?;
+        self.note_sent_position(&headers);
         Ok(Outgoing {
             id: Arc::clone(&self.shared.id),
             method: self.plan.method.clone(),

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use super::mark::Mark;
+use crate::gap::Gap;
+
 /// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
 const SPARE_BYTES: usize = 128;
 
@@ -19,18 +22,40 @@ pub(crate) struct Content {
 }
 
 /// What few events have.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) comment: Option<Box<str>>,
     pub(crate) raw: Option<Box<str>>,
     /// In force after the event; empty without one, `None` if the request has none.
     pub(crate) cursor: Option<Arc<str>>,
+    /// Only where gaps are marked.
+    pub(crate) mark: Option<Box<Mark>>,
 }
 
 impl Extra {
-    fn text_bytes(&self) -> usize {
+    /// Returns the gap, if it is no event; it stays what it is from now on.
+    pub(super) fn gap(&self) -> Option<&Gap> {
+        match self.mark.as_deref()? {
+            Mark::Gap(gap) => Some(gap),
+            Mark::Place(place) => place.gap(),
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
         let texts = [self.comment.as_deref(), self.raw.as_deref(), self.cursor.as_deref()];
-        texts.into_iter().flatten().map(str::len).sum()
+        let texts: usize = texts.into_iter().flatten().map(str::len).sum();
+        size_of::<Self>() + texts + self.mark.as_ref().map_or(0, |_| size_of::<Mark>())
+    }
+}
+
+/// The copy of one that waits in a queue has no place there.
+impl Clone for Extra {
+    fn clone(&self) -> Self {
+        if let Some(gap) = self.gap() {
+            return Self { mark: Some(Box::new(Mark::Gap(gap.clone()))), ..Self::default() };
+        }
+        let Self { comment, raw, cursor, mark: _ } = self;
+        Self { comment: comment.clone(), raw: raw.clone(), cursor: cursor.clone(), mark: None }
     }
 }
 
@@ -85,7 +110,7 @@ impl Content {
 
     pub(crate) fn add_extra(&mut self, extra: Extra) {
         self.extra = match extra {
-            Extra { comment: None, raw: None, cursor: None } => None,
+            Extra { comment: None, raw: None, cursor: None, mark: None } => None,
             extra => Some(Box::new(extra)),
         };
     }
@@ -100,7 +125,7 @@ impl Content {
 
     /// The same without what it shares with other events.
     pub(crate) fn own_bytes(&self) -> usize {
-        let extra = self.extra.as_ref().map_or(0, |extra| size_of::<Extra>() + extra.text_bytes());
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.held_bytes());
         size_of::<Self>() + self.text.capacity() + extra
     }
 }

@@ -127,7 +127,7 @@ impl Block {
             return pool.event(&data, &self.event_type, own_id, inherited_id);
         }
         let mut content = Content::copied(&data, &self.event_type, own_id, inherited_id);
-        content.add_extra(Extra { comment, raw, cursor: None });
+        content.add_extra(Extra { comment, raw, ..Extra::default() });
         pool.event_of(content)
     }
 

@@ -211,7 +211,7 @@ mod tests {
         drop(next);
         assert_eq!(pool.event("y", "", "", None).id(), None);
         let mut content = Content::copied("x", "", "", None);
-        content.add_extra(Extra { comment: Some("comment".into()), raw: Some("raw".into()), cursor: None });
+        content.add_extra(Extra { comment: Some("comment".into()), raw: Some("raw".into()), ..Extra::default() });
         drop(pool.event_of(content));
         let next = made_of(&mut pool, "x");
         assert_eq!((next.comment(), next.raw()), (None, None));

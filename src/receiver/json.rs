@@ -11,7 +11,8 @@ use crate::handle::Handle;
 /// Events whose data is decoded as JSON: by `json`, or by `typed` into an enum whose variants are event types.
 ///
 /// One bad document is an `Err` for which [`Error::is_json`] is true, and which holds the event; iteration goes
-/// on after it. Every other `Err` is the connection's own: terminal and last.
+/// on after it. A gap ([`Request::mark_gaps`](crate::Request::mark_gaps)) is such an `Err`, too, whose event has a
+/// [`gap`](Event::gap); no `ignore` leaves it out. Every other `Err` is the connection's own: terminal and last.
 ///
 /// # Example: one bad document among good ones
 ///
@@ -95,6 +96,10 @@ impl<T, I> JsonEvents<T, I> {
         self
     }
 
+    fn ignores(&self, event: &Event) -> bool {
+        event.gap().is_none() && self.ignored.iter().any(|ignored| ignored == event.event_type())
+    }
+
     /// Returns the events undecoded.
     ///
     /// # Example: a head in JSON, then plain text
@@ -174,7 +179,7 @@ impl<T, I: Iterator<Item = Result<Event, Error>>> Iterator for JsonEvents<T, I> 
     fn next(&mut self) -> Option<Self::Item> {
         let event = loop {
             match self.events.next()? {
-                Ok(event) if self.ignored.iter().any(|ignored| ignored == event.event_type()) => {}
+                Ok(event) if self.ignores(&event) => {}
                 Ok(event) => break event,
                 Err(error) => return Some(Err(error)),
             }

@@ -128,6 +128,46 @@ impl Request {
         self
     }
 
+    /// Marks each place of the stream at which events may be missing, by an item with a [`gap`](crate::Event::gap) in
+    /// place of an event. Default: nothing is marked.
+    ///
+    /// For programs that keep a state, and must know when to fetch it anew. A gap stands
+    ///
+    /// - where a stream broke: as soon as the next one has opened, whether an event follows or not. Not before the first
+    ///   stream of the connection, wherever [`last_event_id`](Self::last_event_id) or a [`Checkpoint`](crate::Checkpoint)
+    ///   lets it start: that events may be missing there the program knows;
+    /// - in the exact place of events that were dropped by [`overflow`](Self::overflow), for each receiver its own. An event
+    ///   that the program has received, and has not looked at, may still be dropped. A gap takes no event's place in the channel;
+    /// - in place of an event that was skipped as too large.
+    ///
+    /// It comes out wherever events do: of iterators and channels, of `json` and `typed` as an error for which
+    /// [`Error::is_json`](crate::Error::is_json) is true, and of [`on_event`](Self::on_event), which sees what a channel drops
+    /// and so has no gap for it. It does not count as an event: not in
+    /// [`Stats::events`](crate::Stats::events), not for retries, [`until`](Self::until) or [`cursor`](Self::cursor). A
+    /// program that keeps the last id by itself must leave gaps out; [`checkpoint`](crate::Events::checkpoint) does.
+    ///
+    /// # Example: an event too large to be held
+    ///
+    /// ```
+    /// use http_sse::{Client, Request};
+    ///
+    /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send(format!("data: {}\n\ndata: small\n\n", "x".repeat(2000)));
+    /// #     peer.hold();
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let mut reader = client.read("news", Request::get(url).max_event_size(1024).mark_gaps())?;
+    /// let first = reader.next().ok_or("over")??;
+    /// assert_eq!(first.gap().map(|gap| gap.oversized), Some(1));
+    /// assert_eq!(reader.next().ok_or("over")??.data(), "small");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn mark_gaps(mut self) -> Self {
+        self.marks_gaps = true;
+        self
+    }
+
     /// Limits the redirects of one attempt (HTML §9.2.3, RFC 9110 section 15.4). Default: 10.
     ///
     /// The one past the limit is [`Error::Redirect`](crate::Error::Redirect), which is not retried. What goes along to

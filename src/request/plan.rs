@@ -27,6 +27,7 @@ pub(crate) struct Plan {
     pub(crate) start_cursor: String,
     pub(crate) is_cursor_inclusive: bool,
     pub(crate) ends_without_blank_line: bool,
+    pub(crate) marks_gaps: bool,
     pub(crate) callbacks: Callbacks,
 }
 
@@ -138,6 +139,7 @@ impl Request {
             start_cursor,
             is_cursor_inclusive,
             ends_without_blank_line: self.ends_without_blank_line,
+            marks_gaps: self.marks_gaps,
             callbacks,
         })
     }

@@ -1,4 +1,4 @@
-//! Takes five files as they are, with loom's primitives in place of std's, and modelled threads and channels in place of
+//! Takes seven files as they are, with loom's primitives in place of std's, and modelled threads and channels in place of
 //! std's and crossbeam's.
 
 use std::path::{Path, PathBuf};
@@ -11,6 +11,8 @@ fn main() {
         ("stop.rs", &["use std::sync::", "use crossbeam_channel::"][..]),
         ("broadcast.rs", &["use std::sync::", "use crossbeam_channel::"]),
         ("channel.rs", &["use std::sync::", "use crossbeam_channel::"]),
+        ("gap.rs", &["use std::sync::"]),
+        ("ledger.rs", &["use std::sync::", "use crossbeam_channel::"]),
         ("member.rs", &["use std::sync::", "use crossbeam_channel::"]),
         ("parking.rs", &["use std::sync::", "use std::thread::"]),
     ] {

@@ -1,4 +1,4 @@
-//! `stop.rs`, `broadcast.rs`, `member.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
+//! `stop.rs`, `broadcast.rs`, `ledger.rs`, `member.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
 //! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
 //!
 //! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
@@ -7,6 +7,7 @@
 mod bursts;
 mod crossbeam;
 mod line;
+mod marks;
 mod receivers;
 mod stopping;
 mod sync;
@@ -20,6 +21,16 @@ mod stop {
 #[allow(dead_code, reason = "the model drives a part")]
 mod broadcast {
     include!(concat!(env!("OUT_DIR"), "/broadcast.rs"));
+}
+
+#[allow(dead_code, reason = "the model drives a part")]
+mod gap {
+    include!(concat!(env!("OUT_DIR"), "/gap.rs"));
+}
+
+#[allow(dead_code, reason = "the model drives a part")]
+mod ledger {
+    include!(concat!(env!("OUT_DIR"), "/ledger.rs"));
 }
 
 #[allow(dead_code, reason = "the model drives a part")]
@@ -44,8 +55,64 @@ mod error {
 }
 
 mod event {
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub(crate) struct Event(pub(crate) u32);
+    use crate::gap::Gap;
+    use crate::ledger::Place;
+    use crate::sync::Arc;
+
+    #[derive(Clone, Debug)]
+    pub(crate) struct Event {
+        data: u32,
+        mark: Option<Arc<Mark>>,
+    }
+
+    #[derive(Debug)]
+    enum Mark {
+        Gap(Gap),
+        Place(Place),
+    }
+
+    #[allow(non_snake_case, reason = "as if it were a tuple")]
+    pub(crate) fn Event(data: u32) -> Event {
+        Event { data, mark: None }
+    }
+
+    impl Event {
+        pub(crate) fn data(&self) -> u32 {
+            self.data
+        }
+
+        pub(crate) fn of_gap(gap: Gap) -> Self {
+            Self { data: 0, mark: Some(Arc::new(Mark::Gap(gap))) }
+        }
+
+        pub(crate) fn gap(&self) -> Option<&Gap> {
+            match self.mark.as_deref()? {
+                Mark::Gap(gap) => Some(gap),
+                Mark::Place(place) => place.gap(),
+            }
+        }
+
+        pub(crate) fn without_content(&self) -> Self {
+            Event(0)
+        }
+
+        pub(crate) fn placed(&self, place: Place) -> Self {
+            Self { data: self.data, mark: Some(Arc::new(Mark::Place(place))) }
+        }
+
+        pub(crate) fn number(&self) -> Option<u64> {
+            match self.mark.as_deref()? {
+                Mark::Place(place) => Some(place.number()),
+                Mark::Gap(_) => None,
+            }
+        }
+    }
+
+    impl PartialEq for Event {
+        fn eq(&self, other: &Self) -> bool {
+            self.gap() == other.gap() && self.data == other.data
+        }
+    }
 }
 
 mod spin {
@@ -64,7 +131,7 @@ mod receiver {
     use crate::event::Event;
     use crate::handle::End;
 
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq)]
     pub(crate) enum Delivery {
         Event(Event),
         End(End),
@@ -136,6 +203,7 @@ fn main() {
         .iter()
         .chain(&receivers::PROPERTIES)
         .chain(&bursts::PROPERTIES)
+        .chain(&marks::PROPERTIES)
         .map(|(name, run)| check(name, *run))
         .sum();
     println!("{total:>9}  in all");

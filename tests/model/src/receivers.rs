@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use crate::broadcast::{Broadcast, EventSender, Item, Overflow, Sink, Subscription};
+use crate::broadcast::{Broadcast, EventSender, Item, Overflow, Queueing, Sink, Subscription};
 use crate::channel::{BurstReceiver, BurstSender};
 use crate::crossbeam::{TryRecvError, bounded};
 use crate::error::Error;
@@ -30,7 +30,13 @@ pub(crate) fn broadcast(
     capacity: usize,
     overflow: Overflow,
 ) -> (Arc<Broadcast>, Arc<Shared>, BurstReceiver<Item>, Subscription) {
-    let broadcast = Broadcast::new(capacity, overflow, true);
+    with_gaps(Queueing { capacity, overflow, marks_gaps: false })
+}
+
+pub(crate) fn with_gaps(
+    queueing: Queueing,
+) -> (Arc<Broadcast>, Arc<Shared>, BurstReceiver<Item>, Subscription) {
+    let broadcast = Broadcast::new(queueing, true);
     let (receiver, subscription) = broadcast.open();
     (broadcast, Shared::new(), receiver, subscription)
 }
@@ -54,7 +60,7 @@ fn assert_is_sound(items: &[Item]) {
     let failures = items.iter().filter(|item| item.is_err()).count();
     assert!(failures <= 1, "{items:?}");
     assert!(failures == 0 || items.last() == Some(&Err(Error)), "{items:?}");
-    let numbers: Vec<u32> = items.iter().flatten().map(|event| event.0).collect();
+    let numbers: Vec<u32> = items.iter().flatten().map(Event::data).collect();
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{items:?}");
 }
 

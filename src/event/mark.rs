@@ -1,0 +1,100 @@
+//! An event that is none: a gap, or what may still become one while it waits in a queue.
+
+use super::{Content, Event, Extra};
+use crate::gap::Gap;
+use crate::ledger::Place;
+
+/// What a consumer that wants gaps marked may find in place of an event.
+pub(crate) enum Mark {
+    Gap(Gap),
+    /// It is decided there.
+    Place(Place),
+}
+
+impl Event {
+    /// Returns why events may be missing here, if this is no event but the mark of a gap: see
+    /// [`Request::mark_gaps`](crate::Request::mark_gaps).
+    ///
+    /// A gap has no data, no id and no [`position`](Self::position), and its type is `message`. As text it is a comment.
+    ///
+    /// # Example: state that is fetched again where something may be missing
+    ///
+    /// ```
+    /// use http_sse::{Client, Request, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// # let server = http_sse::testing::Server::serve(|number, mut peer| {
+    /// #     peer.stream();
+    /// #     peer.send(if number == 0 { "id: 7\ndata: a\n\n" } else { "id: 9\ndata: c\n\n" });
+    /// #     if number == 0 { peer.cut() } else { drop(peer.hold()) }
+    /// # })?;
+    /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
+    /// let request = Request::get(url).retry(RetryPolicy::constant(Duration::from_millis(10))).mark_gaps();
+    /// let mut log = Vec::new();
+    /// for event in client.read("state", request)?.take(3) {
+    ///     let event = event?;
+    ///     match event.gap() {
+    ///         Some(gap) => log.push(format!("fetched again, {} dropped", gap.dropped)),
+    ///         None => log.push(event.into_data()),
+    ///     }
+    /// }
+    /// assert_eq!(log, ["a", "fetched again, 0 dropped", "c"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gap(&self) -> Option<&Gap> {
+        self.content.extra.as_ref()?.gap()
+    }
+
+    /// Returns `true` if nothing of the content counts.
+    #[inline]
+    pub(super) fn is_gap(&self) -> bool {
+        self.content.extra.is_some() && self.gap().is_some()
+    }
+
+    /// Returns what the event has beside its text.
+    pub(super) fn extra(&self) -> Option<&Extra> {
+        self.content.extra.as_deref().filter(|extra| extra.gap().is_none())
+    }
+
+    pub(crate) fn of_gap(gap: Gap, attempt: u32) -> Self {
+        let mut content = Content { attempt, ..Content::default() };
+        content.add_extra(Extra { mark: Some(Box::new(Mark::Gap(gap))), ..Extra::default() });
+        Self::of(content)
+    }
+
+    /// Returns what a gap in the place of the event has: the number of the attempt.
+    pub(crate) fn without_content(&self) -> Self {
+        Self::of(Content { attempt: self.content.attempt, ..Content::default() })
+    }
+
+    /// Copied: each receiver has another place for it.
+    pub(crate) fn placed(&self, place: Place) -> Self {
+        self.copied_with(|extra| extra.mark = Some(Box::new(Mark::Place(place))))
+    }
+
+    /// Returns the number of its place, without a look at what it is.
+    pub(crate) fn number(&self) -> Option<u64> {
+        match self.content.extra.as_ref()?.mark.as_deref()? {
+            Mark::Place(place) => Some(place.number()),
+            Mark::Gap(_) => None,
+        }
+    }
+
+    pub(super) fn copied_with(&self, change: impl FnOnce(&mut Extra)) -> Self {
+        let old = &self.content;
+        let own_id = &old.text[old.type_end..];
+        let mut content = Content::copied(self.data(), self.named_type(), own_id, old.inherited_id.as_ref());
+        let mut extra = old.extra.as_deref().cloned().unwrap_or_default();
+        change(&mut extra);
+        content.add_extra(extra);
+        content.attempt = old.attempt;
+        Self::of(content)
+    }
+}
+
+/// For the test of code that handles gaps.
+impl From<Gap> for Event {
+    fn from(gap: Gap) -> Self {
+        Self::of_gap(gap, 0)
+    }
+}

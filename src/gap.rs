@@ -1,0 +1,145 @@
+//! What a consumer is told of events that may be missing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why events may be missing at one place of a stream: see [`Request::mark_gaps`](crate::Request::mark_gaps).
+///
+/// At least one of the reasons applies. Where several gaps come together while a consumer is slow, they become one: its
+/// counts are the sums.
+///
+/// # Example: what to do about it
+///
+/// ```
+/// use http_sse::Gap;
+/// use std::time::Duration;
+///
+/// /// Returns `true` if the server may not have repeated everything.
+/// fn must_fetch_again(gap: &Gap) -> bool {
+///     let was_away = gap.reconnected.as_ref();
+///     let is_repeated = was_away.is_none_or(|was| was.resumed_from.is_some() && was.away < Duration::from_secs(60));
+///     gap.dropped > 0 || gap.oversized > 0 || !is_repeated
+/// }
+/// let mut gap = Gap::default();
+/// gap.dropped = 3;
+/// assert!(must_fetch_again(&gap));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gap {
+    /// The stream broke, and this is where the next one begins.
+    pub reconnected: Option<Reconnected>,
+    /// Events dropped because the consumer was slow: see [`Overflow`](crate::Overflow).
+    pub dropped: u64,
+    /// Events skipped because they were too large: see [`Request::max_event_size`](crate::Request::max_event_size).
+    pub oversized: u64,
+}
+
+/// How a stream went on after a break: see [`Gap`].
+///
+/// # Example: a server that keeps events for a minute
+///
+/// ```
+/// use http_sse::Reconnected;
+/// use std::time::Duration;
+///
+/// fn is_repeated(reconnected: &Reconnected) -> bool {
+///     reconnected.resumed_from.is_some() && reconnected.away < Duration::from_secs(60)
+/// }
+/// assert!(!is_repeated(&Reconnected::default()));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reconnected {
+    /// From the last byte of the stream before until this one opened: when a link went away is often not known any better.
+    /// Where several breaks became one gap, the sum.
+    pub away: Duration,
+    /// What the server was asked to go on after: the [`Cursor`](crate::Cursor), if the request has one, otherwise the last
+    /// event id. `None` if it was not told. Where several breaks became one gap, that of the first.
+    pub resumed_from: Option<Arc<str>>,
+}
+
+impl Gap {
+    pub(crate) fn reconnected(away: Duration, resumed_from: Option<Arc<str>>) -> Self {
+        Self { reconnected: Some(Reconnected { away, resumed_from }), ..Self::default() }
+    }
+
+    pub(crate) fn dropped(events: u64) -> Self {
+        Self { dropped: events, ..Self::default() }
+    }
+
+    pub(crate) fn oversized(events: u64) -> Self {
+        Self { oversized: events, ..Self::default() }
+    }
+
+    /// Adds the gap that comes right after.
+    pub(crate) fn append(&mut self, later: Self) {
+        self.dropped = self.dropped.saturating_add(later.dropped);
+        self.oversized = self.oversized.saturating_add(later.oversized);
+        self.reconnected = match (self.reconnected.take(), later.reconnected) {
+            (Some(first), Some(second)) => {
+                Some(Reconnected { away: first.away.saturating_add(second.away), resumed_from: first.resumed_from })
+            }
+            (first, second) => first.or(second),
+        };
+    }
+}
+
+/// Says it in one line without control characters, as in `gap: reconnected after 2.500 s, resumed from "7"; 3 dropped`.
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "gap: ";
+        if let Some(reconnected) = &self.reconnected {
+            write!(f, "{separator}{reconnected}")?;
+            separator = "; ";
+        }
+        for (events, what) in [(self.dropped, "dropped"), (self.oversized, "too large")] {
+            if events > 0 {
+                write!(f, "{separator}{events} {what}")?;
+                separator = "; ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says it in a few words without control characters, as in `reconnected after 2.500 s, resumed from "7"`.
+impl fmt::Display for Reconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reconnected after {:.3} s", self.away.as_secs_f64())?;
+        match &self.resumed_from {
+            Some(position) => write!(f, ", resumed from {position:?}"),
+            None => f.write_str(", without a position"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_that_come_together_add_up_and_keep_the_first_position() {
+        let mut gap = Gap::dropped(2);
+        gap.append(Gap::reconnected(Duration::from_secs(1), Some("7".into())));
+        gap.append(Gap::oversized(1));
+        gap.append(Gap::reconnected(Duration::from_secs(2), Some("9".into())));
+        gap.append(Gap::dropped(u64::MAX));
+        let reconnected = Some(Reconnected { away: Duration::from_secs(3), resumed_from: Some("7".into()) });
+        assert_eq!(gap, Gap { reconnected, dropped: u64::MAX, oversized: 1 });
+    }
+
+    #[test]
+    fn a_gap_is_one_line_whatever_the_position_holds() {
+        let mut gap = Gap::reconnected(Duration::from_millis(2500), Some("7\u{1b}\u{9b}\n\u{7f}".into()));
+        gap.append(Gap::dropped(3));
+        gap.append(Gap::oversized(1));
+        let text = gap.to_string();
+        assert!(text.starts_with("gap: reconnected after 2.500 s, resumed from \"7"), "{text}");
+        assert!(text.ends_with("; 3 dropped; 1 too large"), "{text}");
+        assert!(!text.contains(char::is_control), "{text:?}");
+        let blind = Gap::reconnected(Duration::ZERO, None);
+        assert_eq!(blind.to_string(), "gap: reconnected after 0.000 s, without a position");
+    }
+}

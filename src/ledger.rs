@@ -1,0 +1,198 @@
+//! How a receiver that loses events is told of it in their place: a gap in the middle of a queue from which only the
+//! oldest item can be taken.
+//!
+//! What an item is, an event or a gap, is decided when the consumer looks at it for the first time. Until then the sender
+//! may turn an event into a gap where it stands. Each item has a number, and the ledger knows those that are gaps; both
+//! sides look there under its lock, so that no item is one thing first and another later.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::broadcast::Item;
+use crate::event::Event;
+use crate::gap::Gap;
+use crate::stop::lock;
+
+/// Of one receiver.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// So many events may wait; gaps do not count.
+    most_events: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number of the next item.
+    next: u64,
+    /// The items that are gaps and have not been looked at, by number, in order.
+    gaps: VecDeque<(u64, Gap)>,
+}
+
+/// An item's place in the queue.
+#[derive(Debug)]
+pub(crate) struct Place {
+    ledger: Arc<Ledger>,
+    number: u64,
+    /// Empty until the first look.
+    decided: OnceLock<Option<Gap>>,
+}
+
+/// What became of an item that was to be queued.
+pub(crate) struct Entered {
+    /// To be sent; `None` if it is in the queue as a part of another.
+    pub(crate) item: Option<Event>,
+    /// How many events were dropped for it, itself included.
+    pub(crate) lost: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(most_events: usize) -> Arc<Self> {
+        Arc::new(Self { most_events, state: Mutex::default() })
+    }
+
+    /// Returns how many places the channel needs: no two gaps stand side by side, and behind all comes the failure.
+    pub(crate) fn places(most_events: usize) -> usize {
+        most_events.saturating_mul(2).saturating_add(2)
+    }
+
+    /// Gives an event or a gap its place, for which others are dropped if `oldest`, the queue's other end, is there.
+    ///
+    /// For the only thread that sends. The item must be sent before the next one enters.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        event: Event,
+        queue: &Sender<Item>,
+        oldest: Option<&Receiver<Item>>,
+    ) -> Entered {
+        // Dropped behind the lock, which that takes.
+        let mut removed = Vec::new();
+        let mut lost = 0;
+        let mut state = lock(&self.state);
+        let mut gap = event.gap().cloned();
+        if gap.is_none() && state.count_events(queue) >= self.most_events {
+            match oldest {
+                Some(oldest) => lost = state.lose_oldest(queue, oldest, &mut removed),
+                None => (gap, lost) = (Some(Gap::dropped(1)), 1),
+            }
+        }
+        let number = state.next;
+        let item = match gap {
+            None => event,
+            Some(gap) => {
+                let first = state.first(queue);
+                match state.gaps.back_mut() {
+                    // It still waits, and is the last.
+                    Some((last, before)) if *last >= first && *last + 1 == number => {
+                        before.append(gap);
+                        return Entered { item: None, lost };
+                    }
+                    _ => state.gaps.push_back((number, gap)),
+                }
+                event.without_content()
+            }
+        };
+        state.next += 1;
+        drop(state);
+        let place = Place { ledger: Arc::clone(self), number, decided: OnceLock::new() };
+        Entered { item: Some(item.placed(place)), lost }
+    }
+}
+
+impl State {
+    /// Returns the number of the first item that waits, or has been taken a moment ago: nobody has looked at it or at a
+    /// later one, and nobody does before the lock is free.
+    fn first(&self, queue: &Sender<Item>) -> u64 {
+        self.next.saturating_sub(queue.len() as u64)
+    }
+
+    fn count_events(&self, queue: &Sender<Item>) -> usize {
+        let waiting = queue.len();
+        let first = self.next.saturating_sub(waiting as u64);
+        let gaps = self.gaps.len() - self.gaps.partition_point(|(number, _)| *number < first);
+        waiting.saturating_sub(gaps)
+    }
+
+    /// Turns the first event that waits into a gap, and returns how many events were lost by that.
+    fn lose_oldest(&mut self, queue: &Sender<Item>, oldest: &Receiver<Item>, removed: &mut Vec<Event>) -> u64 {
+        let Some(victim) = (self.first(queue)..self.next).find(|number| !self.is_gap(*number)) else { return 0 };
+        let mut lost = self.lose(victim);
+        // Of gaps side by side the later one takes over: only the first item can leave the queue.
+        loop {
+            let first = self.first(queue);
+            if !self.is_gap(first) || !self.is_gap(first + 1) {
+                return lost;
+            }
+            let Ok(Ok(event)) = oldest.try_recv() else { return lost };
+            let number = event.number().unwrap_or(first);
+            removed.push(event);
+            // The consumer may have taken the first meanwhile, and even more.
+            if !self.is_gap(number) {
+                lost += self.lose(number);
+            }
+            let Some(mut gap) = self.take(number) else { return lost };
+            if number > first {
+                if !self.is_gap(number - 1) {
+                    lost += self.lose(number - 1);
+                }
+                if let Some(before) = self.gap_mut(number - 1) {
+                    before.append(gap);
+                }
+            } else if let Some(after) = self.gap_mut(number + 1) {
+                gap.append(std::mem::take(after));
+                *after = gap;
+            }
+        }
+    }
+
+    fn lose(&mut self, number: u64) -> u64 {
+        if let Err(at) = self.find(number) {
+            self.gaps.insert(at, (number, Gap::dropped(1)));
+        }
+        1
+    }
+
+    fn is_gap(&self, number: u64) -> bool {
+        self.find(number).is_ok()
+    }
+
+    fn gap_mut(&mut self, number: u64) -> Option<&mut Gap> {
+        let at = self.find(number).ok()?;
+        self.gaps.get_mut(at).map(|(_, gap)| gap)
+    }
+
+    fn take(&mut self, number: u64) -> Option<Gap> {
+        let at = self.find(number).ok()?;
+        self.gaps.remove(at).map(|(_, gap)| gap)
+    }
+
+    fn find(&self, number: u64) -> Result<usize, usize> {
+        self.gaps.binary_search_by_key(&number, |(number, _)| *number)
+    }
+}
+
+impl Place {
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Looks: from now on it is what it is.
+    pub(crate) fn gap(&self) -> Option<&Gap> {
+        if let Some(decided) = self.decided.get() {
+            return decided.as_ref();
+        }
+        let mut state = lock(&self.ledger.state);
+        self.decided.get_or_init(|| state.take(self.number)).as_ref()
+    }
+}
+
+impl Drop for Place {
+    /// One that nobody has looked at.
+    fn drop(&mut self) {
+        if self.decided.get().is_none() {
+            lock(&self.ledger.state).take(self.number);
+        }
+    }
+}
