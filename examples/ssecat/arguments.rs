@@ -52,6 +52,7 @@ pub(crate) struct Arguments {
     compressed: bool,
     format: Option<Format>,
     time: bool,
+    gaps: bool,
     only: Vec<String>,
     ignore: Vec<String>,
     log_level: Option<LevelFilter>,
@@ -88,6 +89,7 @@ impl Arguments {
                 Arg::Long("format") => asked.format = Some(value::format(&mut parser)?),
                 Arg::Long("json") => asked.format = Some(Format::Json),
                 Arg::Long("time") => asked.time = true,
+                Arg::Long("gaps") => asked.gaps = true,
                 Arg::Long("only") => asked.only.push(value::event_type(&mut parser, "--only")?),
                 Arg::Long("ignore") => asked.ignore.push(value::event_type(&mut parser, "--ignore")?),
                 Arg::Long("record") => asked.record = Some(value::any(&mut parser)?.into()),
@@ -115,6 +117,9 @@ impl Arguments {
         if asked.is_cursor_inclusive && asked.cursor.is_none() {
             return Err("--cursor-inclusive: there is no --cursor".into());
         }
+        if asked.gaps && asked.exec.is_none() && asked.format == Some(Format::Data) {
+            return Err("--gaps: nothing tells a gap from an event in --format data".into());
+        }
         match (&asked.exec, asked.exec_retry) {
             (None, Some(_)) => Err("--exec-retry: there is no --exec".into()),
             _ => Ok(Wish::Read(Box::new(asked))),
@@ -129,7 +134,7 @@ impl Arguments {
 
     pub(crate) fn wants(&self, event: &Event) -> bool {
         let is_in = |types: &[String]| types.iter().any(|named| named == event.event_type());
-        !is_in(&self.ignore) && (self.only.is_empty() || is_in(&self.only))
+        event.gap().is_some() || !is_in(&self.ignore) && (self.only.is_empty() || is_in(&self.only))
     }
 
     /// How an event is written, to the output or for a command.

@@ -36,8 +36,7 @@ impl Exec {
                 Ok(status) => status.to_string(),
                 Err(error) => error.to_string(),
             };
-            let id = event.id().map_or_else(|| "without an id".to_owned(), |id| format!("with the id {id:?}"));
-            let problem = format!("the command failed for the event {id}: {problem}");
+            let problem = format!("the command failed for the {}: {problem}", name(event));
             if stop.comes_within(SIGNAL_LATENCY) {
                 return Ok(Delivery::Stopped);
             }
@@ -52,13 +51,19 @@ impl Exec {
     fn run_once(&self, event: &Event, input: &str) -> io::Result<ExitStatus> {
         let mut command = shell();
         command.arg(&self.command).stdin(Stdio::piped());
-        let id = event.id().unwrap_or_default();
-        for (name, value) in [("SSE_TYPE", event.event_type()), ("SSE_ID", id), ("SSE_DATA", event.data())] {
-            if value.len() <= MAX_VARIABLE && !value.contains('\0') {
-                command.env(name, value);
-            } else {
-                command.env_remove(name);
-            }
+        let gap = event.gap().map(ToString::to_string);
+        // Unset without a value, whatever this program has inherited.
+        let of_event = |value| gap.is_none().then_some(value);
+        for (name, value) in [
+            ("SSE_GAP", gap.as_deref()),
+            ("SSE_TYPE", of_event(event.event_type())),
+            ("SSE_ID", of_event(event.id().unwrap_or_default())),
+            ("SSE_DATA", of_event(event.data())),
+        ] {
+            match value.filter(|value| value.len() <= MAX_VARIABLE && !value.contains('\0')) {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -69,6 +74,14 @@ impl Exec {
             }
         }
         child.wait()
+    }
+}
+
+fn name(event: &Event) -> String {
+    match (event.gap(), event.id()) {
+        (Some(gap), _) => gap.to_string(),
+        (None, Some(id)) => format!("event with the id {id:?}"),
+        (None, None) => "event without an id".into(),
     }
 }
 

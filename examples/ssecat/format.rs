@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http_sse::Event;
+use http_sse::{Event, Gap};
 
 /// The form of an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,9 @@ impl Layout {
     /// Returns the event as it is written; `received` is added where that is asked for.
     pub(crate) fn text(self, event: &Event, received: SystemTime) -> String {
         let time = self.has_time.then(|| utc(received));
+        if let Some(gap) = event.gap() {
+            return self.gap_text(event, gap, time);
+        }
         match self.format {
             // A comment, so that it remains an event stream.
             Format::Text => comment(time) + &event.to_string(),
@@ -52,6 +55,24 @@ impl Layout {
             Format::Json => json(event, time),
             Format::Tsv => tsv(event, time),
             Format::Data => time.map_or_else(String::new, |time| time + " ") + event.data() + "\n",
+        }
+    }
+
+    /// Nothing that the form has is an event: a comment, another member, a line without a type, or nothing at all.
+    fn gap_text(self, event: &Event, gap: &Gap, time: Option<String>) -> String {
+        match self.format {
+            Format::Text | Format::Raw => comment(time) + &event.to_string(),
+            Format::Json => {
+                let reconnected = gap.reconnected.as_ref();
+                let members = serde_json::json!({
+                    "away": reconnected.map(|reconnected| reconnected.away.as_millis() as f64 / 1000.0),
+                    "resumed_from": reconnected.and_then(|reconnected| reconnected.resumed_from.as_deref()),
+                    "oversized": gap.oversized,
+                });
+                object(time, [("gap", members)])
+            }
+            Format::Tsv => row(time, ["", "", &gap.to_string()]),
+            Format::Data => String::new(),
         }
     }
 }
@@ -66,8 +87,12 @@ fn raw(event: &Event) -> String {
 }
 
 fn json(event: &Event, time: Option<String>) -> String {
-    let time = time.map(|time| ("time", serde_json::Value::from(time)));
     let members = [("type", event.event_type().into()), ("id", event.id().into()), ("data", event.data().into())];
+    object(time, members)
+}
+
+fn object<const N: usize>(time: Option<String>, members: [(&str, serde_json::Value); N]) -> String {
+    let time = time.map(|time| ("time", serde_json::Value::from(time)));
     let members: Vec<_> = time.into_iter().chain(members).map(|(name, value)| format!("\"{name}\":{value}")).collect();
     escape_controls(&format!("{{{}}}\n", members.join(",")))
 }
@@ -85,8 +110,11 @@ fn escape_controls(json: &str) -> String {
 }
 
 fn tsv(event: &Event, time: Option<String>) -> String {
-    let columns = [event.event_type(), event.id().unwrap_or_default(), event.data()].map(escape_separators);
-    let columns: Vec<_> = time.into_iter().chain(columns).collect();
+    row(time, [event.event_type(), event.id().unwrap_or_default(), event.data()])
+}
+
+fn row(time: Option<String>, columns: [&str; 3]) -> String {
+    let columns: Vec<_> = time.into_iter().chain(columns.map(escape_separators)).collect();
     columns.join("\t") + "\n"
 }
 

@@ -135,7 +135,7 @@ fn handle_events(
         };
         if arguments.wants(&event) {
             match destination.deliver(&event, stop)? {
-                Delivery::Done => handled += 1,
+                Delivery::Done => handled += u64::from(event.gap().is_none()),
                 Delivery::Stopped => break,
             }
         }

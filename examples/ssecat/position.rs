@@ -24,7 +24,11 @@ impl Position {
         self.checkpoint.as_ref().and_then(Checkpoint::due_in).unwrap_or(Duration::MAX)
     }
 
+    /// A gap has no position, and leaves that of the last event as it is.
     pub(crate) fn handled(&mut self, event: &Event) {
+        if event.gap().is_some() {
+            return;
+        }
         report(self.checkpoint.as_mut().map(|checkpoint| checkpoint.commit(event.position().unwrap_or_default())));
     }
 

@@ -138,3 +138,13 @@ fn the_page_knows_every_format_and_exit_code() {
     fs::write(folder.file("r"), recording.split("```").next().unwrap()).unwrap();
     Server::replay(folder.file("r"), 1.0).unwrap().finish();
 }
+
+#[test]
+fn a_state_that_is_fetched_again() {
+    let outcome = outcome("--gaps", |number, peer| match number {
+        0 => send(peer, "retry: 500\n\ndata: a\n\n"),
+        1 => send(peer, "data: b\n\n"),
+        _ => events_once(number, peer),
+    });
+    assert_eq!(outcome.stdout, "a\nfetch it all\nb\n");
+}

@@ -19,6 +19,7 @@ mod docs;
 mod end;
 mod exec;
 mod formats;
+mod gaps;
 mod output;
 mod record;
 mod request;

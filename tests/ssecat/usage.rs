@@ -34,6 +34,11 @@ fn what_is_not_an_option_is_refused() {
 }
 
 #[test]
+fn gaps_that_nothing_would_tell_from_data_are_refused() {
+    refused(&["--gaps", "--format", "data", URL], "--gaps: nothing tells a gap from an event in --format data");
+}
+
+#[test]
 fn an_option_without_its_value_is_refused() {
     for option in ["-X", "-H", "-d"] {
         refused(&[URL, option], &format!("missing argument for option '{option}'"));

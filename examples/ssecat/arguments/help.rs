@@ -58,6 +58,8 @@ Output:
                       raw   the block as it was received
   --json              the same as --format json
   --time              add the time at which each event was received, in UTC
+  --gaps              mark where events may be missing: where the stream broke,
+                      and where one was too large; CMD finds it in SSE_GAP
   --only TYPE         leave out events of other types; may be given several
                       times
   --ignore TYPE       leave out events of this type; may be given several times

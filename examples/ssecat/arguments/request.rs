@@ -53,6 +53,9 @@ impl Arguments {
         if self.layout().format == Format::Raw {
             request = request.keep_raw();
         }
+        if self.gaps {
+            request = request.mark_gaps();
+        }
         match &self.retry {
             Some(policy) => request.retry(policy.clone()),
             None => request,
