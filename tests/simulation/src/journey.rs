@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http_sse::{Client, End, Event, EventReader, Request, RetryPolicy, simulation};
+use http_sse::{Client, End, Event, EventReader, Gap, Request, RetryPolicy, simulation};
 
 use crate::chance::Chance;
-use crate::script::Stream;
+use crate::script::{LIMIT as EVENT_LIMIT, Stream};
 use crate::world::{Net, Shared};
 
 const BASE: Duration = Duration::from_secs(1);
@@ -34,6 +36,12 @@ struct Consumer {
     events: u64,
     chance: Chance,
     is_stopped: bool,
+    marks_gaps: bool,
+    /// What the server had forgotten when this run began is missing before any gap.
+    forgotten_before: u64,
+    /// Gaps of this run, and those since the last event.
+    reconnects: u64,
+    gap: Gap,
 }
 
 impl Journey {
@@ -52,13 +60,28 @@ impl Journey {
             connects: Vec::new(),
             attempts: 0,
             has_said_204: false,
+            opened: Arc::default(),
+            forgotten: 0,
+            asked_after: String::new(),
             shortest_retry: None,
             faults: Vec::new(),
             actions: Vec::new(),
             was_asked: false,
         }));
         simulation::enter(Box::new(Shared(Rc::clone(&net))), started);
-        let mut consumer = Consumer { stream, last: 0, committed: 0, events: 0, chance, is_stopped: false };
+        let marks_gaps = chance.percent(75);
+        let mut consumer = Consumer {
+            stream,
+            last: 0,
+            committed: 0,
+            events: 0,
+            chance,
+            is_stopped: false,
+            marks_gaps,
+            forgotten_before: 0,
+            reconnects: 0,
+            gap: Gap::default(),
+        };
         let told = catch_unwind(AssertUnwindSafe(|| consumer.live(&net)));
         let mut fault = match told {
             Ok(told) => told.err(),
@@ -84,8 +107,17 @@ impl Consumer {
         loop {
             let start = self.committed;
             let policy = RetryPolicy::forever().max_retry_after(Duration::from_secs(3600));
-            let mut request =
-                Request::get("http://10.0.0.1/events").retry(policy).idle_timeout(Duration::from_secs(20));
+            let opened = Arc::new(AtomicU64::new(0));
+            let counted = Arc::clone(&opened);
+            let mut request = Request::get("http://10.0.0.1/events")
+                .retry(policy)
+                .idle_timeout(Duration::from_secs(20))
+                .max_event_size(EVENT_LIMIT + 100)
+                .on_open(move |_| _ = counted.fetch_add(1, Ordering::Relaxed));
+            if self.marks_gaps {
+                request = request.mark_gaps();
+            }
+            (self.reconnects, self.gap) = (0, Gap::default());
             if start > 0 {
                 request = request.last_event_id(start.to_string());
             }
@@ -93,6 +125,8 @@ impl Consumer {
             {
                 let mut net = net.borrow_mut();
                 net.over = None;
+                net.opened = opened;
+                self.forgotten_before = net.forgotten;
                 net.connects.clear();
                 net.shortest_retry = None;
                 net.was_asked = false;
@@ -177,30 +211,86 @@ impl Consumer {
     }
 
     fn take(&mut self, net: &Rc<RefCell<Net>>, event: &Event) -> Result<(), String> {
-        let mut expected = self.last + 1;
-        while self.stream.is_silent(expected) {
-            expected += 1;
+        if let Some(gap) = event.gap() {
+            return self.take_gap(net, gap);
         }
         net.borrow_mut().say(simulation::now(), &format!("event {:?}", event.id()));
-        if event.id() != Some(&expected.to_string()) {
-            return Err(format!("event {:?} where {expected} comes next", event.id()));
+        let number = event.id().and_then(|id| id.parse().ok()).unwrap_or(0);
+        self.judge_missing(net, number)?;
+        if event.data() != self.stream.data(number) {
+            return Err(format!("event {number} is not what was sent"));
         }
-        if event.data() != self.stream.data(expected) {
-            return Err(format!("event {expected} is not what was sent"));
-        }
-        self.last = expected;
+        self.last = number;
+        self.gap = Gap::default();
         self.events += 1;
         if self.chance.percent(30) {
-            self.committed = expected;
+            self.committed = number;
+        }
+        Ok(())
+    }
+
+    /// Every loss is marked: by a gap that stands between the two events, and tells why.
+    fn judge_missing(&self, net: &Rc<RefCell<Net>>, number: u64) -> Result<(), String> {
+        if number <= self.last || self.is_not_delivered(number) {
+            return Err(format!("event {number} after {}", self.last));
+        }
+        let forgotten = net.borrow().forgotten;
+        let missing = (self.last + 1..number).filter(|number| !self.stream.is_silent(*number));
+        let (oversized, lost): (Vec<u64>, Vec<u64>) = missing.partition(|number| self.stream.is_oversized(*number));
+        if let Some(lost) = lost.iter().find(|lost| **lost > forgotten) {
+            return Err(format!("event {number} where {lost} comes next"));
+        }
+        if !self.marks_gaps {
+            return Ok(());
+        }
+        let is_unknown = lost.iter().any(|lost| *lost > self.forgotten_before);
+        if is_unknown && self.gap.reconnected.is_none() {
+            return Err(format!("{lost:?} are lost before {number}, and no gap says so"));
+        }
+        let skipped = oversized.iter().filter(|number| **number > forgotten).count() as u64;
+        if self.gap.oversized < skipped {
+            return Err(format!("{oversized:?} are too large before {number}, and {} are marked", self.gap.oversized));
+        }
+        Ok(())
+    }
+
+    fn is_not_delivered(&self, number: u64) -> bool {
+        self.stream.is_silent(number) || self.stream.is_oversized(number)
+    }
+
+    /// As soon as a stream has opened, unless it is the first of the run.
+    fn take_gap(&mut self, net: &Rc<RefCell<Net>>, gap: &Gap) -> Result<(), String> {
+        let mut net = net.borrow_mut();
+        net.say(simulation::now(), &gap.to_string());
+        let opened = net.opened.load(Ordering::Relaxed);
+        if !self.marks_gaps || gap.dropped > 0 {
+            return Err(format!("a gap that there is not: {gap}"));
+        }
+        self.gap.oversized += gap.oversized;
+        if let Some(reconnected) = &gap.reconnected {
+            self.reconnects += 1;
+            self.gap.reconnected = Some(reconnected.clone());
+            if reconnected.resumed_from.as_deref() != Some(&net.asked_after).filter(|id| !id.is_empty()).map(|id| &**id)
+            {
+                return Err(format!("asked for what follows {:?}, and told {gap}", net.asked_after));
+            }
+        }
+        if self.reconnects + 1 != opened {
+            return Err(format!("{} gaps for {opened} streams", self.reconnects));
         }
         Ok(())
     }
 
     fn judge_end(&self, net: &Rc<RefCell<Net>>, end: Option<End>) -> Result<(), String> {
         let net = net.borrow();
+        let opened = net.opened.load(Ordering::Relaxed);
+        if self.marks_gaps && opened.saturating_sub(1) != self.reconnects && !self.is_stopped {
+            return Err(format!("{} gaps for {opened} streams", self.reconnects));
+        }
         match end {
             Some(End::NoContent) if net.has_said_204 => {
-                let rest = (self.last + 1..=self.stream.events).find(|number| !self.stream.is_silent(*number));
+                let rest = (self.last.max(net.forgotten) + 1..=self.stream.events)
+                    .find(|number| !self.is_not_delivered(*number));
                 rest.map_or(Ok(()), |number| Err(format!("it is over, and {number} was never delivered")))
             }
             Some(End::Stopped) if self.is_stopped => Ok(()),

@@ -28,6 +28,9 @@ pub struct Answer {
     pub retry: Option<Duration>,
 }
 
+/// The largest event that the client takes, in bytes.
+pub const LIMIT: usize = 10_000;
+
 /// The stream of one seed: event by event the same, however often it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
@@ -43,6 +46,11 @@ impl Stream {
     /// A block with an id and no data: it is never delivered, and counts.
     pub fn is_silent(self, number: u64) -> bool {
         self.chance(number).percent(10)
+    }
+
+    /// An event above the limit of the client, which is skipped.
+    pub fn is_oversized(self, number: u64) -> bool {
+        !self.is_silent(number) && self.data(number).len() > LIMIT
     }
 
     pub fn data(self, number: u64) -> String {

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http_sse::simulation::{Input, World};
@@ -24,6 +26,12 @@ pub struct Net {
     pub connects: Vec<Instant>,
     pub attempts: u64,
     pub has_said_204: bool,
+    /// How many streams the client has opened in this run.
+    pub opened: Arc<AtomicU64>,
+    /// How far the server has forgotten: it repeats nothing up to here.
+    pub forgotten: u64,
+    /// What the last request asked to go on after.
+    pub asked_after: String,
     /// The reconnection times that the client may have been told, in milliseconds.
     pub shortest_retry: Option<Duration>,
     pub faults: Vec<String>,
@@ -47,13 +55,25 @@ impl Net {
         self.log.push(format!("{:>12.3} s  {what}", time.as_secs_f64()));
     }
 
+    /// A server keeps what it may repeat for a while; what comes before the first stream of a run is no gap.
+    fn forget(&mut self, after: u64, now: Instant) -> u64 {
+        if self.opened.load(Ordering::Relaxed) > 0 && after < self.stream.events && self.chance.percent(10) {
+            let last = self.stream.events - 1;
+            self.forgotten = self.forgotten.max(last.min(after + 1 + self.chance.below(4) as u64));
+            self.say(now, &format!("all up to {} is forgotten", self.forgotten));
+        }
+        after.max(self.forgotten)
+    }
+
     fn answer(&mut self, number: usize, now: Instant) {
         let text = String::from_utf8_lossy(&self.connections[number].request).into_owned();
         let id = text.lines().find_map(|line| line.strip_prefix("last-event-id: "));
         let after = id.map_or(0, |id| id.trim().parse().unwrap_or(u64::MAX));
+        self.asked_after = id.unwrap_or_default().trim().to_owned();
         if after == u64::MAX {
             self.faults.push(format!("a last event id that was never sent: {id:?}"));
         }
+        let after = self.forget(after, now);
         let answer = Answer::new(self.stream, after, &mut self.chance, now);
         self.say(now, &format!("request {number} after {after}: {}", answer.told));
         self.has_said_204 |= answer.is_over;
