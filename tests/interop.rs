@@ -68,7 +68,7 @@ const EVERYTHING: [Option<Break>; 4] = [Some(Break::End), Some(Break::Reset), No
 #[test]
 fn events_of_nchan_survive_the_reset_of_connections() {
     let Some(program) = or_left_out(nginx::find(), "nginx with the nchan module") else { return };
-    let server = Nginx::start(&program, 1, nginx::CHANNEL);
+    let server = Nginx::start(&program, 1, &nginx::channel_of(2000));
     let forwarder = Forwarder::start(server.address());
     let delivery = Delivery::start(client(), &format!("http://{}/subscribe", forwarder.address()));
     publish(&server, &forwarder, delivery, "nginx with nchan");
@@ -120,7 +120,7 @@ fn nchan_over_tls(authority: &tls::Authority, setting: &str) -> Option<(Nginx, F
         ssl_client_certificate {0}/authority.pem;
         {setting}{1}",
         folder.display(),
-        nginx::CHANNEL
+        nginx::channel_of(2000)
     );
     // Of the two ports, publishing takes the plain one, where nobody is asked for a certificate.
     let server = Nginx::start(&program, 1, &settings);

@@ -42,7 +42,7 @@ fn no_message_of_nchan_is_lost_or_doubled_while_workers_die_and_connections_brea
     let Some(program) = nginx::find() else {
         return lacking("nchan", "the test with a real server needs the packages nginx and libnginx-mod-nchan");
     };
-    let channel = Nginx::start(&program, 1, nginx::CHANNEL);
+    let channel = Nginx::start(&program, 1, &nginx::channel_of(2 * MESSAGES));
     let mut front = Nginx::start(&program, 2, &nginx::in_front_of(channel.address()));
     let forwarder = Forwarder::start(front.address());
 
@@ -103,6 +103,66 @@ fn no_message_of_nchan_is_lost_or_doubled_while_workers_die_and_connections_brea
     assert!(received == expected, "the messages came out of order");
     assert!(attempts as usize > (killed + cut) / 2, "the stream was hardly ever broken: {attempts} requests");
     assert!(resets > cut / 2, "the forwarder hardly ever broke it: {resets} times");
+}
+
+/// The server keeps five messages, and more or fewer are published while the client is away.
+#[test]
+fn every_loss_of_a_server_that_keeps_few_messages_is_marked_and_nothing_lost_is_unmarked() {
+    const KEPT: usize = 5;
+    const MISSED: [u32; 8] = [0, 3, 30, 1, 6, 2, 12, 100];
+    let Some(program) = nginx::find() else {
+        return lacking("nchan", "the test with a real server needs the packages nginx and libnginx-mod-nchan");
+    };
+    let channel = Nginx::start(&program, 1, &nginx::channel_of(KEPT));
+    let forwarder = Forwarder::passing(channel.address(), 1 << 20);
+    let (stops, stopped) = unbounded();
+    let (go, allowed) = unbounded();
+    let request = Request::get(format!("http://{}/subscribe", forwarder.address()))
+        .retry(RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX))
+        .before_connect(move |_| {
+            stops.send(()).unwrap();
+            allowed.recv_timeout(DEADLINE).unwrap();
+        })
+        .mark_gaps();
+    let rx = Client::builder().no_proxy().build().unwrap().connect("nchan gaps", request).unwrap();
+    let (mut published, mut next, mut lost, mut last_id) = (0, 0, Vec::new(), None);
+    for (break_number, missed) in MISSED.repeat(3).into_iter().enumerate() {
+        if break_number > 0 {
+            forwarder.reset();
+        }
+        stopped.recv_timeout(DEADLINE).expect("the client has not lost its stream");
+        let missed = if break_number == 0 { 0 } else { missed };
+        (0..missed).for_each(|number| channel.publish(&(published + number).to_string()));
+        published += missed;
+        go.send(()).unwrap();
+        // The gap comes before anything that follows, and waits for nothing.
+        if break_number > 0 {
+            let gap = rx.recv_timeout(DEADLINE).expect("no gap for 10 s").unwrap();
+            let reconnected = gap.gap().and_then(|gap| gap.reconnected.clone()).expect("an event before the gap");
+            assert_eq!(reconnected.resumed_from.as_deref(), last_id.as_deref());
+        }
+        channel.publish(&published.to_string());
+        published += 1;
+        let mut skipped = 0;
+        while next < published {
+            let event = rx.recv_timeout(DEADLINE).expect("no event for 10 s").unwrap();
+            assert!(event.gap().is_none(), "a gap without a break: {event:?}");
+            let number: u32 = event.data().parse().unwrap();
+            assert!(number == next || next == published - 1 - missed, "{number} in place of {next}, and no gap before");
+            skipped += number - next;
+            (next, last_id) = (number + 1, event.id().map(str::to_owned));
+        }
+        lost.push((missed, skipped));
+    }
+    let all: u32 = lost.iter().map(|(_, skipped)| skipped).sum();
+    let breaks = lost.len() - 1;
+    eprintln_uncaptured(&format!("nchan: {published} messages published, {all} lost in {breaks} breaks, all marked"));
+    // What the server keeps is repeated, the rest is lost.
+    for (missed, skipped) in lost {
+        assert!(if missed as usize <= KEPT { skipped == 0 } else { skipped > 0 }, "{skipped} of {missed}");
+    }
+    rx.handle().stop();
+    assert!(rx.handle().join_timeout(DEADLINE));
 }
 
 /// Returns what comes before the last message.

@@ -14,19 +14,23 @@ use std::{env, fs, process};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Takes messages at `/publish` and hands them out, from the oldest on, at `/subscribe`.
-pub(crate) const CHANNEL: &str = "
-        location = /publish {
+/// Takes messages at `/publish` and hands them out at `/subscribe`, from the oldest on of so many that it keeps.
+pub(crate) fn channel_of(messages: usize) -> String {
+    format!(
+        "
+        location = /publish {{
             nchan_publisher;
             nchan_channel_id news;
-            nchan_message_buffer_length 2000;
+            nchan_message_buffer_length {messages};
             nchan_message_timeout 10m;
-        }
-        location = /subscribe {
+        }}
+        location = /subscribe {{
             nchan_subscriber eventsource;
             nchan_channel_id news;
             nchan_subscriber_first_message oldest;
-        }";
+        }}"
+    )
+}
 
 /// Hands streams through, and names the worker that does.
 pub(crate) fn in_front_of(address: SocketAddr) -> String {
