@@ -203,8 +203,8 @@
 //! - No async API: in an async program use an async client.
 //! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies. Of compression gzip alone, where a
 //!   request asks for it.
-//! - Events without ids that are sent while the client is away are gone; [`Request::mark_gaps`] says where. Over restarts of the program it delivers at least once,
-//!   not exactly once.
+//! - Events without ids that are sent while the client is away are gone; [`Request::mark_gaps`] says where. Over restarts of the
+//!   program it delivers at least once, not exactly once.
 //! - A permanent redirect is not remembered: every reconnect goes to the original URL.
 //! - Linux is the target. For Windows, macOS and FreeBSD it compiles; no test has run there. On Windows a stop is noticed within
 //!   100 ms, not at once.
