@@ -16,6 +16,9 @@ mod delivery;
 mod forwarder;
 #[path = "interop/frameworks.rs"]
 mod frameworks;
+#[cfg(feature = "gzip")]
+#[path = "interop/gzip.rs"]
+mod gzip;
 #[cfg(feature = "json")]
 #[path = "interop/journal.rs"]
 mod journal;
@@ -235,13 +238,17 @@ fn events_come_through_tinyproxy_that_is_restarted() {
 
 #[test]
 fn events_of_sse_starlette_survive_restarts_of_uvicorn() {
-    let Some(python) = or_left_out(find_cached("python/bin/python3"), "sse-starlette") else { return };
-    let server = Service::start(|address, _| {
+    let Some(server) = sse_starlette() else { return };
+    killed_and_started("sse-starlette on uvicorn", server);
+}
+
+fn sse_starlette() -> Option<Service> {
+    let python = or_left_out(find_cached("python/bin/python3"), "sse-starlette")?;
+    Some(Service::start(|address, _| {
         let mut command = Command::new(&python);
         command.arg(script("sse_starlette_server.py")).arg(address.port().to_string());
         command
-    });
-    killed_and_started("sse-starlette on uvicorn", server);
+    }))
 }
 
 #[test]
@@ -267,12 +274,16 @@ fn events_of_better_sse_survive_restarts_of_node() {
     killed_and_started("better-sse on Node", server);
 }
 
-fn killed_and_started(what: &str, mut server: Service) {
+fn killed_and_started(what: &str, server: Service) {
     let client = match server.socket() {
         Some(path) => Client::builder().unix_socket(path),
         None => client(),
     };
-    let mut delivery = Delivery::start(client, &url(server.address()));
+    let delivery = Delivery::start(client, &url(server.address()));
+    killed_while_read(what, server, delivery);
+}
+
+fn killed_while_read(what: &str, mut server: Service, mut delivery: Delivery) {
     for count in [150, 350, 550, 750] {
         delivery.receive(count);
         server.restart();

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use gzip::{Gunzip, Step};
 
 /// No more is decoded of one input: a few kilobytes can stand for megabytes.
-const LIMIT: usize = 1 << 20;
+const LIMIT: usize = 64 << 10;
 
 /// How a body came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

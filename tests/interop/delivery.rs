@@ -25,10 +25,25 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Connects. The channel has room for all events, so that the test can count them when all is over.
     pub(crate) fn start(client: ClientBuilder, url: &str) -> Self {
+        Self::of(client, Request::get(url))
+    }
+
+    /// The same with gzip, of which each stream must make use.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn compressed(client: ClientBuilder, url: &str) -> Self {
+        Self::of(
+            client,
+            Request::get(url)
+                .accept_gzip()
+                .on_open(|opened| assert_eq!(opened.header("content-encoding"), Some("gzip"), "it is not compressed")),
+        )
+    }
+
+    fn of(client: ClientBuilder, request: Request) -> Self {
         let failures = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&failures);
         let delay = Duration::from_millis(10);
-        let request = Request::get(url)
+        let request = request
             .retry(RetryPolicy::constant(delay).max_retries(u32::MAX).server_delay(delay..=DEADLINE))
             .capacity(2 * EVENTS)
             .until(|event| event.data() == "last")
@@ -106,13 +121,11 @@ pub(crate) fn through(
 /// The same through something that holds nothing back: each of the first events is sent when the one before it has come.
 pub(crate) fn promptly_through(
     what: &str,
-    client: ClientBuilder,
-    url: &str,
+    mut delivery: Delivery,
     source: &Source,
     manners: &[Option<Break>],
     break_between: impl FnMut(),
 ) {
-    let mut delivery = Delivery::start(client, url);
     source.next_request();
     for number in 1..BURST / 2 {
         source.release(number);

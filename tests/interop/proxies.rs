@@ -11,7 +11,7 @@ use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::testing::{Framing, Server};
 use http_sse::{Client, End, Error, Request, RetryPolicy};
 
-use crate::delivery::{client, promptly_through, url};
+use crate::delivery::{Delivery, client, promptly_through, url};
 use crate::nginx::{self, Nginx};
 use crate::program::{find, or_left_out, say};
 use crate::service::Service;
@@ -38,7 +38,7 @@ fn configured(program: &Path, arguments: &[&str], configuration: impl Fn(SocketA
     })
 }
 
-fn varnish(server: SocketAddr, rules: &str) -> Option<Service> {
+pub(crate) fn varnish(server: SocketAddr, rules: &str) -> Option<Service> {
     let program = or_left_out(find("varnishd"), "varnishd")?;
     Some(Service::start(|address, folder| {
         let file = folder.join("rules.vcl");
@@ -72,6 +72,10 @@ proxy.server = ("" => (("host" => "{host}", "port" => {port}, "disable-time" => 
 }
 
 fn apache(server: SocketAddr) -> Option<Service> {
+    apache_with(server, "")
+}
+
+pub(crate) fn apache_with(server: SocketAddr, settings: &str) -> Option<Service> {
     let program = or_left_out(find("apache2"), "apache2")?;
     // One process, which can be killed as a whole.
     Some(configured(&program, &["-X", "-f"], |address, folder| {
@@ -92,6 +96,7 @@ LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule proxy_module {modules}/mod_proxy.so
 LoadModule proxy_http_module {modules}/mod_proxy_http.so
 ProxyPass / http://{server}/ retry=0
+{settings}
 "
         )
     }))
@@ -117,7 +122,7 @@ http://{address} {{
 fn restarted(what: &str, proxy: Option<Service>, source: &Source, manners: &[Option<Break>]) {
     let Some(mut proxy) = proxy else { return };
     let address = proxy.address();
-    promptly_through(what, client(), &url(address), source, manners, || proxy.restart());
+    promptly_through(what, Delivery::start(client(), &url(address)), source, manners, || proxy.restart());
 }
 
 #[test]
@@ -180,8 +185,8 @@ fn lighttpd_with_its_defaults_holds_a_stream_back_until_it_ends() {
 fn events_come_through_apache_that_is_restarted() {
     let source = Source::start();
     let Some(mut proxy) = apache(source.address()) else { return };
-    let url = url(proxy.address());
-    promptly_through("apache", client(), &url, &source, &EVERYTHING, || proxy.kill_and_restart());
+    let delivery = Delivery::start(client(), &url(proxy.address()));
+    promptly_through("apache", delivery, &source, &EVERYTHING, || proxy.kill_and_restart());
 }
 
 #[test]
