@@ -135,9 +135,10 @@ impl Request {
     ///
     /// - where a stream broke: as soon as the next one has opened, whether an event follows or not. Not before the first
     ///   stream of the connection, wherever [`last_event_id`](Self::last_event_id) or a [`Checkpoint`](crate::Checkpoint)
-    ///   lets it start: that events may be missing there the program knows;
+    ///   lets it start: the program knows that events may be missing there;
     /// - in the exact place of events that were dropped by [`overflow`](Self::overflow), for each receiver its own. An event
-    ///   that the program has received, and has not looked at, may still be dropped. A gap takes no event's place in the channel;
+    ///   that the program has received, and has not looked at, may still be dropped. A gap takes no event's place in the
+    ///   channel, which has more than twice as many places for that;
     /// - in place of an event that was skipped as too large.
     ///
     /// It comes out wherever events do: of iterators and channels, of `json` and `typed` as an error for which
