@@ -110,6 +110,7 @@ impl Consumer {
             let opened = Arc::new(AtomicU64::new(0));
             let counted = Arc::clone(&opened);
             let mut request = Request::get("http://10.0.0.1/events")
+                .accept_gzip()
                 .retry(policy)
                 .idle_timeout(Duration::from_secs(20))
                 .max_event_size(EVENT_LIMIT + 100)

@@ -1,8 +1,11 @@
 //! What a server answers to one request: bytes, their times, and how it ends.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::chance::Chance;
 
@@ -197,9 +200,33 @@ impl Answer {
     }
 }
 
+/// Compresses a body, flushed at any places; one that is not whole has no trailer, and may end anywhere.
+fn gzip(body: &[u8], is_whole: bool, chance: &mut Chance) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(chance.below(10) as u32));
+    let largest = [40, 2000, 100_000][chance.below(3)];
+    let mut rest = body;
+    while !rest.is_empty() {
+        let size = rest.len().min(1 + chance.below(largest));
+        encoder.write_all(&rest[..size]).expect("a vector takes all");
+        encoder.flush().expect("a vector takes all");
+        rest = &rest[size..];
+    }
+    if is_whole {
+        return encoder.finish().expect("a vector takes all");
+    }
+    let mut bytes = std::mem::take(encoder.get_mut());
+    if chance.percent(50) {
+        bytes.truncate(chance.below(bytes.len() + 1));
+    }
+    bytes
+}
+
 /// Returns the head and the body in one of the framings; what is not whole has no end.
 fn framed(body: &[u8], is_whole: bool, is_malformed: bool, chance: &mut Chance) -> (String, Vec<u8>) {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
+    let mut head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n".to_owned();
+    let (coding, body) =
+        if chance.percent(30) { ("gzip", &gzip(body, is_whole, chance)[..]) } else { ("identity", body) };
+    head.push_str(&format!("Content-Encoding: {coding}\r\n"));
     match if is_malformed { 2 } else { chance.below(3) } {
         0 => (format!("{head}\r\n"), body.to_vec()),
         1 => {
