@@ -290,7 +290,7 @@ impl Parser {
     /// Returns the bytes of all buffers that the parser holds, spare capacity included.
     ///
     /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), and the memory of earlier events
-    /// that is used for the next ones: up to 72 events and 512 KiB, until [`release_memory`](Self::release_memory).
+    /// that is used for the next ones: up to 1,024 events and 512 KiB, until [`release_memory`](Self::release_memory).
     ///
     /// # Example: what an idle parser costs
     ///

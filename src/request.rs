@@ -152,7 +152,7 @@ impl Request {
             response_timeout: None,
             idle_timeout: Some(Duration::from_secs(300)),
             max_event_size: 1 << 20,
-            capacity: 64,
+            capacity: 256,
             overflow: Overflow::Block,
             keeps_raw: false,
             marks_gaps: false,

@@ -314,7 +314,7 @@ fn its_capacity_is_the_sum() {
         assert_eq!(rest(&merged).len(), capacities.len());
     }
     let merged = client().connect_all(["a", "b"].map(|id| (id, one_shot(&server, "")))).unwrap();
-    assert_eq!(merged.capacity(), Some(128));
+    assert_eq!(merged.capacity(), Some(512));
     assert_eq!(rest(&merged).len(), 2);
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::last_event_id::MAX_COPIED_BYTES;
 use crate::event::{Content, Event};
 
-/// As many as a channel of the default capacity holds, and those that its two ends are at work with.
-const MAX_EVENTS: usize = 72;
+/// More than a channel of the default capacity holds: where events in flight have no place here, each costs an allocation.
+const MAX_EVENTS: usize = 1024;
 
 /// Of all events together: a consumer that lags further behind gains nothing.
 const MAX_BYTES: usize = 512 << 10;
