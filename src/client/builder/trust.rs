@@ -45,8 +45,9 @@ impl ClientBuilder {
     ///
     /// It is read when the first connection needs it, and again when no root vouches for a server: then the attempt goes on
     /// with the new roots, so that an authority can be replaced without a restart. It is read again at most once per attempt
-    /// and once per second, and counts as changed when its content is another; connections that are open stay. Replace it by
-    /// renaming a new file: one that is found half-written, or gone, leaves the roots as they are, and a warning in the log.
+    /// and once per second, and counts as changed when its content is another; connections that are open stay. An authority
+    /// that was taken out of the file stays trusted until then. Replace it by renaming a new file: one that is found
+    /// half-written, or gone, leaves the roots as they are, and a warning in the log.
     ///
     /// A file that cannot be read at first is [`Error::Tls`](crate::Error::Tls), which names it: the attempt has failed, and
     /// the next one reads again. So are one without a certificate and one that is no regular file. Default: the Mozilla roots
