@@ -227,6 +227,9 @@ impl Connection {
             Err(Failure::Cut) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
+        if response.lacks_position {
+            self.sent_position = None;
+        }
         let now = clock::now();
         self.backoff.opened(now);
         self.last_error = None;

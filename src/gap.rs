@@ -56,7 +56,8 @@ pub struct Reconnected {
     /// Where several breaks became one gap, the sum.
     pub away: Duration,
     /// What the server was asked to go on after: the [`Cursor`](crate::Cursor), if the request has one, otherwise the last
-    /// event id. `None` if it was not told. Where several breaks became one gap, that of the first.
+    /// event id. `None` if it was not told, also because a redirect to another origin has dropped the cursor's header. Where
+    /// several breaks became one gap, that of the first.
     pub resumed_from: Option<Arc<str>>,
 }
 

@@ -97,6 +97,8 @@ pub(crate) struct Outgoing {
     /// Without userinfo and fragment.
     pub(crate) url: Uri,
     pub(crate) headers: HeaderMap,
+    /// The header that says where to go on, if it matters whether a redirect has dropped it.
+    pub(crate) position_header: Option<String>,
     pub(crate) body: Option<Arc<[u8]>>,
     pub(crate) network: Network,
     pub(crate) limits: Limits,
@@ -123,6 +125,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) url: String,
     pub(crate) headers: HeaderMap,
+    /// A redirect has dropped the header that says where to go on.
+    pub(crate) lacks_position: bool,
     pub(crate) body: Body,
 }
 
@@ -294,7 +298,8 @@ impl Outgoing {
             return Err(Error::ContentType(Arc::new(with_start(refusal(), start)?)).into());
         }
         let body = body(framing?, self.limits.idle);
-        Ok(Answer::Stream(Box::new(Response { status, url: self.url.to_string(), headers, body })))
+        let lacks_position = self.position_header.as_ref().is_some_and(|name| !self.headers.contains_key(name));
+        Ok(Answer::Stream(Box::new(Response { status, url: self.url.to_string(), headers, lacks_position, body })))
     }
 }
 

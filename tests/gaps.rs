@@ -230,6 +230,28 @@ fn a_gap_names_the_cursor_where_there_is_one_and_is_no_event_to_it() {
     stop(&rx);
 }
 
+/// Another origin gets no header of the user's, and the cursor's is one.
+#[test]
+fn a_cursor_that_a_redirect_has_dropped_was_not_told() {
+    let shard = Server::start().unwrap();
+    let url = shard.url("/");
+    let server = Server::serve(move |_, mut peer| peer.respond(307, &[("Location", &url)], "")).unwrap();
+    let cursor = || Cursor::header("X-Since", "{}", |event| Some(event.data().to_owned()));
+    for (is_trusted, resumed_from) in [(false, "nothing"), (true, "41")] {
+        let request = request(&server).cursor(cursor());
+        let request = if is_trusted { request.trust_origin(shard.url("/")) } else { request };
+        let rx = client().connect("dropped", request).unwrap();
+        let mut peer = stream(&shard);
+        peer.send("data: 41\n\n");
+        peer.cut();
+        let mut peer = shard.accept();
+        assert_eq!(peer.request().header("x-since"), is_trusted.then_some("41"));
+        peer.stream();
+        assert_eq!(next_lines(&rx), ["41".to_owned(), format!("resumed from {resumed_from:?}")]);
+        stop(&rx);
+    }
+}
+
 #[test]
 fn a_gap_stands_where_the_event_was_too_large_each_its_own() {
     let server = Server::start().unwrap();

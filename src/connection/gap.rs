@@ -23,6 +23,14 @@ impl Connection {
         };
     }
 
+    /// Returns the header that holds it, if another origin does not get that one over a redirect.
+    pub(super) fn position_header(&self) -> Option<String> {
+        if !self.plan.marks_gaps {
+            return None;
+        }
+        self.plan.cursor.as_ref()?.header().map(str::to_owned)
+    }
+
     /// Marks the place between two streams; `last_byte` is that of the one before, if there was one.
     pub(super) fn mark_reconnect(&mut self, last_byte: Option<Instant>, now: Instant) -> Step {
         let Some(last_byte) = last_byte.filter(|_| self.plan.marks_gaps) else { return Continue(()) };

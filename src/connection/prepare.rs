@@ -50,6 +50,7 @@ impl Connection {
             method: self.plan.method.clone(),
             url,
             headers,
+            position_header: self.position_header(),
             body: self.plan.body.clone(),
             network: self.network.clone(),
             limits: self.plan.limits,

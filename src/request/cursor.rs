@@ -211,6 +211,13 @@ pub(crate) fn check_value(value: &str) -> Result<(), String> {
 }
 
 impl Place {
+    pub(crate) fn header(&self) -> Option<&str> {
+        match self {
+            Self::Query(_) => None,
+            Self::Header { name, .. } => Some(name),
+        }
+    }
+
     /// Puts a value into the request of an attempt.
     pub(crate) fn set(&self, value: &str, url: &mut Uri, headers: &mut HeaderMap) -> Result<(), String> {
         match self {
