@@ -160,8 +160,9 @@ impl Backoff {
             delay = delay.max(asked.saturating_add(scale(self.base, random)));
         }
         delay = delay.max(self.left_alone_for(now));
-        let elapsed = self.first_counted.map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
-        if elapsed.saturating_add(delay) > self.policy.max_elapsed {
+        // Without a failure that counts no time is running.
+        let elapsed = self.first_counted.map(|first| now.saturating_duration_since(first));
+        if elapsed.is_some_and(|elapsed| elapsed.saturating_add(delay) > self.policy.max_elapsed) {
             return None;
         }
         if cause != Cause::Silence {

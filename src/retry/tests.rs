@@ -202,6 +202,18 @@ fn without_a_network_nothing_counts_where_the_policy_waits_for_it() {
 }
 
 #[test]
+fn without_a_network_no_wait_is_too_long() {
+    let now = Instant::now();
+    let mut backoff = Backoff::new(RetryPolicy::default().max_elapsed(SECOND * 3).wait_for_network());
+    let mut failed = |cause| backoff.failed(now, cause, None, 0.0);
+    assert_eq!(failed(Cause::Ordinary), Some(SECOND));
+    assert_eq!(failed(Cause::Offline), Some(SECOND * 2));
+    // Longer than the limit, which does not run.
+    assert_eq!(failed(Cause::Offline), Some(SECOND * 4));
+    assert_eq!(failed(Cause::Ordinary), None);
+}
+
+#[test]
 fn without_a_network_every_attempt_counts_by_default() {
     let now = Instant::now();
     let mut backoff = Backoff::new(RetryPolicy::default());
