@@ -127,9 +127,13 @@ impl Checkpoint {
     /// ```
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let store = Store::open(&path.into())?;
+        let mut is_flushed = true;
         let (last_event_id, damaged) = match store.read()? {
             Content::Missing => (String::new(), None),
-            Content::Id(id) => (id, None),
+            Content::Id(id) => {
+                is_flushed = store.flush().is_ok();
+                (id, None)
+            }
             Content::Damaged => {
                 let rescued = store.rescue();
                 let aside = store.set_aside()?;
@@ -142,7 +146,8 @@ impl Checkpoint {
         store.remove_leftovers(&last_event_id);
         Ok(Self {
             store,
-            saved: last_event_id.clone(),
+            // What cannot be flushed is written anew, when the next write is due.
+            saved: if is_flushed { last_event_id.clone() } else { String::new() },
             last_event_id,
             interval: INTERVAL,
             events: u32::MAX,

@@ -58,6 +58,36 @@ fn a_power_cut_leaves_the_old_id_or_the_new_one() {
 }
 
 #[test]
+fn what_a_killed_program_has_written_lasts_once_it_is_read() {
+    let folder = Folder::new("states-killed");
+    let inner = folder.file("in");
+    fs::create_dir(&inner).unwrap();
+    let file = inner.join("id");
+    let mut steps = Vec::new();
+    // Killed as it is about to flush the file under its new name.
+    for (when, is_killed) in [("2", true), ("100", false)] {
+        let trace = folder.file("trace");
+        let kill = format!("inject=fsync:signal=KILL:when={when}");
+        let output = ["-y", "-s", "100000", "-e", "trace=%file,%desc", "-o", trace.to_str().unwrap(), "-e", &kill];
+        let Some(output) = traced("checkpoint", &file, &output) else { return };
+        assert_eq!(output.status.success(), !is_killed, "{output:?}");
+        let made = trace::parse(&fs::read_to_string(&trace).unwrap(), &inner);
+        // The end of a program closes its files.
+        let opened = made.iter().filter_map(|step| match step {
+            Step::Open { descriptor, .. } => Some(Step::Close(*descriptor)),
+            _ => None,
+        });
+        let closed: Vec<_> = opened.collect();
+        steps.extend(made.into_iter().chain(closed));
+    }
+    for kind in [Kind::Inodes, Kind::Entries] {
+        let verdicts = judge("killed", &steps, kind);
+        println!("killed, {kind:?}: {} steps, {verdicts:?}", steps.len());
+        assert_eq!(verdicts.keys().copied().collect::<Vec<_>>(), ["right"], "{verdicts:?}");
+    }
+}
+
+#[test]
 fn every_bad_writer_is_caught() {
     let controls = [
         ("in-place", Kind::Inodes, "damaged"),

@@ -76,6 +76,15 @@ impl Store {
         Ok(parse(&bytes).map_or(Content::Damaged, |id| Content::Id(id.to_owned())))
     }
 
+    /// Makes what was read last: the program that wrote it may have been killed before it did.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        if !cfg!(unix) {
+            return Ok(());
+        }
+        File::open(&self.path)?.sync_all()?;
+        sync_folder(&self.folder)
+    }
+
     /// Gives the damaged file the first free name of `<name>.damaged-1`, `-2`, …, and returns it.
     pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
         let cannot = |error| self.explain("is damaged and cannot be set aside", &error);

@@ -85,7 +85,8 @@ fn step(line: &str, folder: &str) -> Option<Step> {
         return None;
     }
     assert!(!result.is_empty(), "cut into two by another thread: {line}");
-    if result.starts_with('-') || HARMLESS.contains(&name) {
+    // `?` is a call at which the program was killed.
+    if result.starts_with(['-', '?']) || HARMLESS.contains(&name) {
         return None;
     }
     let names = names(arguments, folder);

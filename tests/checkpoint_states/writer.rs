@@ -22,6 +22,10 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let mut checkpoint = Checkpoint::open(path)?.every_events(1);
     let first = number(checkpoint.last_event_id()).unwrap_or(0) + 1;
+    if first > 1 {
+        // What was read is relied on, too.
+        report(&format!("DONE {}", first - 1))?;
+    }
     for n in first..first + count {
         report(&format!("BEGIN {n}"))?;
         match writer {
