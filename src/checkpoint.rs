@@ -8,6 +8,7 @@ use log::warn;
 
 pub use self::events::Checkpointed;
 use self::store::{Content, Store};
+use crate::clock;
 
 mod events;
 mod store;
@@ -152,7 +153,7 @@ impl Checkpoint {
             interval: INTERVAL,
             events: u32::MAX,
             unsaved_events: 0,
-            opened_at: Instant::now(),
+            opened_at: clock::now(),
             tried_at: None,
             damaged,
         })
@@ -265,7 +266,7 @@ impl Checkpoint {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn commit(&mut self, last_event_id: &str) -> io::Result<()> {
-        self.commit_at(last_event_id, Instant::now())
+        self.commit_at(last_event_id, clock::now())
     }
 
     fn commit_at(&mut self, last_event_id: &str, now: Instant) -> io::Result<()> {
@@ -311,7 +312,7 @@ impl Checkpoint {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn due_in(&self) -> Option<Duration> {
-        self.due_in_at(Instant::now())
+        self.due_in_at(clock::now())
     }
 
     fn due_in_at(&self, now: Instant) -> Option<Duration> {
@@ -348,7 +349,7 @@ impl Checkpoint {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn save(&mut self) -> io::Result<()> {
-        self.save_at(Instant::now())
+        self.save_at(clock::now())
     }
 
     fn save_at(&mut self, now: Instant) -> io::Result<()> {

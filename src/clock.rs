@@ -1,19 +1,24 @@
 //! What time it is: the system's, or that of a simulation (`tests/simulation`).
 
 #[cfg(not(http_sse_simulation))]
-pub(crate) use system::{now, random};
+pub(crate) use system::{now, random, wall_time};
 
 #[cfg(http_sse_simulation)]
-pub(crate) use crate::simulation::{now, random};
+pub(crate) use crate::simulation::{now, random, wall_time};
 
 #[cfg(not(http_sse_simulation))]
 mod system {
     use std::hash::{BuildHasher, Hasher, RandomState};
-    use std::time::Instant;
+    use std::time::{Instant, SystemTime};
 
     #[inline]
     pub(crate) fn now() -> Instant {
         Instant::now()
+    }
+
+    /// For dates that others have set. No timer uses it.
+    pub(crate) fn wall_time() -> SystemTime {
+        SystemTime::now()
     }
 
     /// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.

@@ -20,7 +20,7 @@ mod url;
 mod validate;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use log::debug;
 use ureq::Agent;
@@ -273,7 +273,7 @@ impl Outgoing {
             body
         };
         let refusal = || {
-            let response = ErrorResponse::new(status).with_retry_after(judge::retry_after(&headers, SystemTime::now));
+            let response = ErrorResponse::new(status).with_retry_after(judge::retry_after(&headers, clock::wall_time));
             match judge::content_type_text(&headers) {
                 Some(content_type) => response.with_content_type(content_type),
                 None => response,

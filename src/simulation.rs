@@ -1,12 +1,15 @@
-//! A network and a clock on one thread, for `tests/simulation`: only with `--cfg http_sse_simulation`.
+//! A network, a disk and clocks on one thread, for `tests/simulation`: only with `--cfg http_sse_simulation`.
 //!
 //! A [`World`] takes the place of everything outside: it decides what a connect finds, what each read brings and when,
 //! and what happens meanwhile. Time passes where the client waits, and nowhere else.
 
-use std::cell::RefCell;
+pub mod disk;
+
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::stop::Lap;
 use crate::transport::{Fault, Wait};
@@ -38,33 +41,39 @@ pub trait World {
     fn next_action(&self) -> Option<Instant>;
     /// Takes what is due by now out of the world, to be run.
     fn take_action(&mut self, now: Instant) -> Option<Box<dyn FnOnce()>>;
+    /// Returns what the clock on the wall shows.
+    fn wall_time(&self, now: Instant) -> SystemTime;
+    /// Returns the disk, for a system call.
+    fn disk(&self) -> Rc<RefCell<dyn disk::Disk>>;
     /// Returns a number in `0.0..1.0`.
     fn random(&mut self) -> f64;
 }
 
-struct State {
-    world: Box<dyn World>,
-    now: Instant,
-}
-
 thread_local! {
-    static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
+    static WORLD: RefCell<Option<Box<dyn World>>> = const { RefCell::new(None) };
+    static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Puts this thread into a world, at an instant.
 pub fn enter(world: Box<dyn World>, now: Instant) {
-    STATE.with_borrow_mut(|state| *state = Some(State { world, now }));
+    NOW.set(Some(now));
+    WORLD.with_borrow_mut(|entered| *entered = Some(world));
 }
 
 /// Takes this thread out of its world.
 pub fn leave() {
-    let state = STATE.with_borrow_mut(Option::take);
-    drop(state);
+    let world = WORLD.with_borrow_mut(Option::take);
+    drop(world);
 }
 
 /// Returns the time of the world.
 pub fn now() -> Instant {
-    with(|state| state.now)
+    NOW.get().expect("a thread of the simulation")
+}
+
+/// Returns what the clock on the wall shows.
+pub fn wall_time() -> SystemTime {
+    with(|world| world.wall_time(now()))
 }
 
 /// Lets time pass, and runs what falls due.
@@ -73,8 +82,13 @@ pub fn advance(duration: Duration) {
     pass_until(Some(until), || false);
 }
 
+/// Lets time pass in which the process stands still.
+pub fn jump(duration: Duration) {
+    NOW.set(Some(now() + duration));
+}
+
 pub(crate) fn random() -> f64 {
-    with(|state| state.world.random())
+    with(|world| world.random())
 }
 
 /// Waits like a thread that sleeps; `is_over` ends it early.
@@ -85,7 +99,7 @@ pub(crate) fn sleep_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
 /// Lets time pass up to an instant, in the steps in which something happens.
 fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
     loop {
-        let action = with(|state| state.world.take_action(state.now));
+        let action = with(|world| world.take_action(now()));
         if let Some(action) = action {
             action();
             if is_over() {
@@ -93,21 +107,20 @@ fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
             }
             continue;
         }
-        let next = with(|state| {
-            let next = state.world.next_action();
-            let now = [next, until].into_iter().flatten().min();
-            assert!(now.is_some(), "a wait without an end in a world where nothing happens any more");
-            state.now = now.unwrap_or(state.now).max(state.now);
-            next.is_some_and(|next| next <= state.now)
-        });
-        if is_over() || (!next && until.is_some_and(|until| until <= now())) {
+        let next = with(|world| world.next_action());
+        let Some(first) = [next, until].into_iter().flatten().min() else {
+            panic!("a wait without an end in a world where nothing happens any more");
+        };
+        NOW.set(Some(first.max(now())));
+        let is_due = next.is_some_and(|next| next <= now());
+        if is_over() || (!is_due && until.is_some_and(|until| until <= now())) {
             return;
         }
     }
 }
 
-fn with<T>(act: impl FnOnce(&mut State) -> T) -> T {
-    STATE.with_borrow_mut(|state| act(state.as_mut().expect("a thread of the simulation")))
+fn with<T>(act: impl FnOnce(&mut dyn World) -> T) -> T {
+    WORLD.with_borrow_mut(|world| act(&mut **world.as_mut().expect("a thread of the simulation")))
 }
 
 /// A connection of the world, for the transport.
@@ -119,12 +132,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn open(host: &str, lap: &Arc<Lap>) -> Result<Self, Fault> {
-        let number = with(|state| state.world.connect(host, state.now))?;
+        let number = with(|world| world.connect(host, now()))?;
         Ok(Self { number, lap: Arc::clone(lap) })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
-        with(|state| state.world.write(self.number, bytes, state.now))?;
+        with(|world| world.write(self.number, bytes, now()))?;
         Ok(bytes.len())
     }
 
@@ -135,7 +148,7 @@ impl Connection {
             wait.look()?;
         }
         loop {
-            let input = with(|state| state.world.read(self.number, buffer, state.now));
+            let input = with(|world| world.read(self.number, buffer, now()));
             if self.lap.is_cut() {
                 return Err(Fault::Cancelled);
             }
@@ -155,9 +168,9 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         // Behind the end of the world nobody cares.
-        STATE.with_borrow_mut(|state| {
-            if let Some(state) = state {
-                state.world.close(self.number, state.now);
+        WORLD.with_borrow_mut(|world| {
+            if let Some(world) = world {
+                world.close(self.number, now());
             }
         });
     }

@@ -1,6 +1,7 @@
 //! The file of a checkpoint: read once, replaced as a whole, never torn.
 
 use std::ffi::OsString;
+#[cfg(not(http_sse_simulation))]
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::{debug, warn};
+
+use crate::clock;
+#[cfg(http_sse_simulation)]
+use crate::simulation::disk::{self as fs, File, Metadata, OpenOptions, imitate};
 
 /// Of Linux, on every architecture that this crate is tested on.
 const EOPNOTSUPP: i32 = 95;
@@ -219,7 +224,7 @@ impl Drop for Temporary {
 }
 
 /// Gives a file owner, group and mode of another, as far as the system allows.
-#[cfg(unix)]
+#[cfg(all(unix, not(http_sse_simulation)))]
 fn imitate(file: &File, other: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
 
@@ -287,7 +292,7 @@ fn is_temporary_of(target: &Path, path: &Path) -> bool {
 
 /// What seems to come from the future may be new.
 fn is_old(metadata: &Metadata) -> bool {
-    let modified = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
+    let modified = metadata.modified().ok().and_then(|modified| clock::wall_time().duration_since(modified).ok());
     modified.is_some_and(|age| age >= LEFTOVER_AGE)
 }
 
