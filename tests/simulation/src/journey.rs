@@ -1,22 +1,23 @@
-//! One seed from its start to its end, and what must hold on the way.
+//! One seed from its start to its end: a program that runs, crashes and starts again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use http_sse::{Client, End, Event, EventReader, Gap, Request, RetryPolicy, simulation};
+use http_sse::{Checkpoint, Checkpointed, Client, Error, Event, EventReader, Handle, Request, simulation};
 
 use crate::chance::Chance;
-use crate::script::{LIMIT as EVENT_LIMIT, Stream};
-use crate::world::{Net, Shared};
+use crate::delivery::Delivery;
+use crate::disk::{Disk, FOLDER};
+use crate::policy::{Account, IDLE, Numbers};
+use crate::stream::{LIMIT as EVENT_LIMIT, Stream};
+use crate::verdict::judge_end;
+use crate::world::{Net, Shared, lock};
 
-const BASE: Duration = Duration::from_secs(1);
-const MAX: Duration = Duration::from_secs(30);
 /// No journey takes longer, in simulated time.
-const LIMIT: Duration = Duration::from_secs(24 * 3600);
+const LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What came of a seed.
 pub struct Journey {
@@ -26,309 +27,337 @@ pub struct Journey {
     pub attempts: u64,
 }
 
-/// How far the consumer is.
-struct Consumer {
+/// The program, over all its runs.
+struct Program {
+    net: Rc<RefCell<Net>>,
+    disk: Rc<RefCell<Disk>>,
     stream: Stream,
-    /// The last event that was delivered in this run, or where it was begun.
-    last: u64,
-    /// What a crash leaves.
-    committed: u64,
-    events: u64,
     chance: Chance,
-    is_stopped: bool,
     marks_gaps: bool,
-    /// What the server had forgotten when this run began is missing before any gap.
-    forgotten_before: u64,
-    /// Gaps of this run, and those since the last event.
-    reconnects: u64,
-    gap: Gap,
+    accepts_gzip: bool,
+    /// The last event whose work is done, the one that was committed last, and the one that is on the disk for certain.
+    handled: u64,
+    committed: u64,
+    durable: u64,
+    events: u64,
+}
+
+/// Where events come from.
+enum Source {
+    /// The checkpoint is committed by hand.
+    Reader(EventReader, Checkpoint),
+    Checkpointed(Checkpointed<EventReader>),
+}
+
+/// How a run is over.
+enum Next {
+    Crash,
+    /// The program is ended, and has time to.
+    Break,
+    End,
 }
 
 impl Journey {
-    pub fn run(seed: u64) -> Self {
+    pub fn run(seed: u64, is_told: bool) -> Self {
         let mut chance = Chance::new(seed);
-        let stream = Stream { seed: chance.next(), events: 1 + chance.below(60) as u64 };
+        let stream = Stream::new(&mut chance);
         let started = Instant::now();
+        let account = Account::new(Numbers::draw(&mut chance));
         let net = Rc::new(RefCell::new(Net {
             chance: Chance::new(chance.next()),
-            stream,
+            stream: stream.clone(),
             started,
             connections: Vec::new(),
-            log: Vec::new(),
+            log: is_told.then(Vec::new),
+            account: Arc::new(Mutex::new(account)),
             over: None,
             is_redirected: false,
             connects: Vec::new(),
             attempts: 0,
             has_said_204: false,
-            opened: Arc::default(),
             forgotten: 0,
             asked_after: String::new(),
-            shortest_retry: None,
+            expected_after: None,
             faults: Vec::new(),
             actions: Vec::new(),
             was_asked: false,
+            away_until: started,
+            ahead: 0,
         }));
-        simulation::enter(Box::new(Shared(Rc::clone(&net))), started);
+        let disk = Rc::new(RefCell::new(Disk::new(Chance::new(chance.next()))));
+        simulation::enter(Box::new(Shared { net: Rc::clone(&net), disk: Rc::clone(&disk) }), started);
         let marks_gaps = chance.percent(75);
-        let mut consumer = Consumer {
+        let accepts_gzip = chance.percent(40);
+        let mut program = Program {
+            net: Rc::clone(&net),
+            disk,
             stream,
-            last: 0,
-            committed: 0,
-            events: 0,
             chance,
-            is_stopped: false,
             marks_gaps,
-            forgotten_before: 0,
-            reconnects: 0,
-            gap: Gap::default(),
+            accepts_gzip,
+            handled: 0,
+            committed: 0,
+            durable: 0,
+            events: 0,
         };
-        let told = catch_unwind(AssertUnwindSafe(|| consumer.live(&net)));
+        let told = catch_unwind(AssertUnwindSafe(|| program.live()));
         let mut fault = match told {
             Ok(told) => told.err(),
             Err(payload) => Some(format!("a panic: {:?}", payload.downcast_ref::<String>())),
         };
         simulation::leave();
         let mut net = net.borrow_mut();
-        if fault.is_none() {
-            fault = net.faults.first().cloned();
-        }
+        fault = fault.or_else(|| net.faults.first().cloned());
         if fault.is_none() && net.connections.iter().any(|line| !line.is_closed) {
             fault = Some("a connection is open after its end".into());
         }
-        let attempts = net.attempts;
-        Self { fault, log: std::mem::take(&mut net.log), events: consumer.events, attempts }
+        let log = net.log.take().unwrap_or_default();
+        Self { fault, log, events: program.events, attempts: net.attempts }
     }
 }
 
-impl Consumer {
-    /// Runs, crashes and starts again until the stream is over or stopped.
-    fn live(&mut self, net: &Rc<RefCell<Net>>) -> Result<(), String> {
+impl Program {
+    /// Runs, ends or crashes and starts again until the stream is over or stopped.
+    fn live(&mut self) -> Result<(), String> {
         let client = Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
-        loop {
-            let start = self.committed;
-            let policy = RetryPolicy::forever().max_retry_after(Duration::from_secs(3600));
-            let opened = Arc::new(AtomicU64::new(0));
-            let counted = Arc::clone(&opened);
-            let mut request = Request::get("http://10.0.0.1/events")
-                .accept_gzip()
-                .retry(policy)
-                .idle_timeout(Duration::from_secs(20))
-                .max_event_size(EVENT_LIMIT + 100)
-                .on_open(move |_| _ = counted.fetch_add(1, Ordering::Relaxed));
-            if self.marks_gaps {
-                request = request.mark_gaps();
-            }
-            (self.reconnects, self.gap) = (0, Gap::default());
-            if start > 0 {
-                request = request.last_event_id(start.to_string());
-            }
-            self.last = start;
-            {
-                let mut net = net.borrow_mut();
-                net.over = None;
-                net.opened = opened;
-                self.forgotten_before = net.forgotten;
-                net.connects.clear();
-                net.shortest_retry = None;
-                net.was_asked = false;
-            }
-            let mut reader = client.read("it", request).map_err(|error| error.to_string())?;
-            self.plan_actions(net, &reader);
-            match self.consume(net, &mut reader)? {
-                Next::Crash => {
-                    drop(reader);
-                    net.borrow_mut().actions.clear();
-                    net.borrow_mut().say(simulation::now(), &format!("crash; committed is {}", self.committed));
-                }
-                Next::End => {
-                    let end = reader.handle().end();
-                    return self.judge_end(net, end);
-                }
-            }
-        }
-    }
-
-    fn plan_actions(&mut self, net: &Rc<RefCell<Net>>, reader: &EventReader) {
-        let now = simulation::now();
-        if self.chance.percent(20) {
-            let handle = reader.handle();
-            let noted = Rc::downgrade(net);
-            let at = now + self.chance.millis(120_000);
-            net.borrow_mut().actions.push((
-                at,
-                Box::new(move || {
-                    if let Some(net) = noted.upgrade() {
-                        net.borrow_mut().say(at, "reconnect() is called");
-                        net.borrow_mut().was_asked = true;
-                    }
-                    handle.reconnect();
-                }),
-            ));
-        }
-        if self.chance.percent(10) {
-            let handle = reader.handle();
-            let noted = Rc::downgrade(net);
-            let at = now + self.chance.millis(600_000);
-            net.borrow_mut().actions.push((
-                at,
-                Box::new(move || {
-                    if let Some(net) = noted.upgrade() {
-                        net.borrow_mut().say(at, "stop() is called");
-                    }
-                    handle.stop();
-                }),
-            ));
-            self.is_stopped = true;
-        }
-    }
-
-    fn consume(&mut self, net: &Rc<RefCell<Net>>, reader: &mut EventReader) -> Result<Next, String> {
         let started = simulation::now();
         loop {
             if simulation::now() - started > LIMIT {
-                return Err("it takes more than a day".into());
+                return Err("it takes more than a week".into());
             }
-            let item = if self.chance.percent(30) {
-                match reader.next_timeout(self.chance.millis(3000)) {
-                    Ok(item) => Some(item),
-                    Err(error) if error.is_timeout() => {
-                        // The program has other work.
-                        simulation::advance(self.chance.millis(60_000));
-                        continue;
-                    }
-                    Err(_) => None,
+            self.disk.borrow_mut().begin();
+            let opened = Checkpoint::open(format!("{FOLDER}/id"));
+            if self.disk.borrow().is_crashed {
+                self.start_again();
+                continue;
+            }
+            let checkpoint = opened.map_err(|error| error.to_string())?;
+            let start = self.judge_checkpoint(&checkpoint)?;
+            if self.run(&client, checkpoint, start)? {
+                return Ok(());
+            }
+            let pause = self.chance.millis(100_000);
+            simulation::advance(pause);
+        }
+    }
+
+    /// What the file holds is neither garbage, nor from before what was told to be in it, nor ahead of what was done.
+    fn judge_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<u64, String> {
+        if let Some(path) = checkpoint.damaged() {
+            return Err(format!("the checkpoint was damaged, see {}", path.display()));
+        }
+        let id = checkpoint.last_event_id();
+        let start = if id.is_empty() { 0 } else { id.parse().map_err(|_| format!("a checkpoint of {id:?}"))? };
+        if start < self.durable || start > self.committed {
+            return Err(format!("a checkpoint of {start}, between {} and {}", self.durable, self.committed));
+        }
+        (self.handled, self.committed) = (start, start);
+        Ok(start)
+    }
+
+    /// Returns `true` if the journey is over.
+    fn run(&mut self, client: &Client, checkpoint: Checkpoint, start: u64) -> Result<bool, String> {
+        let numbers = Numbers::draw(&mut self.chance);
+        let account = Arc::new(Mutex::new(Account::new(numbers.clone())));
+        let (opening, failing) = (Arc::clone(&account), Arc::clone(&account));
+        let mut request = Request::get("http://10.0.0.1/events")
+            .retry(numbers.policy())
+            .idle_timeout(IDLE)
+            .max_event_size(EVENT_LIMIT + 100)
+            .on_open(move |_| lock(&opening).open(simulation::now()))
+            .on_error(move |error| lock(&failing).fail(simulation::now(), error));
+        if self.marks_gaps {
+            request = request.mark_gaps();
+        }
+        if self.accepts_gzip {
+            request = request.accept_gzip();
+        }
+        if start > 0 {
+            request = request.last_event_id(start.to_string());
+        }
+        {
+            let mut net = self.net.borrow_mut();
+            (net.over, net.expected_after) = (None, None);
+            (net.was_asked, net.is_redirected) = (false, false);
+            net.connects.clear();
+            net.account = Arc::clone(&account);
+            net.say(format_args!("run after {start}, {numbers:?}"));
+        }
+        let reader = client.read("it", request).map_err(|error| error.to_string())?;
+        let handle = reader.handle();
+        lock(&account).handle = Some(handle.clone());
+        let is_stopped = self.plan_actions(&handle);
+        let checkpoint = checkpoint
+            .every(Duration::from_secs([0, 1, 60][self.chance.below(3)]))
+            .every_events([1, 3, u32::MAX][self.chance.below(3)]);
+        let mut source = if self.chance.percent(50) {
+            Source::Checkpointed(reader.checkpoint(checkpoint))
+        } else {
+            Source::Reader(reader, checkpoint)
+        };
+        let forgotten = self.net.borrow().forgotten;
+        let mut delivery = Delivery::new(self.stream.clone(), start, self.marks_gaps, forgotten);
+        let next = self.consume(&mut source, &mut delivery)?;
+        if let Next::Crash = next {
+            // From here on nothing reaches the disk.
+            self.disk.borrow_mut().is_crashed = true;
+        }
+        drop(source);
+        self.net.borrow_mut().actions.clear();
+        match next {
+            _ if self.disk.borrow().is_crashed => {
+                self.start_again();
+                return Ok(false);
+            }
+            Next::Break | Next::Crash => {}
+            Next::End => {
+                let mut net = self.net.borrow_mut();
+                let end = handle.end();
+                net.say(format_args!("the end is {end:?}"));
+                judge_end(&mut net, end.as_ref(), is_stopped.get(), delivery.last)?;
+                let opened = net.account().opens;
+                if self.marks_gaps && opened.saturating_sub(1) != delivery.reconnects && !is_stopped.get() {
+                    return Err(format!("{} gaps for {opened} streams", delivery.reconnects));
                 }
-            } else {
-                reader.next()
-            };
-            match item {
-                None | Some(Err(_)) => return Ok(Next::End),
-                Some(Ok(event)) => self.take(net, &event)?,
+                if !matches!(end, Some(http_sse::End::Failed(_) | http_sse::End::Complete)) {
+                    return Ok(true);
+                }
             }
-            if self.chance.percent(2) {
+        }
+        if !self.disk.borrow().was_full {
+            self.durable = self.committed;
+        }
+        Ok(false)
+    }
+
+    /// The process is gone, or the power.
+    fn start_again(&mut self) {
+        let is_power_cut = self.chance.percent(50);
+        if is_power_cut {
+            self.disk.borrow_mut().cut_power();
+        }
+        let what = if is_power_cut { "a power cut" } else { "a crash" };
+        let (durable, committed) = (self.durable, self.committed);
+        self.net.borrow_mut().say(format_args!("{what}; committed is {committed}, durable {durable}"));
+    }
+
+    /// Returns whether a stop has happened.
+    fn plan_actions(&mut self, handle: &Handle) -> Rc<Cell<bool>> {
+        let is_stopped = Rc::new(Cell::new(false));
+        if self.chance.percent(20) {
+            let handle = handle.clone();
+            self.plan(120_000, move |net| {
+                net.say(format_args!("reconnect() is called"));
+                net.was_asked = true;
+                net.account().ask();
+                move || handle.reconnect()
+            });
+        }
+        if self.chance.percent(5) {
+            let (handle, is_stopped) = (handle.clone(), Rc::clone(&is_stopped));
+            self.plan(600_000, move |net| {
+                net.say(format_args!("stop() is called"));
+                is_stopped.set(true);
+                move || handle.stop()
+            });
+        }
+        for _ in 0..self.chance.below(3) {
+            let longest = [1000, 60_000, 7_200_000][self.chance.below(3)];
+            let duration = self.chance.millis(longest);
+            self.plan(300_000, move |net| {
+                net.say(format_args!("the process stands still for {duration:?}"));
+                net.away_until = simulation::now() + duration;
+                move || simulation::jump(duration)
+            });
+        }
+        if self.chance.percent(30) {
+            let ahead = self.chance.below(200_000) as i64 - 100_000;
+            self.plan(300_000, move |net| {
+                net.say(format_args!("the clock on the wall is set to {ahead} s"));
+                net.ahead = ahead;
+                || ()
+            });
+        }
+        is_stopped
+    }
+
+    /// Something happens within so many milliseconds: first to the network, then outside it.
+    fn plan<A: FnOnce() + 'static>(&mut self, within: u64, act: impl FnOnce(&mut Net) -> A + 'static) {
+        let at = simulation::now() + self.chance.millis(within);
+        let net = Rc::downgrade(&self.net);
+        let action = move || {
+            let Some(net) = net.upgrade() else { return };
+            let then = act(&mut net.borrow_mut());
+            then();
+        };
+        self.net.borrow_mut().actions.push((at, Box::new(action)));
+    }
+
+    fn consume(&mut self, source: &mut Source, delivery: &mut Delivery) -> Result<Next, String> {
+        let started = simulation::now();
+        loop {
+            if simulation::now() - started > LIMIT {
+                return Err("it takes more than a week".into());
+            }
+            self.net.borrow_mut().away_until = simulation::now();
+            let Ok(item) = self.next(source) else {
+                // The program has other work.
+                let pause = self.chance.millis(60_000);
+                simulation::advance(pause);
+                continue;
+            };
+            if self.disk.borrow().is_crashed {
+                return Ok(Next::Crash);
+            }
+            let Some(Ok(event)) = item else { return Ok(Next::End) };
+            let number = delivery.take(&mut self.net.borrow_mut(), &event)?;
+            match self.chance.below(200) {
+                0..2 => return Ok(Next::Crash),
+                2 => return Ok(Next::Break),
+                _ => {}
+            }
+            if let Some(number) = number {
+                self.events += 1;
+                self.handled = number;
+                self.commit(source, &event, number);
+            }
+            if self.disk.borrow().is_crashed || self.chance.percent(1) {
                 return Ok(Next::Crash);
             }
         }
     }
 
-    fn take(&mut self, net: &Rc<RefCell<Net>>, event: &Event) -> Result<(), String> {
-        if let Some(gap) = event.gap() {
-            return self.take_gap(net, gap);
+    /// Returns the next item; an error is a time-out.
+    fn next(&mut self, source: &mut Source) -> Result<Option<Result<Event, Error>>, ()> {
+        match source {
+            Source::Reader(reader, _) if self.chance.percent(30) => {
+                match reader.next_timeout(self.chance.millis(3000)) {
+                    Ok(item) => Ok(Some(item)),
+                    Err(error) if error.is_timeout() => Err(()),
+                    Err(_) => Ok(None),
+                }
+            }
+            Source::Reader(reader, _) => Ok(reader.next()),
+            Source::Checkpointed(events) => {
+                // What was handled counts now.
+                self.committed = self.committed.max(self.handled);
+                let item = events.next();
+                if events.checkpoint().due_in().is_none() && !self.disk.borrow().is_crashed {
+                    self.durable = self.committed;
+                }
+                Ok(item)
+            }
         }
-        net.borrow_mut().say(simulation::now(), &format!("event {:?}", event.id()));
-        let number = event.id().and_then(|id| id.parse().ok()).unwrap_or(0);
-        self.judge_missing(net, number)?;
-        if event.data() != self.stream.data(number) {
-            return Err(format!("event {number} is not what was sent"));
-        }
-        self.last = number;
-        self.gap = Gap::default();
-        self.events += 1;
-        if self.chance.percent(30) {
+    }
+
+    fn commit(&mut self, source: &mut Source, event: &Event, number: u64) {
+        let Source::Reader(_, checkpoint) = source else { return };
+        if self.chance.percent(60) {
             self.committed = number;
-        }
-        Ok(())
-    }
-
-    /// Every loss is marked: by a gap that stands between the two events, and tells why.
-    fn judge_missing(&self, net: &Rc<RefCell<Net>>, number: u64) -> Result<(), String> {
-        if number <= self.last || self.is_not_delivered(number) {
-            return Err(format!("event {number} after {}", self.last));
-        }
-        let forgotten = net.borrow().forgotten;
-        let missing = (self.last + 1..number).filter(|number| !self.stream.is_silent(*number));
-        let (oversized, lost): (Vec<u64>, Vec<u64>) = missing.partition(|number| self.stream.is_oversized(*number));
-        if let Some(lost) = lost.iter().find(|lost| **lost > forgotten) {
-            return Err(format!("event {number} where {lost} comes next"));
-        }
-        if !self.marks_gaps {
-            return Ok(());
-        }
-        let is_unknown = lost.iter().any(|lost| *lost > self.forgotten_before);
-        if is_unknown && self.gap.reconnected.is_none() {
-            return Err(format!("{lost:?} are lost before {number}, and no gap says so"));
-        }
-        let skipped = oversized.iter().filter(|number| **number > forgotten).count() as u64;
-        if self.gap.oversized < skipped {
-            return Err(format!("{oversized:?} are too large before {number}, and {} are marked", self.gap.oversized));
-        }
-        Ok(())
-    }
-
-    fn is_not_delivered(&self, number: u64) -> bool {
-        self.stream.is_silent(number) || self.stream.is_oversized(number)
-    }
-
-    /// As soon as a stream has opened, unless it is the first of the run.
-    fn take_gap(&mut self, net: &Rc<RefCell<Net>>, gap: &Gap) -> Result<(), String> {
-        let mut net = net.borrow_mut();
-        net.say(simulation::now(), &gap.to_string());
-        let opened = net.opened.load(Ordering::Relaxed);
-        if !self.marks_gaps || gap.dropped > 0 {
-            return Err(format!("a gap that there is not: {gap}"));
-        }
-        self.gap.oversized += gap.oversized;
-        if let Some(reconnected) = &gap.reconnected {
-            self.reconnects += 1;
-            self.gap.reconnected = Some(reconnected.clone());
-            if reconnected.resumed_from.as_deref() != Some(&net.asked_after).filter(|id| !id.is_empty()).map(|id| &**id)
-            {
-                return Err(format!("asked for what follows {:?}, and told {gap}", net.asked_after));
+            let written = checkpoint.commit(event.position().unwrap_or_default());
+            if written.is_ok() && checkpoint.due_in().is_none() && !self.disk.borrow().is_crashed {
+                self.durable = number;
             }
-        }
-        if self.reconnects + 1 != opened {
-            return Err(format!("{} gaps for {opened} streams", self.reconnects));
-        }
-        Ok(())
-    }
-
-    fn judge_end(&self, net: &Rc<RefCell<Net>>, end: Option<End>) -> Result<(), String> {
-        let net = net.borrow();
-        let opened = net.opened.load(Ordering::Relaxed);
-        if self.marks_gaps && opened.saturating_sub(1) != self.reconnects && !self.is_stopped {
-            return Err(format!("{} gaps for {opened} streams", self.reconnects));
-        }
-        match end {
-            Some(End::NoContent) if net.has_said_204 => {
-                let rest = (self.last.max(net.forgotten) + 1..=self.stream.events)
-                    .find(|number| !self.is_not_delivered(*number));
-                rest.map_or(Ok(()), |number| Err(format!("it is over, and {number} was never delivered")))
-            }
-            Some(End::Stopped) if self.is_stopped => Ok(()),
-            end => Err(format!("the end is {end:?}")),
-        }
-    }
-}
-
-enum Next {
-    Crash,
-    End,
-}
-
-/// Judges the time between the last end and this connect.
-pub fn judge_wait(net: &mut Net, now: Instant) {
-    let is_redirected = std::mem::take(&mut net.is_redirected);
-    let was_asked = std::mem::take(&mut net.was_asked);
-    if is_redirected {
-        return;
-    }
-    net.connects.push(now);
-    let Some((over, retry_after)) = net.over else { return };
-    let waited = now.saturating_duration_since(over);
-    let base = net.shortest_retry.map_or(BASE, |retry| retry.min(BASE));
-    if !was_asked && waited < base {
-        net.faults.push(format!("the next connect after {waited:?}, below {base:?}"));
-    }
-    if retry_after.is_some_and(|asked| waited < asked) {
-        net.faults.push(format!("the next connect after {waited:?}, in spite of Retry-After {retry_after:?}"));
-    }
-    let longest = 2 * MAX.max(Duration::from_secs(300)) + retry_after.unwrap_or_default();
-    if waited > longest + Duration::from_secs(60) {
-        net.faults.push(format!("the next connect after {waited:?}"));
-    }
-    if let [.., before, _, last] = net.connects[..] {
-        if last - before < base {
-            net.faults.push(format!("three connects within {:?}", last - before));
         }
     }
 }

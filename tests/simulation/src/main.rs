@@ -1,10 +1,17 @@
-//! A whole client over a simulated network and clock, on one thread: a seed decides everything that happens to it.
+//! A whole client over a simulated network, disk and clocks, on one thread: a seed decides everything that happens to it.
 //!
-//! `scripts/simulate` runs it. What must hold whatever happens is in `journey`; what a server does in `script`.
+//! `scripts/simulate` runs it. What must hold whatever happens is in `delivery`, `policy` and
+//! `verdict`, and for the checkpoint in `journey`; what a server does in `script` and `framing`.
 
 mod chance;
+mod delivery;
+mod disk;
+mod framing;
 mod journey;
+mod policy;
 mod script;
+mod stream;
+mod verdict;
 mod world;
 
 use std::env;
@@ -37,7 +44,7 @@ fn many(limit: Duration, count: u64, first: u64) -> ExitCode {
     let (mut done, mut events, mut attempts) = (0, 0, 0);
     while done < count && start.elapsed() < limit {
         let seed = first + done;
-        let journey = Journey::run(seed);
+        let journey = Journey::run(seed, false);
         if let Some(fault) = journey.fault {
             println!("seed {seed}: {fault}\nreplay it with: scripts/simulate seed {seed}");
             return ExitCode::FAILURE;
@@ -54,7 +61,7 @@ fn many(limit: Duration, count: u64, first: u64) -> ExitCode {
 }
 
 fn one(seed: u64) -> ExitCode {
-    let journey = Journey::run(seed);
+    let journey = Journey::run(seed, true);
     for line in &journey.log {
         println!("{line}");
     }
