@@ -84,14 +84,15 @@ fn a_stop_ends_events_that_a_consumer_reads_without_pause() {
     })
     .unwrap();
     let client = client();
-    let rx = client.connect("it", Request::get(server.url("/events"))).unwrap();
+    let capacity = 64;
+    let rx = client.connect("it", Request::get(server.url("/events")).capacity(capacity)).unwrap();
     let handle = rx.handle();
     for (number, event) in (&rx).into_iter().enumerate() {
         assert_eq!(event.unwrap().data(), "tick");
         match number {
             1000 => handle.stop(),
             // What was buffered, and one event that was on its way.
-            1001.. => assert!(number <= 1000 + 64 + 1, "{number} events"),
+            1001.. => assert!(number <= 1000 + capacity + 1, "{number} events"),
             _ => {}
         }
     }
