@@ -253,7 +253,7 @@ mod memory {
         let scene = Scene::new(Phase::BlockedSend);
         let server =
             Server::serve(|_, mut peer| stream(&mut peer, "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n\n")).unwrap();
-        let rx = scene.client.connect(&scene.id, Request::get(server.url("/events"))).unwrap();
+        let rx = scene.client.connect(&scene.id, Request::get(server.url("/events")).capacity(64)).unwrap();
         wait_until(|| rx.is_full() && phase::is_asleep(&rx.handle()));
         let stats = rx.handle().stats();
         assert_eq!(stats.events, 64 + 1);
