@@ -204,6 +204,9 @@ impl Program {
         }
         drop(source);
         self.net.borrow_mut().actions.clear();
+        if let Some(fault) = lock(&account).faults.first() {
+            return Err(fault.clone());
+        }
         match next {
             _ if self.disk.borrow().is_crashed => {
                 self.start_again();
