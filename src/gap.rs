@@ -108,7 +108,8 @@ impl fmt::Display for Gap {
 /// Says it in a few words without control characters, as in `reconnected after 2.500 s, resumed from "7"`.
 impl fmt::Display for Reconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reconnected after {:.3} s", self.away.as_secs_f64())?;
+        // Without floating point, whose printing is 15 KB of a program.
+        write!(f, "reconnected after {}.{:03} s", self.away.as_secs(), self.away.subsec_millis())?;
         match &self.resumed_from {
             Some(position) => write!(f, ", resumed from {position:?}"),
             None => f.write_str(", without a position"),
