@@ -6,12 +6,13 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::door::Door;
 use super::{Peer, script};
+use crate::stop::lock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 /// How long every wait of the kit lasts at most, unless told otherwise.
@@ -434,9 +435,4 @@ fn closes(closing: &Receiver<Infallible>) -> bool {
 /// Waits until the time is over, or less when the server closes meanwhile; returns whether it does.
 pub(super) fn closes_within(closing: &Receiver<Infallible>, timeout: Duration) -> bool {
     matches!(closing.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected))
-}
-
-/// Every value behind these locks is whole at any time, so that a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
@@ -14,6 +14,7 @@ use super::native;
 use super::pins::{Digest, sha256};
 use super::roots::{Source, Trust, add};
 use crate::clock;
+use crate::stop::lock;
 
 /// How long to leave the files alone after a second look at them.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -73,7 +74,7 @@ impl Reread {
 
 impl Source for Reread {
     fn config(&self) -> io::Result<Arc<ClientConfig>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if let Some(current) = &state.current {
             return Ok(Arc::clone(&current.config));
         }
@@ -83,7 +84,7 @@ impl Source for Reread {
     }
 
     fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let State { current: Some(current), looked_at } = &mut *state else { return false };
         if !Arc::ptr_eq(&current.config, refused) {
             // Another connection was first.
