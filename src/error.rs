@@ -208,7 +208,7 @@ impl Error {
         matches!(self, Self::Timeout(_))
     }
 
-    /// Tells whether only one event's JSON is bad, or typed iteration has come to a [gap](Event::gap); the stream itself
+    /// Returns `true` if only one event's JSON is bad, or typed iteration has come to a [gap](Event::gap); the stream itself
     /// goes on.
     ///
     /// # Example: a document that is not a number

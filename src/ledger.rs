@@ -19,7 +19,7 @@ use crate::stop::lock;
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// So many events may wait; gaps do not count.
-    most_events: usize,
+    max_events: usize,
     state: Mutex<State>,
 }
 
@@ -49,13 +49,13 @@ pub(crate) struct Entered {
 }
 
 impl Ledger {
-    pub(crate) fn new(most_events: usize) -> Arc<Self> {
-        Arc::new(Self { most_events, state: Mutex::default() })
+    pub(crate) fn new(max_events: usize) -> Arc<Self> {
+        Arc::new(Self { max_events, state: Mutex::default() })
     }
 
     /// Returns how many places the channel needs: no two gaps stand side by side, and behind all comes the failure.
-    pub(crate) fn places(most_events: usize) -> usize {
-        most_events.saturating_mul(2).saturating_add(2)
+    pub(crate) fn places(max_events: usize) -> usize {
+        max_events.saturating_mul(2).saturating_add(2)
     }
 
     /// Gives an event or a gap its place, for which others are dropped if `oldest`, the queue's other end, is there.
@@ -72,7 +72,7 @@ impl Ledger {
         let mut lost = 0;
         let mut state = lock(&self.state);
         let mut gap = event.gap().cloned();
-        if gap.is_none() && state.count_events(queue) >= self.most_events {
+        if gap.is_none() && state.count_events(queue) >= self.max_events {
             match oldest {
                 Some(oldest) => lost = state.lose_oldest(queue, oldest, &mut removed),
                 None => (gap, lost) = (Some(Gap::dropped(1)), 1),

@@ -230,7 +230,7 @@ fn a_gap_names_the_cursor_where_there_is_one_and_is_no_event_to_it() {
     stop(&rx);
 }
 
-/// Another origin gets no header of the user's, and the cursor's is one.
+/// Another origin gets no user-supplied header, and that of the cursor is one.
 #[test]
 fn a_cursor_that_a_redirect_has_dropped_was_not_told() {
     let shard = Server::start().unwrap();

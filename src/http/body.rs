@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// So much of a compressed body is looked at, in bytes, until a stop is: a block that holds no data costs some 20,000
 /// instructions and ten bits.
 #[cfg(feature = "gzip")]
-const MOST_AT_ONCE: usize = 1024;
+const MAX_AT_ONCE: usize = 1024;
 
 pub(crate) struct Body {
     wire: Wire,
@@ -209,7 +209,7 @@ impl Body {
         let Some(Compressed { input, framing, ready, decoder }) = &mut self.compressed else { return Ok(None) };
         let room = self.input.room();
         let mut decoded = 0;
-        let mut left = MOST_AT_ONCE;
+        let mut left = MAX_AT_ONCE;
         let mut outcome = Ok(());
         while decoded < room.len() && left > 0 {
             if *ready == 0 {
@@ -323,7 +323,7 @@ mod tests {
         loop {
             let before = body.buffered();
             match body.read(Some(deadline), false).unwrap() {
-                Received::Bytes(came) => assert!(before + came - body.buffered() <= MOST_AT_ONCE),
+                Received::Bytes(came) => assert!(before + came - body.buffered() <= MAX_AT_ONCE),
                 Received::End => break,
                 other => panic!("{other:?}"),
             }

@@ -106,7 +106,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Whoever shows no certificate has no key to load.
+/// A client that shows no certificate has no key to load.
 #[derive(Debug)]
 struct NoKeys;
 

@@ -21,7 +21,7 @@ pub(crate) fn find_cached(path: &str) -> Option<PathBuf> {
     Some(cache.join("http-sse/interop").join(path)).filter(|found| found.exists())
 }
 
-/// Tells whether a package is among those that `scripts/interop-setup` has put into a folder of the cache.
+/// Returns `true` if a package is among those that `scripts/interop-setup` has put into a folder of the cache.
 pub(crate) fn has_cached(folder: &str, package: &str) -> bool {
     let list = find_cached(&format!("{folder}/.packages")).and_then(|list| fs::read_to_string(list).ok());
     list.is_some_and(|list| list.contains(package))

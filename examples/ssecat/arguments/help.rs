@@ -38,7 +38,7 @@ Connection:
                       of the built-in roots; with --cacert that as well
   --pinnedpubkey PINS trust the server with this public key, sha256//BASE64, or
                       with this SHA-256 of its certificate or key, 64
-                      hexadecimal digits, whoever signed it, and no other;
+                      hexadecimal digits, signed by anyone, and no other;
                       several have semicolons in between
   --resolve HOST:PORT:ADDR
                       connect to this address for HOST and PORT, instead of

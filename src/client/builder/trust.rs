@@ -148,7 +148,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Accepts every certificate: whoever is on the way can read and change everything. For tests only.
+    /// Accepts every certificate: anyone on the way can read and change everything. For tests only.
     ///
     /// Default: a certificate must be valid now, for this host, and signed by a root that is trusted.
     ///
