@@ -162,8 +162,7 @@ impl Handle {
     /// ```
     pub fn reconnect_now(&self) {
         if !self.shared.stop.is_stopped() {
-            self.shared.life().ignores_retry_after = true;
-            self.shared.stop.reconnect();
+            self.shared.stop.reconnect_now();
         }
     }
 

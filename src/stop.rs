@@ -40,16 +40,24 @@ impl std::error::Error for Cut {}
 pub(crate) struct StopToken {
     /// Sticky. Written by anybody, before the lap is cut.
     stopped: AtomicBool,
-    lap: Mutex<Arc<Lap>>,
+    laps: Mutex<Laps>,
     /// Disconnects at the stop, and not at a reconnect: an event in delivery outlives its lap.
     wake: Wake,
     /// Where the connection's thread waits for room in a channel.
     parking: Parking,
 }
 
+#[derive(Debug)]
+struct Laps {
+    current: Arc<Lap>,
+    /// `reconnect_now()` was called, and has not happened yet.
+    is_next_urgent: bool,
+}
+
 /// One attempt with its stream and the wait after it.
 pub(crate) struct Lap {
     cut: AtomicBool,
+    is_urgent: bool,
     /// The sockets in use, published before they connect; the code that connects owns and closes them. Several are there only
     /// while connects to several addresses run side by side.
     lines: Mutex<Vec<Weak<dyn HangUp>>>,
@@ -67,7 +75,7 @@ impl StopToken {
     pub(crate) fn new() -> Self {
         Self {
             stopped: AtomicBool::new(false),
-            lap: Mutex::new(Arc::new(Lap::new())),
+            laps: Mutex::new(Laps { current: Arc::new(Lap::new(false)), is_next_urgent: false }),
             wake: Wake::new(),
             parking: Parking::default(),
         }
@@ -87,18 +95,31 @@ impl StopToken {
         self.current_lap().cut();
     }
 
+    /// Does what `reconnect` does; the lap that it leads to is urgent.
+    pub(crate) fn reconnect_now(&self) {
+        let current = {
+            let mut laps = lock(&self.laps);
+            laps.is_next_urgent = true;
+            Arc::clone(&laps.current)
+        };
+        current.cut();
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
 
     pub(crate) fn current_lap(&self) -> Arc<Lap> {
-        Arc::clone(&lock(&self.lap))
+        Arc::clone(&lock(&self.laps).current)
     }
 
     /// Begins the next lap, and forgets a cut of the last one.
     pub(crate) fn next_lap(&self) -> Result<Arc<Lap>, Cut> {
-        let next = Arc::new(Lap::new());
-        *lock(&self.lap) = Arc::clone(&next);
+        let next = {
+            let mut laps = lock(&self.laps);
+            laps.current = Arc::new(Lap::new(mem::take(&mut laps.is_next_urgent)));
+            Arc::clone(&laps.current)
+        };
         // After the exchange: a stop that cut the old lap is seen here, a later one cuts the new lap.
         if self.is_stopped() { Err(Cut) } else { Ok(next) }
     }
@@ -115,8 +136,8 @@ impl StopToken {
 }
 
 impl Lap {
-    fn new() -> Self {
-        Self { cut: AtomicBool::new(false), lines: Mutex::new(Vec::new()), wake: Wake::new() }
+    fn new(is_urgent: bool) -> Self {
+        Self { cut: AtomicBool::new(false), is_urgent, lines: Mutex::new(Vec::new()), wake: Wake::new() }
     }
 
     fn cut(&self) {
@@ -130,6 +151,11 @@ impl Lap {
 
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::SeqCst)
+    }
+
+    /// Tells whether `reconnect_now()` has led to it.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 
     /// Publishes a socket, before it connects. Those that are closed by then are forgotten.

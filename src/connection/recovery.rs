@@ -1,6 +1,5 @@
 //! What follows a failure, the end of a response, or a call of `reconnect()`: the next attempt, a wait, or the end.
 
-use std::mem;
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
@@ -28,11 +27,11 @@ impl Connection {
         };
         let now = clock::now();
         self.close_stream();
-        if mem::take(&mut self.shared.life().ignores_retry_after) {
+        self.open_lap()?;
+        if self.lap.is_urgent() {
             self.backoff.forget_retry_after();
         }
         let wait = self.backoff.reconnect(now);
-        self.open_lap()?;
         if wait.is_zero() {
             debug!("sse {}: reconnecting, as asked", self.shared.id);
             return Continue(());

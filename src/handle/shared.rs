@@ -40,8 +40,6 @@ pub(crate) struct Life {
     pub(crate) failures: u32,
     pub(crate) last_status: Option<u16>,
     pub(crate) retry_at: Option<Instant>,
-    /// `reconnect_now()` was called, and has not happened yet.
-    pub(crate) ignores_retry_after: bool,
     /// What was reported last, and when it came.
     last_error: Option<(Error, Instant)>,
     end: Option<End>,
@@ -71,7 +69,6 @@ impl Shared {
                 failures: 0,
                 last_status: None,
                 retry_at: None,
-                ignores_retry_after: false,
                 last_error: None,
                 end: None,
                 opened: 0,

@@ -6,13 +6,14 @@ use crate::line::Line;
 use crate::stop::{Lap, StopToken};
 use crate::sync::Arc;
 
-pub(crate) const PROPERTIES: [(&str, fn()); 7] = [
+pub(crate) const PROPERTIES: [(&str, fn()); 8] = [
     ("a stop ends a thread that connects and reads", stop_ends_a_read),
     ("a stop ends a thread that waits between attempts", stop_ends_a_wait),
     ("a stop beside a reconnect ends the thread", stop_and_reconnect),
     ("a stop ends two connects that run side by side", stop_ends_two_connects),
     ("two stops and a thread: the socket is hung up exactly once", two_stops),
     ("a reconnect ends the read of its lap, and the next lap begins", reconnect_begins_the_next_lap),
+    ("a reconnect_now beside a reconnect is never lost", urgency_beside_a_reconnect),
     ("what is delivered waits for the stop, not for a reconnect", delivery_outlives_a_reconnect),
 ];
 
@@ -130,6 +131,22 @@ fn reconnect_begins_the_next_lap() {
     token.reconnect();
     connection.join().unwrap();
     assert!(!token.is_stopped());
+}
+
+/// As between two attempts: the wait goes on until somebody asks for the next attempt now.
+fn urgency_beside_a_reconnect() {
+    let token = Arc::new(StopToken::new());
+    let (other, first) = (Arc::clone(&token), token.current_lap());
+    let waiting = thread::spawn(move || {
+        let mut lap = first;
+        while !lap.is_urgent() {
+            assert!(lap.sleep_until(None).is_err());
+            lap = other.next_lap().expect("no stop came");
+        }
+    });
+    token.reconnect();
+    token.reconnect_now();
+    waiting.join().unwrap();
 }
 
 fn delivery_outlives_a_reconnect() {
