@@ -333,7 +333,7 @@ impl Client {
 fn check_id(id: &str) -> Result<(), Error> {
     if id.is_empty() || id.len() > MOST_ID || id.chars().any(char::is_control) {
         return Err(Error::InvalidRequest(format!(
-            "the id {:?} is not 1 to {MOST_ID} bytes without control characters",
+            "invalid id {:?}: must be 1 to {MOST_ID} bytes without control characters",
             id.chars().take(64).collect::<String>()
         )));
     }

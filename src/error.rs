@@ -312,12 +312,12 @@ impl Error {
         match self {
             Self::Status(response) => format!("the server answered {}", response.status()),
             Self::ContentType(response) => match (response.content_type(), response.status()) {
-                (None, _) => "the response has no content type, text/event-stream is required".into(),
+                (None, _) => "the response has no content type, expected text/event-stream".into(),
                 (_, 200) => "the response is not text/event-stream".into(),
                 (_, status) => format!("the response ({status}) is not text/event-stream"),
             },
             Self::ContentEncoding(encoding) => {
-                format!("the response is encoded, which was not asked for{}", way_out(encoding))
+                format!("the response has a content encoding that was not requested{}", way_out(encoding))
             }
             Self::NoEvent(_) => "the stream ended without an event".into(),
             other => other.to_string(),
@@ -355,9 +355,9 @@ impl fmt::Display for Error {
             Self::Io(error) => write!(f, "network error: {error}"),
             Self::Tls(error) => write!(f, "TLS error: {error}"),
             Self::ClockNotSet(error) => {
-                write!(f, "this machine's clock is older than this program, is the clock set? {error}")
+                write!(f, "the system clock is earlier than the release of http-sse, is it set? {error}")
             }
-            Self::PinMismatch(shown) => write!(f, "the server is not the pinned one: {shown}"),
+            Self::PinMismatch(shown) => write!(f, "the server does not match the pin: {shown}"),
             Self::Timeout(timeout) => write!(f, "{timeout}"),
             Self::Disconnected => f.write_str("the stream ended early"),
             Self::NoEvent(received) => {
@@ -366,8 +366,8 @@ impl fmt::Display for Error {
                     .iter()
                     .try_for_each(|received| write_excerpt(f, &ErrorResponse::new(200).with_body(&**received)))
             }
-            Self::Cursor(why) => write!(f, "the cursor cannot be sent: {why}"),
-            Self::LastEventId(why) => write!(f, "the last event id cannot be sent back: {why}"),
+            Self::Cursor(why) => write!(f, "cannot send the cursor: {why}"),
+            Self::LastEventId(why) => write!(f, "cannot send the last event id: {why}"),
             Self::Status(response) => {
                 write!(f, "the server answered {}", response.status())?;
                 write_excerpt(f, response)
@@ -381,18 +381,18 @@ impl fmt::Display for Error {
                 write_excerpt(f, response)
             }
             Self::ContentEncoding(value) => {
-                write!(f, "the response is encoded as {value:?}, which was not asked for{}", way_out(value))
+                write!(f, "the response has the content encoding {value:?}, which was not requested{}", way_out(value))
             }
             Self::Redirect(why) => write!(f, "cannot follow the redirect: {why}"),
             Self::Protocol(why) => write!(f, "malformed response: {why}"),
             Self::EventTooLarge { limit, is_runaway: false } => write!(f, "an event is larger than {limit} bytes"),
             Self::EventTooLarge { limit, is_runaway: true } => {
-                write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes")
+                write!(f, "a block or line exceeds {RUNAWAY_FACTOR} times the event limit of {limit} bytes")
             }
             Self::ProxyAuthentication(proxy) => write!(f, "the proxy {proxy} requires authentication (407)"),
             Self::Panicked(PanicOrigin::Callback) => f.write_str("a callback panicked"),
             Self::Panicked(PanicOrigin::Library) => {
-                f.write_str("http-sse panicked, or a logger or TLS configuration that it called")
+                f.write_str("http-sse panicked, or a logger or TLS configuration called by it")
             }
             Self::Json(json) => match json.event.gap() {
                 Some(gap) => write!(f, "{gap}"),
@@ -405,8 +405,8 @@ impl fmt::Display for Error {
 /// Returns what would make a coding readable.
 fn way_out(encoding: &str) -> &'static str {
     match (is_gzip(encoding), cfg!(feature = "gzip")) {
-        (true, true) => " (Request::accept_gzip asks for it)",
-        (true, false) => " (the feature `gzip` and Request::accept_gzip read it)",
+        (true, true) => " (use Request::accept_gzip)",
+        (true, false) => " (use the feature `gzip` and Request::accept_gzip)",
         (false, _) => "",
     }
 }
@@ -431,13 +431,13 @@ impl StdError for Error {
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Resolve => "the look-up of the host name timed out",
-            Self::Connect => "the connect timed out",
+            Self::Resolve => "the DNS lookup timed out",
+            Self::Connect => "connecting timed out",
             Self::Response => {
                 "the response head did not arrive in time (some servers send it with the first event only, or a proxy holds \
                  it back)"
             }
-            Self::Idle => "nothing was received for the idle timeout",
+            Self::Idle => "nothing was received within the idle timeout",
         })
     }
 }

@@ -333,7 +333,7 @@ impl Handle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join(&self) {
-        assert!(!self.shared.is_own_thread(), "join() on the connection's own thread would wait for itself");
+        assert!(!self.shared.is_own_thread(), "join() on the connection's own thread would deadlock");
         self.shared.join_until(None);
     }
 

@@ -242,7 +242,7 @@ impl Outgoing {
         }
         let target = redirect::target(&self.url, location)?;
         if target.scheme_str() == Some("https") && cfg!(not(feature = "tls")) {
-            return Err("it leads to https, and the feature `tls` is off".into());
+            return Err("it leads to https, but the feature `tls` is off".into());
         }
         let method = redirect::method(status, &self.method);
         if method != self.method {
@@ -284,7 +284,7 @@ impl Outgoing {
             200 => {}
             202 if self.method != Method::GET && !is_stream => return Ok(Answer::NoStream(status)),
             201..300 if self.method != Method::GET && status != 205 => {}
-            300..400 => return Err(Error::Redirect(format!("the status {status} is not followed")).into()),
+            300..400 => return Err(Error::Redirect(format!("the status {status} is not supported")).into()),
             _ => {
                 let start = framing.ok().filter(|_| refused.is_none()).map(|framing| body(framing, None));
                 return Err(Error::from(with_start(refusal(), start)?).into());

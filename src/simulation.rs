@@ -109,7 +109,7 @@ fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
         }
         let next = with(|world| world.next_action());
         let Some(first) = [next, until].into_iter().flatten().min() else {
-            panic!("a wait without an end in a world where nothing happens any more");
+            panic!("an endless wait in a world without further actions");
         };
         NOW.set(Some(first.max(now())));
         let is_due = next.is_some_and(|next| next <= now());

@@ -216,7 +216,7 @@ fn an_address_that_is_not_this_machines_and_a_device_that_is_missing_are_failure
     let builder = || Client::builder().no_proxy().resolve("several.example", ip(1).into());
     for (builder, expected) in [
         (builder().bind_address([192, 0, 2, 7].into()), "192.0.2.7"),
-        (builder().bind_address("::1".parse().unwrap()), "no address that ::1 can connect to"),
+        (builder().bind_address("::1".parse().unwrap()), "no address reachable from ::1"),
         (builder().bind_device("none0"), "none0"),
     ] {
         let events = builder.build().unwrap().read("link", request(9).retry(RetryPolicy::never()));

@@ -127,9 +127,8 @@ fn a_last_event_id_of_the_server_that_is_too_long_is_left_out_and_reported_once_
     let (longest, long) = ("i".repeat(LONGEST_ID), "l".repeat(LONGEST_ID + 1));
     let (ids, reported) = sent_back(vec![longest.clone(), long.clone(), "1".into(), long.clone() + "l", long]);
     assert_eq!(ids, [None, Some(longest), None, Some("1".into()), None, None, None]);
-    let text = |length: usize| {
-        format!("the last event id cannot be sent back: it has {length} bytes, and at most {LONGEST_ID} can be sent")
-    };
+    let text =
+        |length: usize| format!("cannot send the last event id: it has {length} bytes, the maximum is {LONGEST_ID}");
     assert_eq!(reported, [text(LONGEST_ID + 1), text(LONGEST_ID + 2), text(LONGEST_ID + 1)]);
 }
 
@@ -137,7 +136,7 @@ fn a_last_event_id_of_the_server_that_is_too_long_is_left_out_and_reported_once_
 fn a_last_event_id_that_no_header_can_hold_is_left_out_and_reported_once_per_id() {
     let (ids, reported) = sent_back(vec!["1".into(), "b\u{7}ell".into()]);
     assert_eq!(ids, [None, Some("1".into()), None, None]);
-    assert_eq!(reported, ["the last event id cannot be sent back: it holds a control character"]);
+    assert_eq!(reported, ["cannot send the last event id: it contains a control character"]);
 }
 
 #[test]

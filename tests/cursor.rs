@@ -142,7 +142,7 @@ fn a_cursor_that_cannot_be_sent_is_reported_once_and_the_one_before_stays() {
     });
     assert_eq!(seen.data.len(), 5);
     assert_eq!(paths(&asked), ["/events", "/events?since=a", "/events?since=b"]);
-    assert_eq!(reported.iter().collect::<Vec<_>>(), ["the cursor cannot be sent: it holds a control character"; 2],);
+    assert_eq!(reported.iter().collect::<Vec<_>>(), ["cannot send the cursor: it contains a control character"; 2],);
 }
 
 #[test]

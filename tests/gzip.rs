@@ -156,7 +156,7 @@ fn other_codings_are_refused_as_ever() {
             peer.respond(200, &[STREAM[0], ("Content-Encoding", encoding)], gzip("data: here\n\n"));
         });
         assert!(matches!(seen.failure(), Error::ContentEncoding(received) if received == encoding), "{seen:?}");
-        let message = format!("the response is encoded as {encoding:?}, which was not asked for");
+        let message = format!("the response has the content encoding {encoding:?}, which was not requested");
         assert_eq!(seen.failure().to_string(), message);
     }
 }
@@ -169,7 +169,7 @@ fn gzip_that_was_not_asked_for_is_refused_with_the_way_out() {
         });
         let seen = run(Request::get(server.unwrap().url("/")).retry(RetryPolicy::never()));
         let message = format!(
-            "the response is encoded as {encoding:?}, which was not asked for (Request::accept_gzip asks for it)"
+            "the response has the content encoding {encoding:?}, which was not requested (use Request::accept_gzip)"
         );
         assert_eq!(seen.failure().to_string(), message);
     }

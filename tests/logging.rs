@@ -69,7 +69,7 @@ fn a_failure_that_is_retried_is_a_warning_with_its_cause_and_the_delay() {
     server.accept().respond(204, &[], "");
     assert_ended(&rx);
     assert!(rx.handle().join_timeout(deadline()));
-    assert_eq!(logs.at(Level::Warn), ["sse retried: the server answered 503; next attempt in 10 ms"]);
+    assert_eq!(logs.at(Level::Warn), ["sse retried: the server answered 503; retrying in 10 ms"]);
 }
 
 #[test]
@@ -81,10 +81,7 @@ fn giving_up_is_a_warning() {
     assert!(rx.handle().join_timeout(deadline()));
     assert_eq!(
         logs.at(Level::Warn),
-        [
-            "sse giving: the server answered 503; next attempt in 10 ms",
-            "sse giving: the server answered 503; giving up"
-        ]
+        ["sse giving: the server answered 503; retrying in 10 ms", "sse giving: the server answered 503; giving up"]
     );
 }
 
@@ -149,7 +146,7 @@ fn a_stop_and_a_reconnect_are_for_debugging() {
     second.stream();
     stop(&rx);
     let debug = logs.at(Level::Debug);
-    assert!(debug.contains(&"sse asked: reconnecting, as asked".to_owned()), "{debug:?}");
+    assert!(debug.contains(&"sse asked: reconnecting on request".to_owned()), "{debug:?}");
     assert_eq!(debug.last().unwrap(), "sse asked: closed, stopped");
 }
 

@@ -195,7 +195,7 @@ fn a_runaway_line_is_a_transient_failure_and_the_next_attempt_goes_on() {
         panic!("{told:?}")
     };
     assert!(runaway.is_transient());
-    assert_eq!(runaway.to_string(), "a block or line ran past 16 times the event limit of 1000 bytes");
+    assert_eq!(runaway.to_string(), "a block or line exceeds 16 times the event limit of 1000 bytes");
 }
 
 #[test]

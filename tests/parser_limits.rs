@@ -234,8 +234,8 @@ mod limits {
     #[test]
     fn both_errors_tell_what_happened() {
         let text = |limit, stream: &str| feed(&mut small(limit), stream)[0].clone().unwrap_err().to_string();
-        assert_eq!(text(10, "data:0123456789"), "an event was larger than the limit of 10 bytes and is skipped");
-        assert_eq!(text(1, &":".repeat(17)), "a block or line ran past 16 times the event limit of 1 bytes");
+        assert_eq!(text(10, "data:0123456789"), "skipped an event that exceeds the limit of 10 bytes");
+        assert_eq!(text(1, &":".repeat(17)), "a block or line exceeds 16 times the event limit of 1 bytes");
     }
 }
 

@@ -113,15 +113,15 @@ impl Arguments {
                 argument => return Err(argument.unexpected().to_string()),
             }
         }
-        asked.url = url.ok_or("the URL is missing; --help tells more")?;
+        asked.url = url.ok_or("missing URL; see --help")?;
         if asked.is_cursor_inclusive && asked.cursor.is_none() {
-            return Err("--cursor-inclusive: there is no --cursor".into());
+            return Err("--cursor-inclusive requires --cursor".into());
         }
         if asked.gaps && asked.exec.is_none() && asked.format == Some(Format::Data) {
-            return Err("--gaps: nothing tells a gap from an event in --format data".into());
+            return Err("--gaps cannot be combined with --format data, which cannot mark a gap".into());
         }
         match (&asked.exec, asked.exec_retry) {
-            (None, Some(_)) => Err("--exec-retry: there is no --exec".into()),
+            (None, Some(_)) => Err("--exec-retry requires --exec".into()),
             _ => Ok(Wish::Read(Box::new(asked))),
         }
     }

@@ -41,7 +41,7 @@ impl Exec {
                 return Ok(Delivery::Stopped);
             }
             let Some(pause) = self.retry else { return Err(Failure::Command(problem)) };
-            warn!("{problem}; again in {pause:?}");
+            warn!("{problem}; retrying in {pause:?}");
             if stop.comes_within(pause) {
                 return Ok(Delivery::Stopped);
             }
@@ -69,7 +69,9 @@ impl Exec {
         if let Some(mut stdin) = child.stdin.take() {
             match stdin.write_all(input.as_bytes()) {
                 // It need not read all of it.
-                Err(error) if error.kind() != ErrorKind::BrokenPipe => warn!("the command's input: {error}"),
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    warn!("cannot write the command's input: {error}")
+                }
                 _ => {}
             }
         }

@@ -54,10 +54,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(problem) => f.write_str(problem),
-            Self::System(error) => write!(f, "the system refused a thread or a signal handler: {error}"),
-            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+            Self::System(error) => write!(f, "cannot start a thread or install a signal handler: {error}"),
+            Self::Output(error) => write!(f, "cannot write the output: {error}"),
             Self::Command(problem) => f.write_str(problem),
-            Self::TooFew { came, wanted } => write!(f, "{came} of {wanted} events came"),
+            Self::TooFew { came, wanted } => write!(f, "received {came} of {wanted} events"),
             Self::Connection { error, .. } => write!(f, "{error}"),
         }
     }

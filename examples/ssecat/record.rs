@@ -94,7 +94,7 @@ impl Recording {
     fn line(&mut self, line: &str) {
         let Some(file) = &mut self.file else { return };
         if let Err(error) = file.write_all(line.as_bytes()) {
-            warn!("the recording ends here, it cannot be written: {error}");
+            warn!("cannot write the recording, it ends here: {error}");
             self.file = None;
         }
     }

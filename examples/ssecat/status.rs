@@ -58,7 +58,7 @@ impl fmt::Display for Status<'_> {
             write!(f, " · {}", harmless(failure))?;
         }
         match self.retry_in {
-            Some(left) => write!(f, " · next attempt in {} s", left.as_secs() + u64::from(left.subsec_nanos() > 0)),
+            Some(left) => write!(f, " · retrying in {} s", left.as_secs() + u64::from(left.subsec_nanos() > 0)),
             None => Ok(()),
         }
     }
@@ -98,7 +98,7 @@ mod tests {
             retry_in: Some(Duration::from_millis(left)),
             ..OPEN
         };
-        let text = "waiting · 12 events · 0.2/s · last id 7 · the server answered 503 · next attempt in 3 s";
+        let text = "waiting · 12 events · 0.2/s · last id 7 · the server answered 503 · retrying in 3 s";
         assert_eq!(waiting(2001).to_string(), text);
         assert_eq!(waiting(3000).to_string(), text);
     }

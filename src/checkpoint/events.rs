@@ -90,7 +90,7 @@ impl<I> Checkpointed<I> {
         match self.checkpoint.commit(&id) {
             Ok(()) if self.is_failing && self.checkpoint.due_in().is_none() => {
                 self.is_failing = false;
-                info!("the checkpoint is written again");
+                info!("writing the checkpoint works again");
             }
             Err(error) if !self.is_failing => {
                 self.is_failing = true;

@@ -51,10 +51,10 @@ impl Store {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = follow_links(std::path::absolute(path)?);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(io::Error::new(ErrorKind::InvalidInput, format!("{} names no file", path.display())));
+            return Err(io::Error::new(ErrorKind::InvalidInput, format!("{} has no file name", path.display())));
         };
         let store = Self { path: folder.join(name), folder: folder.to_owned() };
-        let unwritable = |error| store.explain("is in a folder that cannot be written", &error);
+        let unwritable = |error| store.explain("cannot be created or replaced", &error);
         match Temporary::create(&store.path, None) {
             // A disk that is full now may have room at the first commit.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
@@ -71,7 +71,7 @@ impl Store {
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => {}
             Ok(metadata) if metadata.is_dir() => return Err(unreadable(ErrorKind::IsADirectory.into())),
-            Ok(_) => return Err(unreadable(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))),
+            Ok(_) => return Err(unreadable(io::Error::new(ErrorKind::InvalidInput, "not a regular file"))),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Content::Missing),
             Err(error) => return Err(unreadable(error)),
         }
@@ -108,20 +108,20 @@ impl Store {
             return Err(cannot(error));
         }
         let (path, aside_path) = (self.path.display(), aside.display());
-        warn!("the checkpoint {path} is set aside as {aside_path}: it is torn, or not a checkpoint");
+        warn!("the checkpoint {path} is damaged or not a checkpoint; moved to {aside_path}");
         Ok(aside)
     }
 
     /// Returns an error for an id that [`read`](Self::read) would not give back.
     pub(super) fn check(&self, id: &str) -> io::Result<()> {
         let problem = if id.len() > MAX_ID {
-            format!("an id of {} bytes, more than {MAX_ID}", id.len())
+            format!("an id of {} bytes (maximum {MAX_ID})", id.len())
         } else if id.contains(['\r', '\n', '\0']) {
-            "an id with a line break or NUL".to_owned()
+            "an id that contains a line break or NUL".to_owned()
         } else {
             return Ok(());
         };
-        let text = format!("the checkpoint {} cannot hold {problem}", self.path.display());
+        let text = format!("the checkpoint {} cannot store {problem}", self.path.display());
         Err(io::Error::new(ErrorKind::InvalidInput, text))
     }
 
@@ -160,7 +160,7 @@ impl Store {
             // The same id: on a FAT that was not checked it is the same data, and would go with it.
             if is_old(&metadata) && fs::read(&path).is_ok_and(|bytes| parse(&bytes) != Some(id)) {
                 let result = fs::remove_file(&path);
-                debug!("leftover {} of an interrupted write removed: {result:?}", path.display());
+                debug!("removing the leftover {} of an interrupted write: {result:?}", path.display());
             }
         }
     }

@@ -241,10 +241,10 @@ impl ClientBuilder {
             keepalive.check()?;
         }
         if self.stack_size < MIN_STACK {
-            return Err(format!("stack_size {} is less than {MIN_STACK} bytes", self.stack_size));
+            return Err(format!("stack_size {} is less than the minimum of {MIN_STACK} bytes", self.stack_size));
         }
         if self.read_buffer < INPUT {
-            return Err(format!("read_buffer {} is less than {INPUT} bytes", self.read_buffer));
+            return Err(format!("read_buffer {} is less than the minimum of {INPUT} bytes", self.read_buffer));
         }
         Ok(Settings {
             headers,
@@ -257,7 +257,7 @@ impl ClientBuilder {
             #[cfg(feature = "tls")]
             tls: match (self.tls, self.trust.is_default()) {
                 (Some(config), true) => Arc::new(Tls::given(config)),
-                (Some(_), false) => return Err("tls_config leaves no room for certificate setters".into()),
+                (Some(_), false) => return Err("tls_config cannot be combined with certificate setters".into()),
                 (None, true) => Arc::default(),
                 (None, false) => Arc::new(Tls::checked(self.trust)?),
             },

@@ -134,6 +134,6 @@ impl Client {
 fn check_blocks(request: &Request) -> Result<(), Error> {
     match request.queueing().overflow {
         Overflow::Block => Ok(()),
-        other => Err(Error::InvalidRequest(format!("overflow {other:?} in a channel of several connections"))),
+        other => Err(Error::InvalidRequest(format!("overflow {other:?} is not supported with several connections"))),
     }
 }

@@ -60,7 +60,7 @@ impl Connection {
         // A logger may be what panics.
         let _ = contain(|| match (dropped, closed) {
             (_, Err(Panicked)) => warn!("sse {id}: on_close panicked"),
-            (Err(Panicked), Ok(())) => warn!("sse {id}: a value that a callback had captured panicked"),
+            (Err(Panicked), Ok(())) => warn!("sse {id}: a value captured by a callback panicked while it was dropped"),
             (Ok(()), Ok(())) => {}
         });
         // It may hold an error of the program's own.

@@ -34,7 +34,7 @@ impl Connection {
                 return Err(Error::InvalidRequest("set_cursor: the request has no cursor".into()));
             }
             check_cursor(&cursor)
-                .map_err(|why| Error::InvalidRequest(format!("set_cursor: the cursor cannot be sent: {why}")))?;
+                .map_err(|why| Error::InvalidRequest(format!("set_cursor: cannot send the cursor: {why}")))?;
             self.set_cursor(&cursor);
         }
         let mut url = self.plan.url_with(&query).map_err(Error::InvalidRequest)?;
@@ -67,8 +67,8 @@ impl Connection {
                 headers.insert("last-event-id", value);
                 return Ok(());
             }
-            Ok(_) => format!("it has {} bytes, and at most {MAX_LAST_EVENT_ID} can be sent", id.len()),
-            Err(_) => "it holds a control character".into(),
+            Ok(_) => format!("it has {} bytes, the maximum is {MAX_LAST_EVENT_ID}", id.len()),
+            Err(_) => "it contains a control character".into(),
         };
         if mem::replace(&mut self.reported_id, true) {
             return Ok(());

@@ -33,10 +33,10 @@ impl Connection {
         }
         let wait = self.backoff.reconnect(now);
         if wait.is_zero() {
-            debug!("sse {}: reconnecting, as asked", self.shared.id);
+            debug!("sse {}: reconnecting on request", self.shared.id);
             return Continue(());
         }
-        debug!("sse {}: reconnecting in {}, as asked", self.shared.id, Rounded(wait));
+        debug!("sse {}: reconnecting in {} on request", self.shared.id, Rounded(wait));
         let until = deadline(now, wait);
         // Never later than without being asked.
         self.wait_until(match planned.flatten() {
@@ -73,9 +73,13 @@ impl Connection {
         }
         let delay = self.backoff.ended(now, clock::random());
         if self.backoff.begins_to_grow() {
-            warn!("sse {}: the streams are short; the waits between them grow, {} now", self.shared.id, Rounded(delay));
+            warn!(
+                "sse {}: streams end quickly; increasing the delay between attempts to {}",
+                self.shared.id,
+                Rounded(delay)
+            );
         } else {
-            debug!("sse {}: the stream ended; next attempt in {}", self.shared.id, Rounded(delay));
+            debug!("sse {}: the stream ended; retrying in {}", self.shared.id, Rounded(delay));
         }
         self.wait_for(delay)
     }
@@ -111,7 +115,7 @@ impl Connection {
         let Some(delay) = self.backoff.failed(now, cause, error.retry_after(), clock::random()) else {
             return self.give_up(error);
         };
-        warn!("sse {}: {}; next attempt in {}", self.shared.id, error.log_text(), Rounded(delay));
+        warn!("sse {}: {}; retrying in {}", self.shared.id, error.log_text(), Rounded(delay));
         if self.report(&error).is_err() {
             return self.give_up_silently(CALLBACK_PANICKED);
         }
@@ -122,7 +126,7 @@ impl Connection {
     /// Tries once more at once: `before_connect` may have a fresh token.
     fn renew(&mut self, error: Error) -> Step {
         let text = error.log_text();
-        warn!("sse {}: {text}; next attempt at once, with what before_connect gives", self.shared.id);
+        warn!("sse {}: {text}; retrying immediately with new credentials", self.shared.id);
         self.renewed = true;
         if self.report(&error).is_err() {
             return self.give_up_silently(CALLBACK_PANICKED);

@@ -94,7 +94,7 @@ impl fmt::Display for PinMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { certificate, public_key, expected } = self;
         let expected = expected.join(" or ");
-        write!(f, "its certificate is {certificate}, with the public key {public_key}, but {expected} is pinned")
+        write!(f, "received the certificate {certificate} with the public key {public_key}, expected {expected}")
     }
 }
 

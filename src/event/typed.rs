@@ -46,7 +46,7 @@ impl<'de> Deserializer<'de> for Typed<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
         Err(Error::custom(
-            "typed() needs an enum that is externally tagged, as is the default: its variants are event types",
+            "typed() requires an externally tagged enum (the default of serde): its variants are event types",
         ))
     }
 

@@ -115,9 +115,9 @@ impl End {
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Stopped => "stopped".into(),
-            Self::NoContent => "the server asked not to come back (204)".into(),
-            Self::NoStream(status) => format!("the server took the request ({status}), and sends no stream"),
-            Self::Until => "the last event has come".into(),
+            Self::NoContent => "the server asked not to reconnect (204)".into(),
+            Self::NoStream(status) => format!("the server accepted the request without a stream ({status})"),
+            Self::Until => "the last event was received".into(),
             Self::Complete => "the response is complete".into(),
             Self::Failed(error) => error.log_text(),
         }

@@ -55,7 +55,7 @@ impl From<ureq::Error> for Failure {
             ureq::Error::HostNotFound => Error::io(io::Error::new(ErrorKind::NotFound, "the host has no address")),
             // Their texts may quote the URL, and a URL may hold a secret.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Error::InvalidRequest("the request cannot be written as HTTP/1.1".into())
+                Error::InvalidRequest("cannot write the request as HTTP/1.1".into())
             }
             other => Error::io(io::Error::other(other.to_string())),
         })
@@ -86,7 +86,9 @@ fn tls(error: &rustls::Error) -> Error {
     }
     let text = match error {
         // Most often the text of a server that waited for a request in plain text.
-        rustls::Error::InvalidMessage(InvalidContentType) => "this port does not speak TLS, is it one for http?".into(),
+        rustls::Error::InvalidMessage(InvalidContentType) => {
+            "the server does not speak TLS on this port, is it an http port?".into()
+        }
         error => error.to_string(),
     };
     let text = std::sync::Arc::new(io::Error::new(ErrorKind::InvalidData, text));

@@ -16,13 +16,13 @@ pub(crate) fn encode(parts: &[Part]) -> Result<(Vec<u8>, String), String> {
             body = body
                 .file_name(&escaped(filename))
                 .mime_str(content_type)
-                .map_err(|_| format!("the content type {content_type:?} of the part {:?} is not one", part.name))?;
+                .map_err(|_| format!("invalid content type {content_type:?} in part {:?}", part.name))?;
         }
         form = form.part(name, body);
     }
     let content_type = format!("multipart/form-data; boundary={}", form.boundary());
     let mut body = Vec::new();
-    form.read_to_end(&mut body).map_err(|error| format!("the multipart body cannot be written: {error}"))?;
+    form.read_to_end(&mut body).map_err(|error| format!("cannot encode the multipart body: {error}"))?;
     Ok((body, content_type))
 }
 

@@ -136,18 +136,18 @@ impl Chunked {
             (At::DataCr, b'\r') => At::DataLf,
             (At::DataLf, b'\n') => At::Size,
             (At::Trailer, other) => self.after_trailer_byte(other),
-            (At::Size | At::Digits, _) => At::Malformed("the size of a chunk is not a number"),
+            (At::Size | At::Digits, _) => At::Malformed("a chunk size is not a number"),
             (At::DataCr | At::DataLf, _) => At::Malformed("a chunk is longer than its size"),
             (at, _) => match at {
                 At::End | At::Data | At::Malformed(_) => at,
-                _ => At::Malformed("the line of a chunk's size does not end with CR LF"),
+                _ => At::Malformed("a chunk size line does not end with CR LF"),
             },
         }
     }
 
     fn after_digit(&mut self, digit: u8) -> At {
         if self.size >> 60 != 0 {
-            return At::Malformed("the size of a chunk is too large");
+            return At::Malformed("a chunk size is too large");
         }
         let value = char::from(digit).to_digit(16).unwrap_or_default();
         self.size = self.size << 4 | u64::from(value);
@@ -171,7 +171,7 @@ impl Chunked {
 
     fn within_line(&mut self, at: At) -> At {
         self.line += 1;
-        if self.line > MAX_LINE { At::Malformed("a line of the framing is longer than 16 KiB") } else { at }
+        if self.line > MAX_LINE { At::Malformed("a chunk size or trailer line is longer than 16 KiB") } else { at }
     }
 }
 

@@ -169,7 +169,7 @@ impl Gunzip {
     fn after_header_byte(&mut self, index: usize, byte: u8) -> At {
         self.crc.update(&[byte]);
         match index {
-            0..3 if byte != MAGIC[index] => At::Malformed("its body is not gzip, which its header says"),
+            0..3 if byte != MAGIC[index] => At::Malformed("its body is not gzip, contrary to its content encoding"),
             3 if byte & RESERVED != 0 => At::Malformed("its gzip header has an unknown flag"),
             9 => self.field_from(FEXTRA),
             3 => {

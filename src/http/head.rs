@@ -94,7 +94,7 @@ impl HeadTransport {
     fn await_head(&mut self) -> Result<bool, Failure> {
         self.buffers.release_output();
         if self.is_shown {
-            return Err(error::Error::Protocol("the response head cannot be read".into()).into());
+            return Err(error::Error::Protocol("cannot parse the response head".into()).into());
         }
         let mut searched = 0;
         loop {
@@ -267,7 +267,7 @@ fn is_informational(status: u16) -> bool {
 }
 
 fn tls_spoken() -> Failure {
-    error::Error::Protocol("this port speaks TLS, is it one for https?".into()).into()
+    error::Error::Protocol("the server speaks TLS on this port, is it an https port?".into()).into()
 }
 
 fn too_large() -> Failure {

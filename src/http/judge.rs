@@ -44,7 +44,7 @@ pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> 
         return Some(value);
     }
     if !value.is_empty() {
-        debug!("sse {id}: ignoring a content encoding that changes nothing");
+        debug!("sse {id}: ignoring a content encoding that does not change the body");
     }
     None
 }
@@ -76,7 +76,7 @@ pub(super) fn framing(method: &Method, status: u16, headers: &HeaderMap) -> Resu
                 "" => {}
                 _ if coding.eq_ignore_ascii_case("identity") => {}
                 _ if coding.eq_ignore_ascii_case("chunked") => is_chunked = true,
-                _ => return Err("it has a transfer coding that was not asked for"),
+                _ => return Err("it has a transfer coding that was not requested"),
             }
         }
     }
@@ -87,9 +87,9 @@ pub(super) fn framing(method: &Method, status: u16, headers: &HeaderMap) -> Resu
     for value in headers.get_all(CONTENT_LENGTH) {
         for text in String::from_utf8_lossy(value.as_bytes()).split(',').map(str::trim) {
             let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let found = text.parse().ok().filter(|_| digits).ok_or("its length is not a number")?;
+            let found = text.parse().ok().filter(|_| digits).ok_or("its content length is not a number")?;
             if *length.get_or_insert(found) != found {
-                return Err("it has two lengths that differ");
+                return Err("it has conflicting content lengths");
             }
         }
     }

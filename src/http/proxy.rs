@@ -107,7 +107,7 @@ impl fmt::Debug for ProxyRules {
 
 /// Parses a proxy's URL, whose scheme may be left out; path and query mean nothing.
 fn parse(text: &str, from: &str) -> Choice {
-    let bad = |why: &str| format!("the proxy {:?} of {from} {why}", redacted_nonsense(text));
+    let bad = |why: &str| format!("the proxy {:?} from {from} {why}", redacted_nonsense(text));
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.trim().to_ascii_lowercase());
     let with_scheme = match scheme.as_deref() {
         None => format!("http://{}", text.trim()),

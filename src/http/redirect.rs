@@ -48,14 +48,14 @@ pub(super) fn is_redirect(status: u16) -> bool {
 
 /// Resolves a Location against the URL it came from; the error says what is wrong with it.
 pub(super) fn target(base: &Uri, location: Option<&HeaderValue>) -> Result<Uri, String> {
-    let location = location.ok_or("there is no Location")?;
+    let location = location.ok_or("the response has no Location")?;
     if location.is_empty() {
         return Err("the Location is empty".into());
     }
     let Parsed { uri, userinfo } =
         url::parse(location.as_bytes(), Some(base)).map_err(|why| format!("the Location {why}"))?;
     if userinfo.is_some() {
-        return Err("the Location holds a user name".into());
+        return Err("the Location contains a user name".into());
     }
     if base.scheme_str() == Some("https") && uri.scheme_str() == Some("http") {
         return Err("refusing redirect from https to http".into());

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &[u8], base: Option<&Uri>) -> Result<Parsed, String> {
         Some((scheme, rest)) => match (scheme.as_str(), base) {
             ("http" | "https", _) if has_authority(rest) => absolute(&scheme, &rest[2..], base),
             ("http" | "https", Some(base)) if base.scheme_str() == Some(&*scheme) => relative(rest, base),
-            ("http" | "https", _) => Err(format!("has no host ({scheme}:// and the host come first)")),
+            ("http" | "https", _) => Err(format!("has no host (write {scheme}:// and the host first)")),
             (_, base) if base.is_some() || has_authority(rest) => Err("is neither http:// nor https://".into()),
             // It may be a host and its port.
             _ => Err(NO_SCHEME.into()),
@@ -129,7 +129,7 @@ fn parse_port(port: &[u8]) -> Result<Option<u16>, String> {
     }
     let digits = std::str::from_utf8(port).ok().filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
     let port = digits.and_then(|digits| digits.parse().ok());
-    port.map(Some).ok_or_else(|| "has a port that is not a number up to 65535".into())
+    port.map(Some).ok_or_else(|| "has an invalid port (must be a number up to 65535)".into())
 }
 
 /// Puts a URL together; `http::Uri` takes every path and query that is encoded by the sets above.

@@ -12,7 +12,7 @@ pub(crate) fn parse_url(text: &str) -> Result<(Uri, Option<HeaderValue>), String
     let bad = |why: &str| format!("the URL {:?} {why}", redacted_nonsense(text));
     // Browsers drop some and encode others: in a program they are a mistake.
     if text.trim_matches(|character| character <= ' ').contains(|character: char| character.is_ascii_control()) {
-        return Err(bad("holds a control character"));
+        return Err(bad("contains a control character"));
     }
     let Parsed { uri, userinfo } = url::parse(text.as_bytes(), None).map_err(|why| bad(&why))?;
     if uri.scheme_str() == Some("https") && cfg!(not(feature = "tls")) {
@@ -26,7 +26,7 @@ pub(crate) fn parse_origin(text: &str) -> Result<Uri, String> {
     let (url, authorization) = parse_url(text)?;
     // The URL itself has normal form.
     if authorization.is_some() || url.path() != "/" || text.contains(['?', '#']) {
-        return Err(format!("the origin {:?} is more than scheme, host and port", redacted_text(text)));
+        return Err(format!("the origin {:?} must be only scheme, host and port", redacted_text(text)));
     }
     Ok(url)
 }
@@ -51,7 +51,7 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
 
 /// Checks a user-supplied header; the error names it, never its value.
 pub(crate) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let header: HeaderName = name.parse().map_err(|_| format!("{:?} is not a header name", up_to_illegal(name)))?;
+    let header: HeaderName = name.parse().map_err(|_| format!("invalid header name {:?}", up_to_illegal(name)))?;
     match header.as_str() {
         "content-length" | "transfer-encoding" | "connection" | "keep-alive" | "te" | "trailer" | "upgrade"
         | "expect" => {
@@ -61,7 +61,7 @@ pub(crate) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, Heade
         _ => {}
     }
     let mut value = HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| format!("the value of the header {header} holds control characters"))?;
+        .map_err(|_| format!("the value of the header {header} contains control characters"))?;
     value.set_sensitive(header == AUTHORIZATION || header.as_str() == "cookie");
     if header == HOST && value.is_empty() {
         return Err("the header host is empty".into());

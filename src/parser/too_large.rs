@@ -46,7 +46,7 @@ impl EventTooLarge {
         self.limit
     }
 
-    /// Returns true when a block or line ran past 16 times the limit: the parser reads nothing more until
+    /// Returns true when a block or line exceeds 16 times the limit: the parser reads nothing more until
     /// [`Parser::reset`](super::Parser::reset).
     ///
     /// # Example: a line without an end
@@ -68,8 +68,8 @@ impl fmt::Display for EventTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = self.limit;
         match self.is_runaway {
-            true => write!(f, "a block or line ran past {RUNAWAY_FACTOR} times the event limit of {limit} bytes"),
-            false => write!(f, "an event was larger than the limit of {limit} bytes and is skipped"),
+            true => write!(f, "a block or line exceeds {RUNAWAY_FACTOR} times the event limit of {limit} bytes"),
+            false => write!(f, "skipped an event that exceeds the limit of {limit} bytes"),
         }
     }
 }

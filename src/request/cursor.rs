@@ -190,23 +190,23 @@ impl Cursor {
             Place::Query(_) => {}
             Place::Header { name, template } => {
                 if template.matches("{}").count() != 1 {
-                    return Err(format!("cursor: the template of the header {name:?} does not hold {{}} once"));
+                    return Err(format!("cursor: the template of the header {name:?} must contain {{}} exactly once"));
                 }
                 http::parse_header(name, template).map_err(|why| format!("cursor: {why}"))?;
             }
         }
-        check_value(&self.start).map_err(|why| format!("start_at: the cursor cannot be sent: {why}"))
+        check_value(&self.start).map_err(|why| format!("start_at: cannot send the cursor: {why}"))
     }
 }
 
 /// Returns why a value cannot be sent. The same for query and header, so that a checkpoint can store it.
 pub(crate) fn check_value(value: &str) -> Result<(), String> {
     if value.len() > MAX_LAST_EVENT_ID {
-        return Err(format!("it has {} bytes, and at most {MAX_LAST_EVENT_ID} can be sent", value.len()));
+        return Err(format!("it has {} bytes, the maximum is {MAX_LAST_EVENT_ID}", value.len()));
     }
     match HeaderValue::from_bytes(value.as_bytes()) {
         Ok(_) => Ok(()),
-        Err(_) => Err("it holds a control character".into()),
+        Err(_) => Err("it contains a control character".into()),
     }
 }
 

@@ -59,7 +59,7 @@ impl Request {
             return Err("max_event_size is zero".into());
         }
         if self.capacity > MOST_CAPACITY {
-            return Err(format!("capacity {} is more than {MOST_CAPACITY}", self.capacity));
+            return Err(format!("capacity {} exceeds the maximum of {MOST_CAPACITY}", self.capacity));
         }
         if self.capacity == 0 && self.overflow != Overflow::Block {
             return Err(format!("overflow {:?} with a capacity of 0 would drop every event", self.overflow));
@@ -68,10 +68,10 @@ impl Request {
     }
 
     fn into_plan(self, client_headers: &HeaderMap) -> Result<Plan, String> {
-        let method = Method::from_bytes(self.method.as_bytes())
-            .map_err(|_| format!("the method {:?} is not a token", self.method))?;
+        let method =
+            Method::from_bytes(self.method.as_bytes()).map_err(|_| format!("invalid method {:?}", self.method))?;
         if method == Method::CONNECT {
-            return Err("the method CONNECT opens no stream".into());
+            return Err("the method CONNECT is not supported".into());
         }
         let (url, authorization) = http::parse_url(&with_query(&self.url, &self.query))?;
         let mut headers = defaults();
@@ -101,7 +101,7 @@ impl Request {
             replace(&mut headers, name, &own);
         }
         if headers.get_all("host").iter().count() > 1 {
-            return Err("the header host is there twice".into());
+            return Err("the header host is set twice".into());
         }
         let policy = self
             .policy
@@ -161,10 +161,10 @@ pub(crate) const MAX_LAST_EVENT_ID: usize = 8_000 - "last-event-id: \r\n".len();
 /// Checks that an id can be sent: some bytes would end its line (HTML §9.2.6), and servers limit the line's length.
 pub(crate) fn check_last_event_id(id: &str) -> Result<(), String> {
     if id.len() > MAX_LAST_EVENT_ID {
-        return Err(format!("the last event id has {} bytes; at most {MAX_LAST_EVENT_ID} can be sent", id.len()));
+        return Err(format!("the last event id has {} bytes, the maximum is {MAX_LAST_EVENT_ID}", id.len()));
     }
     if id.contains(['\r', '\n', '\0']) {
-        return Err("the last event id holds CR, LF or NUL".into());
+        return Err("the last event id contains CR, LF or NUL".into());
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ impl Peer {
         let start = Instant::now();
         let limit = self.limit;
         if !self.is_closed_within(limit) {
-            panic!("scripted server: the client of connection {} has not left within {limit:?}", self.number);
+            panic!("scripted server: the client of connection {} has not disconnected within {limit:?}", self.number);
         }
         start.elapsed()
     }

@@ -268,7 +268,7 @@ impl Peer {
         F: FnOnce(TcpStream) -> io::Result<S>,
     {
         if !self.inbox.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes before the upgrade have not been asked for"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "received unread bytes before the upgrade"));
         }
         self.socket.set_read_timeout(Some(self.limit))?;
         self.upgraded = Some(Box::new(wrap(self.socket.try_clone()?)?));
@@ -301,7 +301,7 @@ impl Peer {
             Received::Bytes => Ok(()),
             Received::End(error) => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!("the client left before {what} was complete ({error}), after {:?}", self.inbox_text()),
+                format!("the client disconnected before {what} was complete ({error}), after {:?}", self.inbox_text()),
             )),
             Received::Nothing => Err(io::Error::new(
                 io::ErrorKind::TimedOut,

@@ -35,11 +35,11 @@ pub(super) fn parse(text: &str) -> io::Result<Vec<Answer>> {
     let mut lines = text.split_terminator('\n').enumerate();
     match lines.next() {
         Some((_, FIRST_LINE)) => {}
-        _ => return Err(invalid(1, "this is not a recording")),
+        _ => return Err(invalid(1, "not a recording")),
     }
     let mut answers = Vec::new();
     for (index, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-        read_line(line, &mut answers).ok_or_else(|| invalid(index + 1, "this line is malformed"))?;
+        read_line(line, &mut answers).ok_or_else(|| invalid(index + 1, "malformed line"))?;
     }
     Ok(answers)
 }
@@ -153,10 +153,10 @@ mod tests {
             (format!("{open}0 end\n0 body x\n"), 4),
         ] {
             let error = parse(&format!("http-sse recording 1\n{lines}")).unwrap_err();
-            assert_eq!(error.to_string(), format!("line {number}: this line is malformed"), "{lines:?}");
+            assert_eq!(error.to_string(), format!("line {number}: malformed line"), "{lines:?}");
         }
         for text in ["", "http-sse recording 2\n", "data: 1\n\n"] {
-            assert_eq!(parse(text).unwrap_err().to_string(), "line 1: this is not a recording");
+            assert_eq!(parse(text).unwrap_err().to_string(), "line 1: not a recording");
         }
     }
 }

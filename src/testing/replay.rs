@@ -42,7 +42,10 @@ impl Server {
     /// ```
     pub fn replay(file: impl AsRef<Path>, speed: f64) -> io::Result<Self> {
         if speed.is_nan() || speed <= 0.0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the speed {speed} is not above 0")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("invalid speed {speed}: must be greater than 0"),
+            ));
         }
         let answers = recording::parse(&fs::read_to_string(file)?)?;
         Self::serve(move |number, mut peer| match answers.get(number) {

@@ -300,7 +300,7 @@ impl Server {
     /// ```
     #[track_caller]
     pub fn accept_timeout(&self, timeout: Duration) -> Option<Peer> {
-        assert!(self.script.is_none(), "scripted server: the script takes the connections");
+        assert!(self.script.is_none(), "scripted server: the script accepts the connections");
         self.queue.recv_timeout(timeout).ok()
     }
 

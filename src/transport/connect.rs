@@ -257,13 +257,13 @@ impl Drop for Race<'_> {
 /// Asks for what makes a connection better, and is not needed: some kernels and sandboxes refuse it.
 fn configure(line: &Line, keepalive: Option<Keepalive>) {
     if let Err(error) = line.0.set_nodelay(true) {
-        warn!("the system refuses TCP_NODELAY, a request may leave late: {error}");
+        warn!("cannot set TCP_NODELAY, requests may be delayed: {error}");
     }
     let Some(keepalive) = keepalive else { return };
     let settings = TcpKeepalive::new().with_time(keepalive.idle);
     #[cfg(not(windows))]
     let settings = settings.with_interval(keepalive.interval).with_retries(keepalive.probes);
     if let Err(error) = SockRef::from(&line.0).set_tcp_keepalive(&settings) {
-        warn!("the system refuses TCP keepalive, only idle_timeout finds a dead peer: {error}");
+        warn!("cannot enable TCP keepalive, only idle_timeout detects a dead peer: {error}");
     }
 }

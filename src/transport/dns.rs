@@ -136,7 +136,7 @@ impl Lookup {
                 Some(code) => io::Error::from_raw_os_error(code),
                 None => io::Error::new(error.kind(), error.to_string()),
             }),
-            None => Err(io::Error::other("the thread of the DNS lookup ended without an answer")),
+            None => Err(io::Error::other("the DNS lookup thread ended without a result")),
         }
     }
 }

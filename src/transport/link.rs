@@ -42,13 +42,15 @@ impl Link {
     /// Checks what can be checked without the network: address and device may come and go.
     pub(crate) fn check(&self) -> Result<(), String> {
         if let Some(source) = self.source.filter(|source| source.is_unspecified() || source.is_multicast()) {
-            return Err(format!("bind_address({source}): no connection can come from this address"));
+            return Err(format!("bind_address({source}): not a source address"));
         }
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(device) = &self.device {
             let is_usable = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
             if device.is_empty() || device.len() > MAX_DEVICE || !device.bytes().all(is_usable) {
-                return Err(format!("bind_device({device:?}): not the name of a device, 1 to {MAX_DEVICE} characters"));
+                return Err(format!(
+                    "bind_device({device:?}): invalid device name, must be 1 to {MAX_DEVICE} visible ASCII characters without a slash"
+                ));
             }
         }
         #[cfg(unix)]
@@ -58,7 +60,7 @@ impl Link {
             }
             SockAddr::unix(path).map_err(|error| format!("unix_socket({path:?}): {error}"))?;
             if self.binds() || !self.hosts.is_empty() {
-                return Err("unix_socket needs no address, neither of a host nor of this machine".into());
+                return Err("unix_socket cannot be combined with resolve, bind_address or bind_device".into());
             }
         }
         Ok(())
@@ -77,7 +79,7 @@ impl Link {
         if let Some(source) = self.source {
             addresses.retain(|address| address.is_ipv4() == source.is_ipv4());
             if addresses.is_empty() {
-                return Err(io::Error::other(format!("the host has no address that {source} can connect to")));
+                return Err(io::Error::other(format!("the host has no address reachable from {source}")));
             }
         }
         Ok(addresses)
@@ -126,17 +128,17 @@ impl HostAddress {
             None => (host, None),
             Some((name, port)) => match port.parse() {
                 Ok(port) if port > 0 => (name, Some(port)),
-                _ => return refused("the port is not a number from 1 to 65535"),
+                _ => return refused("the port must be a number from 1 to 65535"),
             },
         };
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
-            return refused("the host is not a name in ASCII");
+            return refused("the host must be an ASCII name");
         }
         if name.parse::<IpAddr>().is_ok() {
-            return refused("the host is an address, which is never looked up");
+            return refused("the host is an address, which needs no DNS lookup");
         }
         if address.is_unspecified() || address.is_multicast() {
-            return refused("nobody can be reached at this address");
+            return refused("not an address to connect to");
         }
         Ok(Self { host: name.to_owned(), port, address })
     }

@@ -15,13 +15,13 @@ pub(super) fn read() -> io::Result<RootCertStore> {
     let found = load_native_certs();
     let mut store = RootCertStore::empty();
     let (usable, unusable) = store.add_parsable_certificates(found.certs);
-    debug!("{usable} root certificates of the system, {unusable} unusable, {} errors", found.errors.len());
+    debug!("loaded {usable} root certificates of the system, {unusable} unusable, {} errors", found.errors.len());
     if usable > 0 {
         return Ok(store);
     }
     let set = VARIABLES.iter().filter_map(|name| Some(format!("; {name} is {:?}", env::var_os(name)?)));
     let why = found.errors.first().map(|error| format!(": {}", text(error)));
-    let text = ["the system has no root certificate that can be used".to_owned()].into_iter().chain(why).chain(set);
+    let text = ["the system has no usable root certificate".to_owned()].into_iter().chain(why).chain(set);
     Err(io::Error::other(text.collect::<String>()))
 }
 

@@ -27,15 +27,13 @@ impl Pin {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix(CURL) {
             Some(base64) => {
-                let bytes = STANDARD.decode(base64).map_err(|_| format!("what follows {CURL} is not base64"))?;
+                let bytes = STANDARD.decode(base64).map_err(|_| format!("invalid base64 after {CURL}"))?;
                 let length = bytes.len();
-                let digest = bytes.try_into().map_err(|_| format!("{CURL} is followed by {length} bytes, not 32"))?;
+                let digest = bytes.try_into().map_err(|_| format!("{length} bytes after {CURL}, expected 32"))?;
                 Ok(Self::PublicKey(digest))
             }
             None => hexadecimal(text).map(Self::Either).ok_or_else(|| {
-                format!(
-                    "neither 64 hexadecimal digits, with a colon after each pair or without any, nor {CURL} and base64"
-                )
+                format!("expected 64 hexadecimal digits, with or without colons between pairs, or {CURL} and base64")
             }),
         }
     }
@@ -62,7 +60,7 @@ pub(super) fn check(certificate: &CertificateDer<'_>, pins: &[Pin]) -> Result<()
 pub(super) fn sha256(bytes: &[u8]) -> Result<Digest, rustls::Error> {
     let suite = TLS13_AES_128_GCM_SHA256.tls13();
     let digest = suite.and_then(|suite| suite.common.hash_provider.hash(bytes).as_ref().try_into().ok());
-    digest.ok_or_else(|| rustls::Error::General("there is no SHA-256".into()))
+    digest.ok_or_else(|| rustls::Error::General("SHA-256 is not available".into()))
 }
 
 /// Reads `00ff…` or `00:ff:…`, in either case.

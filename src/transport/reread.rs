@@ -101,11 +101,11 @@ impl Source for Reread {
         match renewed {
             Ok(None) => false,
             Ok(Some(())) => {
-                debug!("the root certificates have changed, and were read again");
+                debug!("reloaded the root certificates, they have changed");
                 true
             }
             Err(error) => {
-                warn!("{error}; the root certificates that were read before stay");
+                warn!("{error}; keeping the previous root certificates");
                 false
             }
         }
@@ -119,11 +119,11 @@ fn digests(texts: &[Vec<u8>]) -> io::Result<Vec<Digest>> {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // A pipe would keep the connection waiting, where no stop reaches it.
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
     let mut text = Vec::new();
     if File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)? as u64 > MAX_FILE {
-        return Err(io::Error::new(ErrorKind::InvalidData, format!("it is larger than {MAX_FILE} bytes")));
+        return Err(io::Error::new(ErrorKind::InvalidData, format!("larger than {MAX_FILE} bytes")));
     }
     Ok(text)
 }

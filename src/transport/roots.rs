@@ -145,7 +145,7 @@ impl Trust {
     /// Builds the configuration for the servers that are pinned.
     fn pinned(&self) -> Result<Arc<ClientConfig>, String> {
         if self.anybody {
-            return Err("pin_sha256 and danger_accept_invalid_certs contradict each other".into());
+            return Err("pin_sha256 cannot be combined with danger_accept_invalid_certs".into());
         }
         let pins: Result<_, _> = self.pins.iter().map(|text| Pin::parse(text)).collect();
         self.without_authority(Accepts::Pinned(pins.map_err(|why| format!("pin_sha256: {why}"))?))
@@ -211,7 +211,7 @@ pub(crate) fn is_untrusted(error: &rustls::Error) -> bool {
 fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))
+        .map_err(|error| format!("cannot set up TLS: {error}"))
 }
 
 fn built_in_roots() -> RootCertStore {
@@ -223,7 +223,7 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
         .collect::<Result<_, _>>()
         .map_err(|error| format!("{what} is unusable: {}", fault(&error)))?;
     if certificates.is_empty() {
-        return Err(format!("{what} is missing: the text holds no PEM certificate"));
+        return Err(format!("{what} is missing: the text contains no PEM certificate"));
     }
     Ok(certificates)
 }
@@ -231,9 +231,9 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
 /// Says what is wrong with a PEM text. Its own error quotes lines, and a line may be a whole key.
 fn fault(error: &pem::Error) -> &'static str {
     match error {
-        pem::Error::NoItemsFound => "the text holds none in PEM",
+        pem::Error::NoItemsFound => "the text contains no PEM section of this kind",
         pem::Error::MissingSectionEnd { .. } => "its PEM section has no end",
-        pem::Error::IllegalSectionStart { .. } => "its PEM section does not begin with a line of its own",
+        pem::Error::IllegalSectionStart { .. } => "its PEM section does not begin on a separate line",
         pem::Error::Base64Decode(_) => "its base64 is malformed",
         _ => "it is not PEM",
     }

@@ -42,7 +42,9 @@ impl Keepalive {
         let Self { idle, interval, probes } = *self;
         let second = Duration::from_secs(1);
         if idle < second || interval < second || probes == 0 {
-            return Err(format!("tcp_keepalive({idle:?}, {interval:?}, {probes}) has a part below 1 s or 1 probe"));
+            return Err(format!(
+                "tcp_keepalive({idle:?}, {interval:?}, {probes}): the minimum is 1 s, 1 s and 1 probe"
+            ));
         }
         Ok(())
     }

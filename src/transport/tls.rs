@@ -28,7 +28,7 @@ impl Tls {
     /// Performs the handshake with a host of this name.
     pub(crate) fn connect(config: Arc<ClientConfig>, host: &str, below: Wire, wait: &mut Wait) -> Result<Self, Fault> {
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| rustls::Error::General(format!("a certificate cannot name the host {host:?}")))
+            .map_err(|_| rustls::Error::General(format!("the host {host:?} is not a valid name for a certificate")))
             .map_err(Fault::Tls)?;
         let session = ClientConnection::new(config, name).map_err(Fault::Tls)?;
         let mut tls = Self { session, below, broken: None };

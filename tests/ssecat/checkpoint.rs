@@ -116,7 +116,7 @@ fn a_damaged_file_is_reported_kept_aside_and_started_over() {
     std::fs::write(&file, "http-sse checkpoint 1\n4\n12").unwrap();
     let left = run(ssecat(&["--retry", "never"]).arg("--checkpoint").arg(&file).arg("http://127.0.0.1:1/"));
     let line = left.stderr.lines().next().unwrap();
-    assert!(line.starts_with("ssecat: warning: the checkpoint ") && line.contains("is set aside as"), "{left:?}");
+    assert!(line.starts_with("ssecat: warning: the checkpoint ") && line.contains("; moved to "), "{left:?}");
     assert_eq!(std::fs::read_to_string(folder.file("id.damaged-1")).unwrap(), "http-sse checkpoint 1\n4\n12");
 }
 

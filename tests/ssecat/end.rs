@@ -41,7 +41,10 @@ fn silence_is_3() {
     })
     .unwrap();
     let (code, line) = failed(ssecat(&["--retry", "never", "--idle", "0.2"]).arg(server.url("/")));
-    assert_eq!((code, &line[..]), (Some(3), "ssecat: warning: nothing was received for the idle timeout; giving up"));
+    assert_eq!(
+        (code, &line[..]),
+        (Some(3), "ssecat: warning: nothing was received within the idle timeout; giving up")
+    );
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn another_key_than_the_pinned_one_is_5_and_what_it_shows_is_the_right_pin() {
         TlsServer::serve(authority.server_config(Validity::EXPIRED), |_, peer| crate::send(peer, "data: 1\n\n"));
     let wrong = "0".repeat(64);
     let (code, line) = failed(ssecat(&["--retry", "forever", "--pinnedpubkey", &wrong]).arg(server.url("/")));
-    assert!(code == Some(5) && line.starts_with("ssecat: warning: the server is not the pinned one: "), "{line}");
+    assert!(code == Some(5) && line.starts_with("ssecat: warning: the server does not match the pin: "), "{line}");
     let key = line.split([' ', ',']).find(|word| word.starts_with("sha256//")).unwrap();
     for pins in [key, &format!("{wrong};{key}")] {
         let left = run(ssecat(&["--retry", "never", "--pinnedpubkey", pins]).arg(server.url("/")));
@@ -179,7 +182,7 @@ fn a_retry_that_succeeds_is_0() {
     .unwrap();
     let left = run(ssecat(&["--retry", "1", "--count", "1"]).arg(server.url("/")));
     assert_eq!((left.stdout.as_str(), left.code), ("data: 1\n\n", Some(0)));
-    assert!(left.stderr.starts_with("ssecat: warning: the server answered 503; next attempt in "), "{left:?}");
+    assert!(left.stderr.starts_with("ssecat: warning: the server answered 503; retrying in "), "{left:?}");
 }
 
 #[test]
@@ -202,7 +205,7 @@ fn without_retries_the_end_of_a_stream_with_events_is_the_end() {
 fn fewer_events_than_count_are_7() {
     let server = Server::serve(|_, peer| crate::send(peer, "data: 1\n\n")).unwrap();
     let left = run(ssecat(&["--retry", "never", "--count", "2"]).arg(server.url("/")));
-    let line = "ssecat: 1 of 2 events came\n";
+    let line = "ssecat: received 1 of 2 events\n";
     assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("data: 1\n\n", line, Some(7)));
 }
 
@@ -214,7 +217,7 @@ fn a_timeout_before_the_events_of_count_is_7() {
     })
     .unwrap();
     let left = run(ssecat(&["--timeout", "0.3", "--count", "1"]).arg(server.url("/")));
-    assert_eq!((left.stdout.as_str(), left.stderr.as_str()), ("", "ssecat: 0 of 1 events came\n"));
+    assert_eq!((left.stdout.as_str(), left.stderr.as_str()), ("", "ssecat: received 0 of 1 events\n"));
     assert_eq!(left.code, Some(7));
 }
 
@@ -242,7 +245,7 @@ fn a_signal_ends_a_wait_with_0() {
     let errors = fs::File::create(folder.file("stderr")).unwrap();
     let mut child = command.arg(server.url("/")).stderr(errors).spawn().unwrap();
     server.accept().respond(503, &[("Retry-After", "3600")], "");
-    crate::support::wait_until(|| fs::read_to_string(folder.file("stderr")).unwrap().contains("next attempt in "));
+    crate::support::wait_until(|| fs::read_to_string(folder.file("stderr")).unwrap().contains("retrying in "));
     let kill = format!("kill -TERM {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     crate::support::wait_until(|| child.try_wait().unwrap().is_some());

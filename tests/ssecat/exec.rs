@@ -103,7 +103,8 @@ fn a_command_that_fails_is_run_again_where_that_is_asked_for() {
     let command = r#"echo "$SSE_ID" >> seen; test "$(wc -l < seen)" -ge 3"#;
     let arguments = ["--retry", "never", "--exec-retry", "0.01", "--exec", command];
     let left = run(&mut in_folder(&folder, &arguments, &server));
-    let line = "ssecat: warning: the command failed for the event with the id \"1\": exit status: 1; again in 10ms\n";
+    let line =
+        "ssecat: warning: the command failed for the event with the id \"1\": exit status: 1; retrying in 10ms\n";
     assert_eq!((left.stderr.as_str(), left.code), (&line.repeat(2)[..], Some(0)));
     assert_eq!(fs::read_to_string(folder.file("seen")).unwrap(), "1\n1\n1\n2\n");
 }

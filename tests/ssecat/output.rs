@@ -141,6 +141,6 @@ fn an_output_that_cannot_be_written_is_an_error() {
     let mut command = ssecat(&[]);
     let running = Running::start_unread(command.arg(server.url("/events")).stdout(full));
     let left = running.finish();
-    assert!(left.stderr.starts_with("ssecat: the output cannot be written: "), "{left:?}");
+    assert!(left.stderr.starts_with("ssecat: cannot write the output: "), "{left:?}");
     assert_eq!((left.stderr.lines().count(), left.code), (1, Some(1)));
 }

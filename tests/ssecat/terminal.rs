@@ -27,7 +27,7 @@ fn a_terminal_shows_one_status_line_that_is_kept_up_to_date() {
     peer.hold();
     let shown = running.finish();
 
-    assert!(shown.contains("waiting · 0 events · 0.0/s · the server answered 503 · next attempt in "), "{shown:?}");
+    assert!(shown.contains("waiting · 0 events · 0.0/s · the server answered 503 · retrying in "), "{shown:?}");
     assert!(shown.contains(" · last id 7\u{fffd}\x1b[?7h"), "{shown:?}");
     let last = shown.rsplit("\r\x1b[K").next().unwrap();
     assert!(last.starts_with("\x1b[?7lclosed · 2 events · ") && last.trim_end().ends_with("\x1b[?7h"), "{last:?}");
@@ -45,7 +45,7 @@ fn no_status_line_gets_into_what_the_next_program_of_a_pipe_writes() {
     .unwrap();
     let shown = terminal.start(&format!("--json --count 2 {} | cat", server.url("/"))).finish();
     let lines: Vec<_> = shown.lines().collect();
-    assert!(lines[0].starts_with("ssecat: warning: the server answered 503; next attempt in "), "{shown:?}");
+    assert!(lines[0].starts_with("ssecat: warning: the server answered 503; retrying in "), "{shown:?}");
     let events = [1, 2].map(|number| format!(r#"{{"type":"message","id":null,"data":"{number}"}}"#));
     assert_eq!(lines[1..], events, "{shown:?}");
 }

@@ -28,14 +28,17 @@ fn what_is_not_an_option_is_refused() {
     refused(&["--jsom", URL], "invalid option '--jsom'");
     refused(&["-z", URL], "invalid option '-z'");
     refused(&["--json=1", URL], "unexpected argument for option '--json': \"1\"");
-    refused(&[], "the URL is missing; --help tells more");
+    refused(&[], "missing URL; see --help");
     refused(&[URL, "two"], "more than one URL: an argument with a space in it needs quotes");
     refused(&["-d", "a", "-d", "b", URL], "-d is given twice");
 }
 
 #[test]
 fn gaps_that_nothing_would_tell_from_data_are_refused() {
-    refused(&["--gaps", "--format", "data", URL], "--gaps: nothing tells a gap from an event in --format data");
+    refused(
+        &["--gaps", "--format", "data", URL],
+        "--gaps cannot be combined with --format data, which cannot mark a gap",
+    );
 }
 
 #[test]
@@ -54,15 +57,15 @@ fn an_option_without_its_value_is_refused() {
 #[test]
 fn a_number_that_is_none_is_refused() {
     for value in ["", "x", "0", "-1", "1.5", "99999999999999999999"] {
-        refused(&["--count", value, URL], &format!("--count {value:?}: not a whole number above 0"));
+        refused(&["--count", value, URL], &format!("--count {value:?}: expected a whole number above 0"));
     }
     for option in ["--idle", "--timeout", "--exec-retry"] {
         for value in ["", "x", "0", "-1", "inf", "nan", "1e30"] {
-            refused(&[option, value, URL], &format!("{option} {value:?}: not a number of seconds above 0"));
+            refused(&[option, value, URL], &format!("{option} {value:?}: expected a number of seconds above 0"));
         }
     }
     for value in ["", "sometimes", "-1", "1.5"] {
-        let line = format!("--retry {value:?}: neither never nor forever nor a whole number");
+        let line = format!("--retry {value:?}: expected never, forever or a whole number");
         refused(&["--retry", value, URL], &line);
     }
 }
@@ -70,25 +73,28 @@ fn a_number_that_is_none_is_refused() {
 #[test]
 fn a_format_that_does_not_exist_is_refused() {
     for value in ["", "xml", "JSON"] {
-        refused(&["--format", value, URL], &format!("--format {value:?}: none of text, json, tsv, data and raw"));
+        refused(
+            &["--format", value, URL],
+            &format!("--format {value:?}: expected one of text, json, tsv, data and raw"),
+        );
     }
 }
 
 #[test]
 fn a_cursor_without_one_field_or_a_place_for_it_is_refused() {
     for value in ["", "since", "{id}", "since={}", "since={a..b}", "since={id}&", "a=b={id}", "R: {a}{b}"] {
-        let line = format!("--cursor {value:?}: neither 'KEY={{FIELD}}' nor 'NAME: …{{FIELD}}…'");
+        let line = format!("--cursor {value:?}: expected 'KEY={{FIELD}}' or 'NAME: …{{FIELD}}…'");
         refused(&["--cursor", value, URL], &line);
     }
     refused_with(&["--cursor", "={id}", URL], &["ssecat: --cursor: ", "key"]);
     refused_with(&["--cursor", "Expect: {id}", URL], &["ssecat: --cursor: ", "expect"]);
     refused_with(&["--cursor", "since={id}", "--last-id", "a\nb", URL], &["ssecat: --last-id: ", "control"]);
-    refused(&["--cursor-inclusive", URL], "--cursor-inclusive: there is no --cursor");
+    refused(&["--cursor-inclusive", URL], "--cursor-inclusive requires --cursor");
 }
 
 #[test]
 fn a_retry_of_no_command_is_refused() {
-    refused(&["--exec-retry", "1", URL], "--exec-retry: there is no --exec");
+    refused(&["--exec-retry", "1", URL], "--exec-retry requires --exec");
 }
 
 #[test]
@@ -104,7 +110,7 @@ fn what_cannot_be_sent_is_refused() {
     refused_with(&["http://h:99999/"], &["ssecat: the URL \"http://h:99999/\" "]);
     refused(&["-H", "Last-Event-ID: 7", URL], "-H: the header last-event-id is set by --last-id");
     for option in ["--only", "--ignore"] {
-        let line = format!("{option} \"\": events without a type are of the type \"message\"");
+        let line = format!("{option} \"\": events without a type have the type \"message\"");
         refused(&[option, "", URL], &line);
     }
 }
@@ -112,7 +118,7 @@ fn what_cannot_be_sent_is_refused() {
 #[test]
 fn a_link_that_cannot_be_is_refused() {
     for value in ["", "a", "a:1", "a:1:b", "a:127.0.0.1"] {
-        refused(&["--resolve", value, URL], &format!("--resolve {value:?}: not HOST:PORT:ADDRESS"));
+        refused(&["--resolve", value, URL], &format!("--resolve {value:?}: expected HOST:PORT:ADDRESS"));
     }
     for (option, value) in [("--resolve", "a:0:127.0.0.1"), ("--interface", "no/device"), ("--unix-socket", "")] {
         refused_with(&[option, value, URL], &["ssecat: --"]);
@@ -142,7 +148,7 @@ fn a_file_that_cannot_be_used_is_refused() {
     refused(&["-d", &format!("@{missing}"), URL], &format!("-d @{missing}: {no_such_file}"));
     refused(&["--cacert", &missing, URL], &format!("--cacert {missing:?}: {no_such_file}"));
     let below = format!("{missing}/id");
-    refused(&["--checkpoint", &below, URL], &format!("--checkpoint {below:?}: there is no folder {missing:?}"));
+    refused(&["--checkpoint", &below, URL], &format!("--checkpoint {below:?}: no such directory: {missing:?}"));
     let empty = folder.file("empty");
     std::fs::write(&empty, "nothing").unwrap();
     refused_with(

@@ -83,9 +83,9 @@ fn what_is_no_file_of_certificates_is_named_without_its_content() {
     let client = only(&roots);
     let key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
     for (content, why) in [
-        ("", "holds no PEM certificate"),
-        ("s3cret", "holds no PEM certificate"),
-        (key, "holds no PEM certificate"),
+        ("", "contains no PEM certificate"),
+        ("s3cret", "contains no PEM certificate"),
+        (key, "contains no PEM certificate"),
         ("-----BEGIN CERTIFICATE-----\nc2VjcmV0\n", "has no end"),
         ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "base64 is malformed"),
         ("-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n", "cannot be used"),
@@ -196,7 +196,7 @@ fn a_half_written_file_leaves_the_roots_as_they_are_and_is_read_again() {
     assert_tls_error(&failure(&client, after.url("/")));
     assert_eq!(after.tcp().connections(), 1);
     let warnings = logs.at(Level::Warn);
-    assert!(matches!(&warnings[..], [warning] if warning.contains("read before stay")), "{warnings:?}");
+    assert!(matches!(&warnings[..], [warning] if warning.contains("keeping the previous")), "{warnings:?}");
     assert_greeted(&client, before.url("/"));
 
     fs::write(roots.path(), &pem).unwrap();

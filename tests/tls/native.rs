@@ -69,7 +69,7 @@ fn an_environment_that_names_no_authority_is_an_error_that_says_so() {
     let folder = Folder::new("native-none");
     let server = greeter(Authority::new().server_config(Validity::VALID));
     let missing = folder.file("missing.pem");
-    let none = "no root certificate that can be used|SSL_CERT_FILE is";
+    let none = "no usable root certificate|SSL_CERT_FILE is";
     child(&server.url("/"), &format!("{none} {missing:?}|No such file"), &[("SSL_CERT_FILE", &missing)]);
     let empty = folder.file("empty.pem");
     fs::write(&empty, "nothing").unwrap();
@@ -84,7 +84,7 @@ fn a_text_and_the_system_add_up_and_a_configuration_leaves_no_room() {
     match outcome(&client, server.url("/")) {
         Ok(data) => assert_eq!(data, "hello"),
         // A machine without any.
-        Err(error) => assert!(error.to_string().contains("no root certificate that can be used"), "{error}"),
+        Err(error) => assert!(error.to_string().contains("no usable root certificate"), "{error}"),
     }
     let config = authority.client_config(Clock::default());
     for builder in [builder().native_roots(), builder().only_native_roots()] {

@@ -324,8 +324,8 @@ fn what_contradicts_a_pin_is_refused() {
     for (builder, setter) in [
         (builder().pin_sha256(&pin).danger_accept_invalid_certs(), "danger_accept_invalid_certs"),
         (builder().pin_sha256(&pin).tls_config(config), "tls_config"),
-        (builder().pin_sha256(&pin).pin_sha256("sha256//"), "pin_sha256: sha256//"),
-        (builder().pin_sha256("s3cret"), "pin_sha256: neither"),
+        (builder().pin_sha256(&pin).pin_sha256("sha256//"), "pin_sha256: 0 bytes after sha256//"),
+        (builder().pin_sha256("s3cret"), "pin_sha256: expected 64"),
     ] {
         let error = builder.build().unwrap_err();
         let text = error.to_string();

@@ -98,7 +98,7 @@ fn a_certificate_that_is_not_valid_by_a_clock_before_the_release_is_a_clock_that
     let error = failure(&client, server.url("/events"));
     assert!(matches!(error, Error::ClockNotSet(_)), "{error:?}");
     assert!(error.is_transient());
-    assert!(error.to_string().contains("is the clock set?"), "{error}");
+    assert!(error.to_string().contains("is it set?"), "{error}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_peer_that_does_not_speak_tls_is_a_tls_error() {
     let error = failure(&builder().build().unwrap(), server.url("/events").replace("http:", "https:"));
     assert!(matches!(error, Error::Tls(_)), "{error:?}");
     assert!(error.is_transient());
-    assert_eq!(error.to_string(), "TLS error: this port does not speak TLS, is it one for http?");
+    assert_eq!(error.to_string(), "TLS error: the server does not speak TLS on this port, is it an http port?");
 }
 
 #[test]

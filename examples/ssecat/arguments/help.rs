@@ -18,37 +18,35 @@ Position:
                       for servers without ids: resume with the value of FIELD,
                       a member of the JSON data (a.b is b within a), in the
                       query's KEY or the header NAME; --last-id and
-                      --checkpoint are such values then
-  --cursor-inclusive  the server begins with the event of the cursor itself:
-                      leave it out
+                      --checkpoint then hold such values
+  --cursor-inclusive  the server sends the event of the cursor again: skip it
   --checkpoint FILE   keep the id of the last event handled in FILE, and start
-                      after it; wins over --last-id once it holds an id
+                      after it; overrides --last-id once it holds an id
 
 Connection:
-  --idle SECS         reconnect when nothing has come for so long, comments
-                      included; default 300
+  --idle SECS         reconnect when nothing arrives for so long, not even a
+                      comment; default 300
   --retry never|forever|N
-                      how many failures in a row to try again; default 5 for
-                      GET, never for every other method; 0 is never;
-                      forever also outlasts a 404 or a page in place of the
-                      stream
-  --cacert PEM        trust the certificates of this file, and no others; it is
-                      read again when they do not do
-  --ca-native         trust what the system (or SSL_CERT_FILE) trusts in place
-                      of the built-in roots; with --cacert that as well
-  --pinnedpubkey PINS trust the server with this public key, sha256//BASE64, or
-                      with this SHA-256 of its certificate or key, 64
-                      hexadecimal digits, signed by anyone, and no other;
-                      several have semicolons in between
+                      how many failures in a row to retry; default 5 for GET,
+                      never for other methods; 0 is never; forever also
+                      retries after a 404 or a page in place of the stream
+  --cacert PEM        trust only the certificates in this file; it is read
+                      again when they do not match
+  --ca-native         trust the roots of the system (or of SSL_CERT_FILE)
+                      instead of the built-in ones; with --cacert, both
+  --pinnedpubkey PINS trust only a server with this public key, sha256//BASE64,
+                      or with this SHA-256 of its certificate or key, 64
+                      hexadecimal digits, whatever its issuer; separate
+                      several with semicolons
   --resolve HOST:PORT:ADDR
                       connect to this address for HOST and PORT, instead of
                       looking HOST up; may be given several times
-  --interface NAME    send by this network device (Linux), or, if NAME is an
-                      address of this machine, connect from it
+  --interface NAME    connect from this network device (Linux only), or from
+                      this address of the machine
   --unix-socket PATH  connect to this Unix socket; the host of URL is sent as
                       the Host header
-  --compressed        ask for gzip, and decode it; events come in batches from a
-                      server that does not flush its compressor for each
+  --compressed        ask for gzip, and decode it; events arrive in batches if
+                      the server does not flush its compressor for each
 
 Output:
   --format FORMAT     text  a block in its canonical wire form (default)
@@ -64,24 +62,23 @@ Output:
                       times
   --ignore TYPE       leave out events of this type; may be given several times
   --record FILE       write the bytes received to FILE, decoded, with their
-                      times: for a bug report; what the request holds is left
-                      out
+                      times, for a bug report; nothing of the request is
+                      recorded
 
 Command:
   --exec CMD          run CMD with sh for each event instead of printing it:
                       the event is on its standard input, and in the variables
                       SSE_TYPE, SSE_ID and SSE_DATA; it counts as handled once
                       CMD exits with 0; if CMD fails, ssecat ends
-  --exec-retry SECS   if CMD fails, run it again after so many seconds, until
-                      it succeeds
+  --exec-retry SECS   if CMD fails, run it again after SECS, until it succeeds
 
 End:
   --count N           end after N events
-  --timeout SECS      end after so many seconds
+  --timeout SECS      end after SECS
 
 Messages:
   -v                  log more
-  -q, --quiet         no status line and no warnings, only what ends it
+  -q, --quiet         no status line and no warnings, only the final error
 
   -h, --help          print this
   -V, --version       print the version

@@ -75,7 +75,7 @@ impl Arguments {
         let problem = |what: &dyn std::fmt::Display| format!("--checkpoint {path:?}: {what}");
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !folder.is_dir() {
-            return Err(problem(&format_args!("there is no folder {folder:?}")));
+            return Err(problem(&format_args!("no such directory: {folder:?}")));
         }
         let checkpoint = Checkpoint::open(path).map_err(|error| problem(&error))?;
         // A command that has succeeded must not run again, whatever happens to this program.
@@ -115,7 +115,7 @@ fn bound_to_device(builder: ClientBuilder, name: &str) -> Result<ClientBuilder, 
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn bound_to_device(_: ClientBuilder, _: &str) -> Result<ClientBuilder, Error> {
-    Err(Error::InvalidRequest("--interface takes the name of a device on Linux only, elsewhere an address".into()))
+    Err(Error::InvalidRequest("--interface: device names are supported on Linux only, use an address".into()))
 }
 
 #[cfg(unix)]
@@ -125,7 +125,7 @@ fn over_unix_socket(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder
 
 #[cfg(not(unix))]
 fn over_unix_socket(_: ClientBuilder, _: &Path) -> Result<ClientBuilder, Error> {
-    Err(Error::InvalidRequest("--unix-socket: there are none on this system".into()))
+    Err(Error::InvalidRequest("--unix-socket is not supported on this system".into()))
 }
 
 /// An error in one line, without the introduction that the option's name is.

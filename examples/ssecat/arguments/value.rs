@@ -35,7 +35,7 @@ pub(super) fn unicode(value: OsString, option: &str) -> Result<String, String> {
 /// The value is never shown: it may be a secret.
 pub(super) fn header(parser: &mut Parser) -> Result<(String, String), String> {
     let text = text(parser, "-H")?;
-    let (name, value) = text.split_once(':').ok_or("-H: there is no colon in the value, as in 'Name: value'")?;
+    let (name, value) = text.split_once(':').ok_or("-H: missing colon, expected 'Name: value'")?;
     if name.trim().eq_ignore_ascii_case("last-event-id") {
         return Err("-H: the header last-event-id is set by --last-id".into());
     }
@@ -45,7 +45,7 @@ pub(super) fn header(parser: &mut Parser) -> Result<(String, String), String> {
 pub(super) fn body(parser: &mut Parser) -> Result<Vec<u8>, String> {
     let bytes = any(parser)?.into_encoded_bytes();
     let Some(path) = bytes.strip_prefix(b"@") else { return Ok(bytes) };
-    let path = std::str::from_utf8(path).map_err(|_| "-d: the name of the file is not Unicode")?;
+    let path = std::str::from_utf8(path).map_err(|_| "-d: the file name is not Unicode")?;
     if path != "-" {
         return fs::read(path).map_err(|error| format!("-d @{path}: {error}"));
     }
@@ -57,14 +57,14 @@ pub(super) fn body(parser: &mut Parser) -> Result<Vec<u8>, String> {
 pub(super) fn event_type(parser: &mut Parser, option: &str) -> Result<String, String> {
     let text = text(parser, option)?;
     if text.is_empty() {
-        return Err(format!("{option} \"\": events without a type are of the type \"message\""));
+        return Err(format!("{option} \"\": events without a type have the type \"message\""));
     }
     Ok(text)
 }
 
 pub(super) fn cursor(parser: &mut Parser) -> Result<Place, String> {
     let text = text(parser, "--cursor")?;
-    Place::named(&text).ok_or_else(|| format!("--cursor {text:?}: neither 'KEY={{FIELD}}' nor 'NAME: …{{FIELD}}…'"))
+    Place::named(&text).ok_or_else(|| format!("--cursor {text:?}: expected 'KEY={{FIELD}}' or 'NAME: …{{FIELD}}…'"))
 }
 
 pub(super) fn seconds(parser: &mut Parser, option: &str) -> Result<Duration, String> {
@@ -72,13 +72,13 @@ pub(super) fn seconds(parser: &mut Parser, option: &str) -> Result<Duration, Str
     let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     duration
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("{option} {text:?}: not a number of seconds above 0"))
+        .ok_or_else(|| format!("{option} {text:?}: expected a number of seconds above 0"))
 }
 
 pub(super) fn count(parser: &mut Parser) -> Result<u64, String> {
     let text = text(parser, "--count")?;
     let count = text.parse().ok().filter(|&count| count > 0);
-    count.ok_or_else(|| format!("--count {text:?}: not a whole number above 0"))
+    count.ok_or_else(|| format!("--count {text:?}: expected a whole number above 0"))
 }
 
 pub(super) fn retry(parser: &mut Parser) -> Result<RetryPolicy, String> {
@@ -87,13 +87,13 @@ pub(super) fn retry(parser: &mut Parser) -> Result<RetryPolicy, String> {
         ("never", _) | (_, Ok(0)) => Ok(RetryPolicy::never()),
         ("forever", _) => Ok(RetryPolicy::forever()),
         (_, Ok(retries)) => Ok(RetryPolicy::default().max_retries(retries)),
-        (_, Err(_)) => Err(format!("--retry {text:?}: neither never nor forever nor a whole number")),
+        (_, Err(_)) => Err(format!("--retry {text:?}: expected never, forever or a whole number")),
     }
 }
 
 pub(super) fn format(parser: &mut Parser) -> Result<Format, String> {
     let text = text(parser, "--format")?;
-    Format::named(&text).ok_or_else(|| format!("--format {text:?}: none of {}", Format::NAMES))
+    Format::named(&text).ok_or_else(|| format!("--format {text:?}: expected one of {}", Format::NAMES))
 }
 
 /// `host:port:address`, as curl has it; an IPv6 address may have brackets.
@@ -104,7 +104,7 @@ pub(super) fn resolve(parser: &mut Parser) -> Result<(String, IpAddr), String> {
         let address = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
         Some((format!("{host}:{port}"), address.parse().ok()?))
     });
-    resolved.ok_or_else(|| format!("--resolve {text:?}: not HOST:PORT:ADDRESS"))
+    resolved.ok_or_else(|| format!("--resolve {text:?}: expected HOST:PORT:ADDRESS"))
 }
 
 /// One or several with semicolons in between, as curl has it.

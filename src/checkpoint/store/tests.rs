@@ -54,7 +54,7 @@ fn a_fifo_or_device_is_an_error_and_stays() {
     assert!(made.success());
     let error = Checkpoint::open(folder.file()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().ends_with("cannot be read: it is not a regular file"), "{error}");
+    assert!(error.to_string().ends_with("cannot be read: not a regular file"), "{error}");
     assert_eq!(folder.names(), ["id"]);
 
     let link = folder.0.join("device");
@@ -67,7 +67,7 @@ fn a_folder_that_is_missing_or_cannot_be_written_is_an_error_at_once() {
     let folder = Folder::new("missing");
     let error = Checkpoint::open(folder.0.join("sub").join("id")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("/sub/id is in a folder that cannot be written: "), "{error}");
+    assert!(error.to_string().contains("/sub/id cannot be created or replaced: "), "{error}");
     // Root, too, cannot write there.
     if Path::new("/proc/self").exists() {
         assert!(Checkpoint::open("/proc/id").is_err());

@@ -162,7 +162,7 @@ impl LinkChoice {
         let link = Link { hosts: hosts?, ..self.link };
         link.check()?;
         if link.is_local() && matches!(proxy, ProxyChoice::Url(_)) {
-            return Err("unix_socket leaves no way for a proxy".into());
+            return Err("unix_socket cannot be combined with a proxy".into());
         }
         Ok(link)
     }

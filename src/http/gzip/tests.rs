@@ -178,7 +178,7 @@ fn members_are_one_stream() {
     let half = [&pieces[0][..], &pieces[3][..5]].concat();
     assert_eq!(decode(&half), (b"data: 1\n".to_vec(), Ok(false)));
     let other = [&pieces[0][..], b"\0"].concat();
-    assert_eq!(decode(&other), (b"data: 1\n".to_vec(), Err("its body is not gzip, which its header says")));
+    assert_eq!(decode(&other), (b"data: 1\n".to_vec(), Err("its body is not gzip, contrary to its content encoding")));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn the_checksum_of_a_header_must_be_right() {
 #[test]
 fn what_is_no_gzip_is_told() {
     for bytes in [&b"data: 1\n\n"[..], b"\x1f\x8c\x08", b"\x1f\x8b\x07", b"\x78\x9c"] {
-        assert_eq!(decode(bytes), (vec![], Err("its body is not gzip, which its header says")), "{bytes:?}");
+        assert_eq!(decode(bytes), (vec![], Err("its body is not gzip, contrary to its content encoding")), "{bytes:?}");
     }
     for flag in [1 << 5, 1 << 6, 1 << 7] {
         assert_eq!(decode(&with_header(flag, b"")), (vec![], Err("its gzip header has an unknown flag")));

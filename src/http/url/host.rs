@@ -45,9 +45,7 @@ pub(super) fn serialise(host: &[u8], may_show: bool, base: Option<&Uri>) -> Resu
     }
     if let Some(address) = host.strip_prefix(b"[") {
         let address = address.strip_suffix(b"]").and_then(|address| std::str::from_utf8(address).ok());
-        return address
-            .and_then(|address| ipv6(address, base))
-            .ok_or_else(|| "has an IPv6 address that is not one".into());
+        return address.and_then(|address| ipv6(address, base)).ok_or_else(|| "has an invalid IPv6 address".into());
     }
     let decoded: Vec<u8> = percent_decode(host).collect();
     let host = std::str::from_utf8(&decoded).map_err(|_| "has a host that is not UTF-8")?.to_ascii_lowercase();
@@ -61,13 +59,11 @@ pub(super) fn serialise(host: &[u8], may_show: bool, base: Option<&Uri>) -> Resu
         });
     }
     if host.bytes().any(|byte| byte.is_ascii_control() || FORBIDDEN.contains(&byte)) {
-        return Err("has a character in its host that no host may have".into());
+        return Err("has an invalid character in its host".into());
     }
     let last = host.strip_suffix('.').unwrap_or(&host).rsplit('.').next().unwrap_or_default();
     if last.bytes().all(|byte| byte.is_ascii_digit()) && !last.is_empty() || number(last).is_some() {
-        return ipv4(&host)
-            .map(|address| address.to_string())
-            .ok_or_else(|| "has an IPv4 address that is not one".into());
+        return ipv4(&host).map(|address| address.to_string()).ok_or_else(|| "has an invalid IPv4 address".into());
     }
     Ok(host)
 }
@@ -155,13 +151,13 @@ mod tests {
         for (host, why) in [
             ("a b", "space"),
             ("a%20b", "space"),
-            ("a\0b", "no host may have"),
-            ("a%00b", "no host may have"),
-            ("a%2Fb", "no host may have"),
-            ("a%b", "no host may have"),
-            ("a<b", "no host may have"),
-            ("a:b", "no host may have"),
-            ("a|b", "no host may have"),
+            ("a\0b", "invalid character"),
+            ("a%00b", "invalid character"),
+            ("a%2Fb", "invalid character"),
+            ("a%b", "invalid character"),
+            ("a<b", "invalid character"),
+            ("a:b", "invalid character"),
+            ("a|b", "invalid character"),
             ("%ff", "not UTF-8"),
             ("[::1", "IPv6"),
             ("[nonsense]", "IPv6"),
