@@ -40,7 +40,7 @@ fn silence_is_3() {
         peer.hold();
     })
     .unwrap();
-    let (code, line) = failed(ssecat(&["--retry", "never", "--idle", "0.2"]).arg(server.url("/")));
+    let (code, line) = failed(ssecat(&["--retry", "never", "--idle", "2"]).arg(server.url("/")));
     assert_eq!(
         (code, &line[..]),
         (Some(3), "ssecat: warning: nothing was received within the idle timeout; giving up")
