@@ -2,7 +2,7 @@
 //!
 //! Built for unattended programs that must keep reading a stream and report why it ended: scripts, daemons, devices like a
 //! Raspberry Pi. Iterate over events, or `select!` on them like on any crossbeam channel; or read on your own thread, without
-//! one. It reconnects, resumes where it was, and stops at once, whatever it is doing.
+//! a channel. The client reconnects, resumes at the last event, and stops immediately in any state.
 //!
 //! ```no_run
 //! use http_sse::{Client, Request, RetryPolicy};
@@ -15,25 +15,25 @@
 //! # Ok::<(), http_sse::Error>(())
 //! ```
 //!
-//! A [`Client`] opens connections, each with its own id. A [`Request`] says what to ask for and how to treat the
-//! response; it is sent again for every reconnect. What comes out are [`Event`]s, as `Result<Event, Error>`.
+//! A [`Client`] opens connections, each with its own id. A [`Request`] describes what to ask for and how to handle the
+//! response; it is sent again on every reconnect. A connection yields [`Event`]s, as `Result<Event, Error>`.
 //!
 //! # Which call do I want?
 //!
 //! | you want | call | the connection runs |
 //! |---|---|---|
-//! | a loop, `select!`, timeouts, several consumers | [`Client::connect`], gives [`Events`] | on its own thread |
-//! | one stream with the least memory and power | [`Client::read`], gives an [`EventReader`] | inside your `next()` |
-//! | callbacks alone | [`Client::listen`], gives a [`Handle`] | on its own thread |
-//! | many streams in one loop | [`Client::connect_all`], gives [`Merged`] | on a thread each |
-//! | streams that come and go | [`Client::connect_to`], fills your channel | on its own thread |
-//! | one more receiver of a stream | [`Client::subscribe`], gives [`Events`] | as before |
-//! | to parse bytes from elsewhere | [`parser`] | – |
+//! | a loop, `select!`, timeouts, several consumers | [`Client::connect`] → [`Events`] | on its own thread |
+//! | one stream with the least memory and power | [`Client::read`] → [`EventReader`] | inside your `next()` |
+//! | callbacks only | [`Client::listen`] → [`Handle`] | on its own thread |
+//! | many streams in one loop | [`Client::connect_all`] → [`Merged`] | one thread per stream |
+//! | streams added at run time | [`Client::connect_to`], sends to your channel | on its own thread |
+//! | another receiver of a stream | [`Client::subscribe`] → [`Events`] | as before |
+//! | to parse bytes from another source | [`parser`] | – |
 //!
 //! # Tour
 //!
-//! **Beside other channels.** [`Events`] derefs to a crossbeam `Receiver`, which `select!` takes. A connection that is
-//! over becomes `None`, and `never()` stands in for it:
+//! **With other channels.** [`Events`] dereferences to a crossbeam `Receiver`, which `select!` accepts. When the connection
+//! has ended, replace it with `never()`:
 //!
 //! ```no_run
 //! use http_sse::crossbeam_channel::{never, select, tick};
@@ -54,9 +54,9 @@
 //! # Ok::<(), http_sse::Error>(())
 //! ```
 //!
-//! **Typed events.** `json` decodes each event's data, `typed` into an enum whose variants are event types. One bad document
-//! is an `Err` that does not end the stream; with [`Request::until`] a stream ends where its protocol says, and a cut answer
-//! is an error:
+//! **Typed events.** `json` decodes the data of each event; `typed` decodes into an enum whose variants are event types. A
+//! document that does not parse is an `Err` that does not end the stream. With [`Request::until`] a stream ends at the last
+//! event of its protocol, and a response that breaks off earlier is an error:
 //!
 #![cfg_attr(feature = "json", doc = "```no_run")]
 #![cfg_attr(not(feature = "json"), doc = "```ignore")]
@@ -78,8 +78,8 @@
 //! # Ok::<(), http_sse::Error>(())
 //! ```
 //!
-//! **From elsewhere.** A [`Handle`] stops the connection, makes it reconnect, waits for it and tells its [`State`],
-//! [`Stats`] and [`End`], from any thread:
+//! **From another thread.** A [`Handle`] stops the connection, makes it reconnect, waits for it, and returns its [`State`],
+//! [`Stats`] and [`End`]:
 //!
 //! ```no_run
 //! use http_sse::{Client, Request};
@@ -95,15 +95,15 @@
 //! # Ok::<(), http_sse::Error>(())
 //! ```
 //!
-//! **Over restarts.** A [`Checkpoint`] keeps the id of the last event handled in a file, and
-//! [`Request::last_event_id`] takes it up again.
+//! **Across restarts.** A [`Checkpoint`] stores the id of the last handled event in a file;
+//! [`Request::last_event_id`] resumes from it.
 //!
-//! **In tests.** Write event handling against any iterator of events: it takes [`Events`], a reader, and in a test a plain array,
-//! of [`Event::new`] and any [`Error`].
-#![cfg_attr(feature = "testing", doc = "For what happens on the wire there is a scripted server: [`testing`].")]
+//! **In tests.** Write event handling against any iterator of events: it then accepts [`Events`], an [`EventReader`], and in
+//! a test an array of [`Event::new`] and any [`Error`].
+#![cfg_attr(feature = "testing", doc = "To test against a real socket, use the scripted server in [`testing`].")]
 #![cfg_attr(
     not(feature = "testing"),
-    doc = "For what happens on the wire there is a scripted server: feature `testing`."
+    doc = "To test against a real socket, use the scripted server of the feature `testing`."
 )]
 //!
 //! ```
@@ -124,37 +124,38 @@
 //!
 //! # Guarantees
 //!
-//! - **An `Err` is terminal and last.** A failure that is tried again goes to [`Request::on_error`], the log and the [`Handle`],
-//!   never to the loop. The one exception has a name: [`Error::is_json`], a document that does not parse.
-//! - **A loop that ends without an `Err` ended on purpose**, and [`Handle::end`] says how.
+//! - **An `Err` is terminal and last.** A failure that is retried goes to [`Request::on_error`], the log and the [`Handle`],
+//!   never to the loop. The one exception is [`Error::is_json`]: a document that does not parse.
+//! - **A loop that ends without an `Err` ended on purpose**; [`Handle::end`] says why.
 //! - **Starting needs no network.** A device that boots before its network is not an error.
-//! - **A stop is immediate and never blocks**, also in the middle of a DNS lookup, a connect, a TLS handshake or a full channel.
+//! - **A stop is immediate and never blocks**, even during a DNS lookup, a TLS handshake or with a full channel.
 //!   Dropping the last [`Events`] is a stop.
-//! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response head (20 KiB),
-//!   an error's body (4 KiB). An idle connection causes no wake-ups.
-//! - **Nothing is lost that the server can repeat.** The last event id, or a [`Cursor`], survives reconnects, and with a
-//!   [`Checkpoint`] restarts and power cuts.
-//! - **A server is never hammered**: waits grow and are spread at random, `Retry-After` is a lower bound, and a response without
-//!   any event counts as a failure. See [`RetryPolicy`].
-//! - **Secrets stay where they belong**: neither the log nor `Debug` shows header values, queries, user names or data, and a
-//!   redirect to another origin takes along no header of yours unless [`Request::trust_origin`] names it.
-//! - **Timers never use the wall clock**: the first time synchronisation of a device fires and freezes nothing.
+//! - **Memory is bounded**: the channel ([`Request::capacity`]), an event ([`Request::max_event_size`]), the response head
+//!   (20 KiB), the body of an error (4 KiB). An idle connection causes no wake-ups.
+//! - **Nothing is lost that the server can repeat.** The last event id, or a [`Cursor`], survives reconnects; with a
+//!   [`Checkpoint`] it survives restarts and power cuts.
+//! - **A server is never overloaded by retries**: delays grow and are randomized, `Retry-After` is a lower bound, and a response
+//!   without any event counts as a failure. See [`RetryPolicy`].
+//! - **Secrets do not leak**: neither the log nor `Debug` shows header values, queries, user names or data. A redirect to another
+//!   origin drops `Authorization`, cookies and custom headers unless [`Request::trust_origin`] lists it.
+//! - **Timers never use the wall clock**, so setting the clock neither fires nor delays anything.
 //!
 //! # Log levels
 //!
-//! Through the [`log`] facade. The levels are part of the interface:
+//! The crate logs through the [`log`] facade. The levels are part of the interface:
 //!
 //! | level | what |
 //! |---|---|
 //! | `error!` | never |
-//! | `warn!` | a failure with the wait before the next attempt, or giving up; an event skipped as too large; a file of root certificates that cannot be read again |
+//! | `warn!` | a failure, with the delay before the next attempt or giving up; streams that end quickly; an event skipped as too large; an id or cursor that cannot be sent; a panic of `on_close`, or of a callback's captured value when it is dropped; a socket option that cannot be set; a checkpoint that is damaged or cannot be written; root certificates that cannot be reloaded |
+//! | `info!` | a checkpoint that can be written again |
 //! | `debug!` | attempts, responses and their status, redirects, ends |
 //! | `trace!` | sizes of what is read and delivered, never contents |
 //!
-//! All of them have the target `http_sse` or one below it. **Let no other target through where a log may be read by
-//! others:** the crates below (`ureq`, `ureq_proto`) log queries at debug level, and at trace level whole heads with
-//! `Authorization` and what the stream holds. With `env_logger` write `RUST_LOG=http_sse=trace`, never `RUST_LOG=trace`;
-//! a logger of your own, as the example `ssecat` has one, looks at the target:
+//! All targets are `http_sse` or below it. **Enable no other target if others may read the log:** the dependencies `ureq` and
+//! `ureq_proto` log queries at debug level, and complete heads with `Authorization` and the contents of the stream at trace
+//! level. With `env_logger`, set `RUST_LOG=http_sse=trace`, never `RUST_LOG=trace`; a custom logger, as in the example
+//! `ssecat`, checks the target:
 //!
 //! ```
 //! struct Lines;
@@ -182,32 +183,31 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `tls` | on | https, by [rustls](https://docs.rs/rustls) with ring and the Mozilla roots; without it http alone |
+//! | `tls` | on | https by [rustls](https://docs.rs/rustls) with ring and the Mozilla roots; without it http only |
 //! | `json` | on | `Request::json`, `Event::json`, `Event::typed`, typed iteration |
-//! | `native-roots` | off | `ClientBuilder::native_roots`: what the system trusts, beside the Mozilla roots or instead of them |
-//! | `multipart` | off | `Request::multipart`, for forms with files |
+//! | `native-roots` | off | `ClientBuilder::native_roots`: the roots of the system, with or instead of the Mozilla roots |
+//! | `multipart` | off | `Request::multipart`: forms with files |
 //! | `gzip` | off | `Request::accept_gzip`: compressed streams, decoded event by event |
-//! | `testing` | off | a scripted server of event streams, for the tests of your program |
+//! | `testing` | off | a scripted event stream server for the tests of your program |
 //!
 //! # Threads and platforms
 //!
 //! Each connection of `connect` and `listen` has one thread, named `sse-<id>`, with a stack of 256 KiB by default
-//! ([`ClientBuilder::stack_size`]). Short-lived helpers, `sse-open-<id>` and `sse-close-<id>`, open and close its
-//! sockets, so that an idle one holds little memory: what a `tls_config` of yours calls runs there, callbacks never do.
-//! A DNS lookup runs on a helper thread too, one per name and client; one that the system does not give up may outlive a
-//! stop. Where the system refuses that thread, the lookup runs on the connection's own: only there a stop waits for the
-//! system's resolver. Of several addresses of a host each that is tried takes a helper `sse-tcp` while it connects.
+//! ([`ClientBuilder::stack_size`]). Short-lived helper threads, `sse-open-<id>` and `sse-close-<id>`, open and close its
+//! sockets, so that an idle connection uses little memory. Hooks of a custom `tls_config` run there; callbacks never do.
+//! A DNS lookup runs on a helper thread `sse-dns`, one per name and client; a lookup that hangs in the system's resolver may
+//! outlive a stop. If the system refuses that thread, the lookup runs on the connection's own thread, and only then a stop
+//! waits for the resolver. If a host has several addresses, each connect runs on a helper thread `sse-tcp`.
 //!
 //! # What it does not do
 //!
-//! - No async API: in an async program use an async client.
-//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies. Of compression gzip alone, where a
-//!   request asks for it.
-//! - Events without ids that are sent while the client is away are gone; [`Request::mark_gaps`] says where. Over restarts of the
-//!   program it delivers at least once, not exactly once.
-//! - A permanent redirect is not remembered: every reconnect goes to the original URL.
-//! - Linux is the target. For Windows, macOS and FreeBSD it compiles; no test has run there. On Windows a stop is noticed within
-//!   100 ms, not at once.
+//! - No async API. In an async program, use an async client.
+//! - HTTP/1.1 only. No cookies, no cache, no SOCKS proxies, no compression except gzip on request.
+//! - Events without ids that are sent while the client is disconnected are lost; [`Request::mark_gaps`] marks where. Across
+//!   restarts of the program it delivers at least once, not exactly once.
+//! - It does not remember permanent redirects: every reconnect goes to the original URL.
+//! - Linux is the target. The crate compiles for Windows, macOS and FreeBSD, but no test has run there. On Windows a stop takes
+//!   up to 100 ms.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -279,7 +279,7 @@ pub use retry::RetryPolicy;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// So do the requests for the services.
+/// The requests in docs/services.md compile.
 #[cfg(all(doctest, unix, feature = "tls", feature = "json"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
