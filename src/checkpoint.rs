@@ -48,7 +48,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 ///
 /// # Example: exactly once, with a database
 ///
-/// A program that stores events in a database needs no file: the id goes into the transaction of the event, so that a
+/// A program that stores events in a database needs no file: store the id in the transaction of the event, so that a
 /// crash keeps both or neither. This is rusqlite; any database with transactions will do.
 ///
 /// ```no_run

@@ -242,7 +242,7 @@ fn dying(what: &str, client: &Client, url: &str, source: &Source) {
         };
         let seen = match end(Request::post(url)) {
             End::Complete => "looks complete",
-            End::Failed(Error::Disconnected) => "is seen",
+            End::Failed(Error::Disconnected) => "is detected",
             end => panic!("{what}: {end:?}"),
         };
         say(&format!("{what}: the server's death ({manner:?}) {seen}"));
