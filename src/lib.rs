@@ -134,7 +134,7 @@
 //!   (20 KiB), the body of an error (4 KiB). An idle connection causes no wake-ups.
 //! - **Nothing is lost that the server can repeat.** The last event id, or a [`Cursor`], survives reconnects; with a
 //!   [`Checkpoint`] it survives restarts and power cuts.
-//! - **A server is never overloaded by retries**: delays grow and are randomized, `Retry-After` is a lower bound, and a response
+//! - **A server is never overloaded by retries**: delays grow and are randomised, `Retry-After` is a lower bound, and a response
 //!   without any event counts as a failure. See [`RetryPolicy`].
 //! - **Secrets do not leak**: neither the log nor `Debug` shows header values, queries, user names or data. A redirect to another
 //!   origin drops `Authorization`, cookies and custom headers unless [`Request::trust_origin`] lists it.

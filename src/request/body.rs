@@ -22,7 +22,7 @@ impl Request {
         match serde_json::to_vec(value) {
             Ok(bytes) => self.body(bytes, "application/json"),
             Err(error) => {
-                self.unusable = Some(format!("cannot serialize the JSON body: {error}"));
+                self.unusable = Some(format!("cannot encode the JSON body: {error}"));
                 self
             }
         }
