@@ -22,7 +22,7 @@ pub(crate) use builder::Settings;
 use registry::{Live, Registry};
 
 /// The longest id, in bytes.
-const MOST_ID: usize = 256;
+const MAX_ID_LENGTH: usize = 256;
 
 /// Opens connections, each with an id of its own.
 ///
@@ -331,9 +331,9 @@ impl Client {
 }
 
 fn check_id(id: &str) -> Result<(), Error> {
-    if id.is_empty() || id.len() > MOST_ID || id.chars().any(char::is_control) {
+    if id.is_empty() || id.len() > MAX_ID_LENGTH || id.chars().any(char::is_control) {
         return Err(Error::InvalidRequest(format!(
-            "invalid id {:?}: must be 1 to {MOST_ID} bytes without control characters",
+            "invalid id {:?}: must be 1 to {MAX_ID_LENGTH} bytes without control characters",
             id.chars().take(64).collect::<String>()
         )));
     }

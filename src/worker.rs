@@ -10,7 +10,7 @@ use crate::handle::{End, Shared};
 
 /// What a connection's stack has over a helper's, in bytes: glibc keeps the stacks of ended threads for new ones that
 /// need no more, and one that a helper has used is resident.
-const MORE: usize = 4 * 1024;
+const EXTRA_STACK: usize = 4 * 1024;
 
 /// Starts the thread `sse-<id>`.
 pub(crate) fn start(
@@ -24,7 +24,8 @@ pub(crate) fn start(
     let mut connection = Box::new(connection);
     shared.start_running();
     let own = Arc::clone(shared);
-    let builder = thread::Builder::new().name(format!("sse-{}", shared.id)).stack_size(stack_size.saturating_add(MORE));
+    let builder =
+        thread::Builder::new().name(format!("sse-{}", shared.id)).stack_size(stack_size.saturating_add(EXTRA_STACK));
     let spawned = builder.spawn(move || {
         // Declared first, dropped last: whoever joins finds the channel ended and the socket closed.
         let _leaving = Leaving(Arc::clone(&own));

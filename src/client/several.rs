@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::handle::{Handle, Shared};
 use crate::member::Member;
 use crate::receiver::{Delivery, Events, Merged};
-use crate::request::{MOST_CAPACITY, Request};
+use crate::request::{MAX_CAPACITY, Request};
 
 impl Client {
     /// Opens a connection that sends into a channel of the caller's, beside others that come and go.
@@ -84,7 +84,7 @@ impl Client {
         let mut capacity = 0_usize;
         let mut opened: Vec<(Connection, Arc<Shared>)> = Vec::new();
         for (id, request) in requests {
-            capacity = capacity.saturating_add(request.queueing().capacity).min(MOST_CAPACITY);
+            capacity = capacity.saturating_add(request.queueing().capacity).min(MAX_CAPACITY);
             let registered = check_blocks(&request).and_then(|()| self.register(id.as_ref(), request, None));
             match registered {
                 Ok(connection) => opened.push(connection),

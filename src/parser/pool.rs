@@ -188,9 +188,9 @@ mod tests {
     #[test]
     fn memory_that_does_not_fit_is_replaced() {
         let mut pool = Pool::default();
-        for (size, most) in [(100_000, 200_000), (10, 300), (5000, 10_000), (5000, 10_000), (0, 300)] {
+        for (size, max) in [(100_000, 200_000), (10, 300), (5000, 10_000), (5000, 10_000), (0, 300)] {
             drop(made_of(&mut pool, &"x".repeat(size)));
-            assert!(pool.held_bytes() <= most, "{} after {size}", pool.held_bytes());
+            assert!(pool.held_bytes() <= max, "{} after {size}", pool.held_bytes());
         }
     }
 

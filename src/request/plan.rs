@@ -12,7 +12,7 @@ use crate::parser::Parser;
 use crate::retry::RetryPolicy;
 
 /// Above this a capacity is a mistake: the channel reserves its room at the start.
-pub(crate) const MOST_CAPACITY: usize = 1 << 20;
+pub(crate) const MAX_CAPACITY: usize = 1 << 20;
 
 pub(crate) struct Plan {
     pub(crate) method: Method,
@@ -58,8 +58,8 @@ impl Request {
         if self.max_event_size == 0 {
             return Err("max_event_size is zero".into());
         }
-        if self.capacity > MOST_CAPACITY {
-            return Err(format!("capacity {} exceeds the maximum of {MOST_CAPACITY}", self.capacity));
+        if self.capacity > MAX_CAPACITY {
+            return Err(format!("capacity {} exceeds the maximum of {MAX_CAPACITY}", self.capacity));
         }
         if self.capacity == 0 && self.overflow != Overflow::Block {
             return Err(format!("overflow {:?} with a capacity of 0 would drop every event", self.overflow));
