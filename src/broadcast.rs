@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
 
+use crate::cancel::lock;
 use crate::channel::{BurstReceiver, BurstSender, Sent, channel, is_disconnected};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared};
 use crate::ledger::{Entered, Ledger};
 use crate::member::Member;
-use crate::stop::lock;
 
 /// What to do with an event for which a receiver's channel has no room.
 ///
@@ -194,7 +194,7 @@ impl EventSender {
             if let Some(item) = unsent {
                 self.wait(next - 1, item);
                 // A stop while it waited: who stopped must not get more than was buffered.
-                if self.shared.stop.is_stopped() {
+                if self.shared.token.is_cancelled() {
                     return;
                 }
                 next = 0;
@@ -229,7 +229,7 @@ impl EventSender {
         let behind: Vec<Weak<Subscriber>> = self.current.iter().skip(index + 1).map(Arc::downgrade).collect();
         self.release();
         // A receiver that has gone takes itself off the list.
-        let _: Sent = subscriber.sender.send(item, &self.shared.stop, &subscriber.gone);
+        let _: Sent = subscriber.sender.send(item, &self.shared.token, &subscriber.gone);
         self.current.extend(behind.iter().filter_map(Weak::upgrade));
     }
 
@@ -249,7 +249,7 @@ impl EventSender {
         };
         let mut waiting = broadcast.close();
         loop {
-            if self.shared.stop.is_stopped() {
+            if self.shared.token.is_cancelled() {
                 return waiting.is_empty();
             }
             // Those that have room, in any order: a slow receiver must not keep the others from their end.
@@ -262,7 +262,7 @@ impl EventSender {
                 return true;
             }
             let mut change = Select::new();
-            change.recv(self.shared.stop.stopped());
+            change.recv(self.shared.token.cancelled());
             for subscriber in &waiting {
                 change.recv(&subscriber.gone);
                 change.send(subscriber.sender.as_crossbeam());

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, select_biased};
 
+use crate::cancel::{CancelToken, lock};
 use crate::parking::Parking;
 use crate::spin::AdaptiveSpin;
-use crate::stop::{StopToken, lock};
 
 /// A connection's end of a channel. Several may send into one.
 #[derive(Debug)]
@@ -96,11 +96,11 @@ impl<T> BurstSender<T> {
     }
 
     /// Waits for room, until the stop, or until `gone` disconnects: after either, no more is received than was buffered.
-    pub(crate) fn send(&self, mut item: T, stop: &StopToken, gone: &Receiver<Infallible>) -> Sent {
+    pub(crate) fn send(&self, mut item: T, token: &CancelToken, gone: &Receiver<Infallible>) -> Sent {
         self.flush();
         while let Some(link) = self.parking_link() {
-            self.wait_until_half_empty(link, stop, gone);
-            if stop.is_stopped() || is_disconnected(gone) {
+            self.wait_until_half_empty(link, token, gone);
+            if token.is_cancelled() || is_disconnected(gone) {
                 return Sent::Interrupted;
             }
             match self.sender.try_send(item) {
@@ -111,7 +111,7 @@ impl<T> BurstSender<T> {
             }
         }
         select_biased! {
-            recv(stop.stopped()) -> _ => Sent::Interrupted,
+            recv(token.cancelled()) -> _ => Sent::Interrupted,
             recv(gone) -> _ => Sent::Interrupted,
             send(self.sender, item) -> sent => if sent.is_ok() { Sent::Delivered } else { Sent::Disconnected },
         }
@@ -122,10 +122,10 @@ impl<T> BurstSender<T> {
         self.link.as_ref().map(|WakeAtEnd(link)| &**link).filter(|link| !link.is_bare())
     }
 
-    fn wait_until_half_empty(&self, link: &Link, stop: &StopToken, gone: &Receiver<Infallible>) {
+    fn wait_until_half_empty(&self, link: &Link, token: &CancelToken, gone: &Receiver<Infallible>) {
         link.waiting.fetch_add(1, Ordering::SeqCst);
-        stop.parking().park_until(|| {
-            let is_over = stop.is_stopped() || is_disconnected(gone) || link.is_bare();
+        token.parking().park_until(|| {
+            let is_over = token.is_cancelled() || is_disconnected(gone) || link.is_bare();
             (is_over || self.sender.len() <= link.half).then_some(())
         });
         link.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -222,9 +222,9 @@ mod tests {
 
     use crossbeam_channel::Select;
 
-    fn stop_and_gone() -> (StopToken, Sender<Infallible>, Receiver<Infallible>) {
+    fn token_and_gone() -> (CancelToken, Sender<Infallible>, Receiver<Infallible>) {
         let (alive, gone) = bounded(0);
-        (StopToken::new(), alive, gone)
+        (CancelToken::new(), alive, gone)
     }
 
     #[track_caller]
@@ -237,10 +237,10 @@ mod tests {
     }
 
     /// Sends all, as a connection does: without a wake-up until it must wait, and at the end.
-    fn send_all(sender: &BurstSender<u32>, stop: &StopToken, numbers: u32) {
+    fn send_all(sender: &BurstSender<u32>, token: &CancelToken, numbers: u32) {
         for number in 0..numbers {
             if let Err(error) = sender.try_send(number) {
-                assert_eq!(sender.send(error.into_inner(), stop, stop.stopped()), Sent::Delivered);
+                assert_eq!(sender.send(error.into_inner(), token, token.cancelled()), Sent::Delivered);
             }
         }
     }
@@ -249,10 +249,10 @@ mod tests {
     fn everything_is_received_in_order_and_then_the_end() {
         for capacity in [0, 1, 2, 64] {
             let (sender, receiver) = channel(capacity);
-            let stop = Arc::new(StopToken::new());
-            let other = Arc::clone(&stop);
+            let token = Arc::new(CancelToken::new());
+            let other = Arc::clone(&token);
             let producer = thread::spawn(move || send_all(&sender, &other, 10_000));
-            let received: Vec<u32> = std::iter::from_fn(|| receiver.recv(|| stop.parking().unpark())).collect();
+            let received: Vec<u32> = std::iter::from_fn(|| receiver.recv(|| token.parking().unpark())).collect();
             producer.join().unwrap();
             assert_eq!(received, (0..10_000).collect::<Vec<_>>(), "capacity {capacity}");
         }
@@ -273,28 +273,28 @@ mod tests {
 
     #[test]
     fn a_sender_waits_until_half_of_a_full_channel_is_empty() {
-        let (stop, _alive, gone) = stop_and_gone();
+        let (token, _alive, gone) = token_and_gone();
         let (sender, receiver) = channel(4);
         (0..4).for_each(|number| sender.try_send(number).unwrap());
         thread::scope(|scope| {
-            let sent = scope.spawn(|| sender.send(4, &stop, &gone));
-            wait_until_parked(stop.parking());
-            assert_eq!(receiver.recv(|| stop.parking().unpark()), Some(0));
-            assert!(stop.parking().is_occupied(), "woken by one place");
-            assert_eq!(receiver.recv(|| stop.parking().unpark()), Some(1));
+            let sent = scope.spawn(|| sender.send(4, &token, &gone));
+            wait_until_parked(token.parking());
+            assert_eq!(receiver.recv(|| token.parking().unpark()), Some(0));
+            assert!(token.parking().is_occupied(), "woken by one place");
+            assert_eq!(receiver.recv(|| token.parking().unpark()), Some(1));
             assert_eq!(sent.join().unwrap(), Sent::Delivered);
         });
     }
 
     #[test]
     fn a_sender_that_waits_for_half_is_content_with_one_place_once_the_bare_receiver_is_used() {
-        let (stop, _alive, gone) = stop_and_gone();
+        let (token, _alive, gone) = token_and_gone();
         let (sender, receiver) = channel(4);
         (0..4).for_each(|number| sender.try_send(number).unwrap());
         thread::scope(|scope| {
-            let sent = scope.spawn(|| sender.send(4, &stop, &gone));
-            wait_until_parked(stop.parking());
-            let bare = receiver.bare(|| stop.parking().unpark());
+            let sent = scope.spawn(|| sender.send(4, &token, &gone));
+            wait_until_parked(token.parking());
+            let bare = receiver.bare(|| token.parking().unpark());
             assert_eq!(bare.recv(), Ok(0));
             assert_eq!(sent.join().unwrap(), Sent::Delivered);
             assert_eq!(bare.len(), 4);
@@ -304,16 +304,16 @@ mod tests {
     /// After a stop no more is received than was buffered, and such a channel buffers nothing.
     #[test]
     fn a_channel_without_places_passes_nothing_to_who_receives_after_a_stop() {
-        let (stop, _alive, gone) = stop_and_gone();
+        let (token, _alive, gone) = token_and_gone();
         let (sender, receiver) = channel(0);
-        stop.stop();
+        token.cancel();
         thread::scope(|scope| {
             let received = scope.spawn(|| receiver.recv(|| ()));
             let mut waits = Select::new();
             waits.send(sender.as_crossbeam());
             assert!(waits.ready_timeout(Duration::from_secs(10)).is_ok(), "nobody receives");
             let sent = match sender.try_send(7) {
-                Err(TrySendError::Full(item)) => sender.send(item, &stop, &gone),
+                Err(TrySendError::Full(item)) => sender.send(item, &token, &gone),
                 other => panic!("{other:?}"),
             };
             assert_eq!(sent, Sent::Interrupted);
@@ -324,14 +324,14 @@ mod tests {
 
     #[test]
     fn a_receiver_that_goes_ends_the_wait_for_room() {
-        let (stop, alive, gone) = stop_and_gone();
+        let (token, alive, gone) = token_and_gone();
         let (sender, receiver) = channel(1);
         sender.try_send(0).unwrap();
         thread::scope(|scope| {
-            let sent = scope.spawn(|| sender.send(1, &stop, &gone));
-            wait_until_parked(stop.parking());
+            let sent = scope.spawn(|| sender.send(1, &token, &gone));
+            wait_until_parked(token.parking());
             drop(alive);
-            stop.parking().unpark();
+            token.parking().unpark();
             assert_eq!(sent.join().unwrap(), Sent::Interrupted);
         });
         assert_eq!(receiver.len(), 1);

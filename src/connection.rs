@@ -20,6 +20,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 use log::{LevelFilter, STATIC_MAX_LEVEL, debug, log_enabled, trace, warn};
 
+use crate::cancel::AttemptToken;
 use crate::clock;
 use crate::error::Error;
 use crate::event::Event;
@@ -28,7 +29,6 @@ use crate::http::{Answer, Body, Failure, Network, Outcome, Received};
 use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
-use crate::stop::Lap;
 use crate::transport::addresses::AddressMemory;
 use contain::{CALLBACK_PANICKED, call};
 pub(crate) use contain::{Panicked, contain};
@@ -48,7 +48,7 @@ pub(crate) struct Connection {
     parser: Parser,
     backoff: Backoff,
     addresses: Arc<AddressMemory>,
-    lap: Arc<Lap>,
+    attempt: Arc<AttemptToken>,
     stage: Stage,
     /// A callback wants every event.
     sees_events: bool,
@@ -91,7 +91,7 @@ impl Connection {
     pub(crate) fn new(shared: Arc<Shared>, mut plan: Plan, network: Network, stack_size: usize) -> Self {
         let backoff = Backoff::new(plan.policy.clone());
         let parser = mem::take(&mut plan.parser);
-        let lap = shared.stop.current_lap();
+        let attempt = shared.token.current_attempt();
         let callbacks = &plan.callbacks;
         let sees_events = callbacks.until.is_some()
             || callbacks.on_event.is_some()
@@ -107,7 +107,7 @@ impl Connection {
             parser,
             backoff,
             addresses: Arc::default(),
-            lap,
+            attempt,
             stage: Stage::Idle,
             sees_events,
             attempts: 0,
@@ -142,7 +142,7 @@ impl Connection {
         let Stage::Open(body) = &mut self.stage else { return None };
         // A logger may panic.
         let is_traced = STATIC_MAX_LEVEL == LevelFilter::Trace && log::max_level() == LevelFilter::Trace;
-        if self.sees_events || self.start.is_some() || is_traced || self.lap.is_cut() {
+        if self.sees_events || self.start.is_some() || is_traced || self.attempt.is_cancelled() {
             return None;
         }
         if body.data().is_empty() {
@@ -173,7 +173,7 @@ impl Connection {
         loop {
             let step = match &self.stage {
                 Stage::Over => return Item::End(self.shared.end().unwrap_or(End::Stopped)),
-                _ if self.lap.is_cut() => self.cut(),
+                _ if self.attempt.is_cancelled() => self.cancelled(),
                 Stage::Idle => self.open(deadline),
                 Stage::Opening(_) => self.await_opening(deadline),
                 Stage::Open(_) => self.read(deadline, &mut is_last_look),
@@ -185,10 +185,10 @@ impl Connection {
         }
     }
 
-    fn open_lap(&mut self) -> Step {
-        match self.shared.stop.next_lap() {
-            Ok(lap) => {
-                self.lap = lap;
+    fn begin_attempt(&mut self) -> Step {
+        match self.shared.token.next_attempt() {
+            Ok(attempt) => {
+                self.attempt = attempt;
                 Continue(())
             }
             Err(_) => self.finish(End::Stopped),
@@ -224,7 +224,7 @@ impl Connection {
             Ok(Answer::Stream(response)) => response,
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
             Ok(Answer::NoStream(status)) => return self.finish(End::NoStream(status)),
-            Err(Failure::Cut) => return Continue(()),
+            Err(Failure::Cancelled) => return Continue(()),
             Err(Failure::Error(error)) => return self.failed(error),
         };
         if response.lacks_position {
@@ -280,7 +280,7 @@ impl Connection {
                 Err(error) if error.is_runaway() => return self.failed(error.into()),
                 Err(error) => self.skipped(error.into())?,
             }
-            if self.lap.is_cut() {
+            if self.attempt.is_cancelled() {
                 return Continue(());
             }
         }
@@ -317,7 +317,7 @@ impl Connection {
 
     fn broke(&mut self, failure: Failure) -> Step {
         match failure {
-            Failure::Cut => Continue(()),
+            Failure::Cancelled => Continue(()),
             Failure::Error(error) => self.failed(error),
         }
     }

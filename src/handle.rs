@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::cancel::deadline;
 use crate::clock;
 use crate::error::Error;
-use crate::stop::deadline;
 
 pub(crate) use shared::Shared;
 pub use state::{End, State, Stats};
@@ -132,8 +132,8 @@ impl Handle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reconnect(&self) {
-        if !self.shared.stop.is_stopped() {
-            self.shared.stop.reconnect();
+        if !self.shared.token.is_cancelled() {
+            self.shared.token.reconnect();
         }
     }
 
@@ -161,8 +161,8 @@ impl Handle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reconnect_now(&self) {
-        if !self.shared.stop.is_stopped() {
-            self.shared.stop.reconnect_now();
+        if !self.shared.token.is_cancelled() {
+            self.shared.token.reconnect_now();
         }
     }
 
@@ -181,7 +181,7 @@ impl Handle {
     /// # Ok::<(), http_sse::Error>(())
     /// ```
     pub fn state(&self) -> State {
-        if self.shared.stop.is_stopped() { State::Closed } else { self.shared.life().state }
+        if self.shared.token.is_cancelled() { State::Closed } else { self.shared.life().state }
     }
 
     /// Tells whether the connection is over, or told to stop.

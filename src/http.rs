@@ -28,9 +28,9 @@ use ureq::http::header::{CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use ureq::http::request::Builder;
 use ureq::http::response::Parts;
 
+use crate::cancel::{AttemptToken, deadline};
 use crate::clock;
 use crate::error::{Error, ErrorResponse};
-use crate::stop::{Lap, deadline};
 use crate::transport::Wire;
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
@@ -103,7 +103,7 @@ pub(crate) struct Outgoing {
     pub(crate) network: Network,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<AddressMemory>,
-    pub(crate) lap: Arc<Lap>,
+    pub(crate) attempt: Arc<AttemptToken>,
 }
 
 /// What an attempt came to, and the status of the last response it saw.
@@ -138,7 +138,7 @@ impl Outgoing {
             Ok(_) => self.addresses.succeeded(),
             // The next attempt begins with another address of the host.
             Err(Failure::Error(_)) => self.addresses.failed(),
-            Err(Failure::Cut) => {}
+            Err(Failure::Cancelled) => {}
         }
         outcome
     }
@@ -214,7 +214,7 @@ impl Outgoing {
             .max_response_header_size(HEAD_LIMIT)
             .max_idle_connections(0);
         let hop = Arc::new(Hop {
-            lap: Arc::clone(&self.lap),
+            attempt: Arc::clone(&self.attempt),
             addresses: Arc::clone(&self.addresses),
             network: self.network.clone(),
             target: self.url.clone(),

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::broadcast::Item;
+use crate::cancel::lock;
 use crate::event::Event;
 use crate::gap::Gap;
-use crate::stop::lock;
 
 /// Of one receiver.
 #[derive(Debug)]

@@ -240,11 +240,11 @@ mod ledger;
 mod checkpoint;
 mod receiver;
 
+mod cancel;
 mod error;
 mod handle;
 mod retry;
 mod rounded;
-mod stop;
 
 #[cfg(http_sse_simulation)]
 #[allow(

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Select, TrySendError};
 
+use crate::cancel::lock;
 use crate::channel::{BurstSender, Sent};
 use crate::event::Event;
 use crate::handle::{End, Shared};
 use crate::receiver::Delivery;
-use crate::stop::lock;
 
 pub(crate) type Tagged = (Arc<str>, Delivery);
 
@@ -53,7 +53,7 @@ impl Member {
             self.end_those_before();
             state = lock(own);
         }
-        if !state.is_over && !shared.stop.is_stopped() {
+        if !state.is_over && !shared.token.is_cancelled() {
             self.turn.send(Delivery::Event(event));
         }
         drop(state);
@@ -69,7 +69,7 @@ impl Member {
             if state.is_over {
                 return true;
             }
-            let is_stopped = shared.stop.is_stopped();
+            let is_stopped = shared.token.is_cancelled();
             let end = if is_stopped && matches!(end, End::Failed(_)) { &End::Stopped } else { end };
             match sender.as_crossbeam().try_send((Arc::clone(&shared.id), Delivery::End(end.clone()))) {
                 Ok(()) => state.is_over = true,
@@ -82,7 +82,7 @@ impl Member {
             }
             drop(state);
             let mut room = Select::new();
-            room.recv(shared.stop.stopped());
+            room.recv(shared.token.cancelled());
             room.send(sender.as_crossbeam());
             room.ready();
         }
@@ -129,7 +129,7 @@ impl Turn {
         let sent = match sender.try_send((Arc::clone(&shared.id), delivery)) {
             Ok(()) => Sent::Delivered,
             // Nobody leaves such a channel one by one.
-            Err(TrySendError::Full(item)) => sender.send(item, &shared.stop, shared.stop.stopped()),
+            Err(TrySendError::Full(item)) => sender.send(item, &shared.token, shared.token.cancelled()),
             Err(TrySendError::Disconnected(_)) => Sent::Disconnected,
         };
         if sent == Sent::Disconnected {

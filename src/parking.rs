@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::{self, Thread};
 
-use crate::stop::lock;
+use crate::cancel::lock;
 
 /// Where one thread at a time waits, and any other wakes it.
 #[derive(Debug, Default)]

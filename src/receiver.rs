@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::broadcast::Subscription;
+use crate::cancel::deadline;
 use crate::channel::BurstReceiver;
 use crate::checkpoint::{Checkpoint, Checkpointed};
 use crate::clock;
@@ -16,7 +17,6 @@ use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
-use crate::stop::deadline;
 
 #[cfg(feature = "json")]
 mod json;
@@ -162,7 +162,7 @@ impl Events {
     }
 
     fn wake_sender(&self) {
-        self.shared.stop.parking().unpark();
+        self.shared.token.parking().unpark();
     }
 }
 

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::stop::Lap;
+use crate::cancel::AttemptToken;
 use crate::transport::{Fault, Wait};
 
 /// What a read finds.
@@ -127,13 +127,13 @@ fn with<T>(act: impl FnOnce(&mut dyn World) -> T) -> T {
 #[derive(Debug)]
 pub(crate) struct Connection {
     number: u64,
-    lap: Arc<Lap>,
+    attempt: Arc<AttemptToken>,
 }
 
 impl Connection {
-    pub(crate) fn open(host: &str, lap: &Arc<Lap>) -> Result<Self, Fault> {
+    pub(crate) fn open(host: &str, attempt: &Arc<AttemptToken>) -> Result<Self, Fault> {
         let number = with(|world| world.connect(host, now()))?;
-        Ok(Self { number, lap: Arc::clone(lap) })
+        Ok(Self { number, attempt: Arc::clone(attempt) })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
@@ -149,7 +149,7 @@ impl Connection {
         }
         loop {
             let input = with(|world| world.read(self.number, buffer, now()));
-            if self.lap.is_cut() {
+            if self.attempt.is_cancelled() {
                 return Err(Fault::Cancelled);
             }
             match input {
@@ -159,7 +159,9 @@ impl Connection {
                 Input::Later(_) if deadline.is_some_and(|deadline| deadline <= now()) => {
                     return Err(Fault::DeadlineReached);
                 }
-                Input::Later(at) => pass_until([at, deadline].into_iter().flatten().min(), || self.lap.is_cut()),
+                Input::Later(at) => {
+                    pass_until([at, deadline].into_iter().flatten().min(), || self.attempt.is_cancelled())
+                }
             }
         }
     }

@@ -27,8 +27,8 @@ mod verifier;
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::cancel::Cancelled;
 use crate::clock;
-use crate::stop::Cut;
 
 use tcp::Tcp;
 #[cfg(feature = "tls")]
@@ -77,7 +77,7 @@ impl Wire {
     #[cfg(test)]
     pub(crate) fn over(socket: std::net::TcpStream) -> Self {
         let line = std::sync::Arc::new(tcp::Line(socket));
-        Self::Tcp(Tcp::new(line, crate::stop::StopToken::new().current_lap()))
+        Self::Tcp(Tcp::new(line, crate::cancel::CancelToken::new().current_attempt()))
     }
 
     /// Reads what has arrived, or waits for it. Zero bytes are the end: FIN, under TLS close_notify.
@@ -192,8 +192,8 @@ impl Wait {
     }
 }
 
-impl From<Cut> for Fault {
-    fn from(_: Cut) -> Self {
+impl From<Cancelled> for Fault {
+    fn from(_: Cancelled) -> Self {
         Self::Cancelled
     }
 }

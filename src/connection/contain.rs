@@ -29,7 +29,7 @@ impl Connection {
         self.stage = Stage::Over;
         self.shared.release();
         // A stop that came meanwhile wins.
-        let is_stopped = self.shared.stop.is_stopped();
+        let is_stopped = self.shared.token.is_cancelled();
         let error = Error::Panicked(PanicOrigin::Library);
         self.shared.note_error(&error);
         let end = if is_stopped { End::Stopped } else { End::Failed(error) };

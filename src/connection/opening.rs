@@ -63,7 +63,7 @@ impl Connection {
         let Stage::Opening(outcome) = &self.stage else { return Continue(()) };
         let outcome = select! {
             recv(outcome) -> outcome => outcome,
-            recv(self.lap.cut_signal()) -> _ => return Continue(()),
+            recv(self.attempt.cancelled()) -> _ => return Continue(()),
             recv(deadline.map_or_else(never, at)) -> _ => return Break(Item::DeadlineReached),
         };
         self.stage = Stage::Idle;

@@ -55,7 +55,7 @@ impl Connection {
             network: self.network.clone(),
             limits: self.plan.limits,
             addresses: Arc::clone(&self.addresses),
-            lap: Arc::clone(&self.lap),
+            attempt: Arc::clone(&self.attempt),
         })
     }
 

@@ -6,19 +6,19 @@ use log::{debug, warn};
 
 use super::contain::{CALLBACK_PANICKED, Panicked, call};
 use super::{Break, Connection, Continue, Item, Stage, Step};
+use crate::cancel::deadline;
 use crate::clock;
 use crate::error::{Error, Timeout};
 use crate::handle::{End, State};
 use crate::http::Method;
 use crate::retry::Cause;
 use crate::rounded::Rounded;
-use crate::stop::deadline;
 use crate::transport::route;
 
 impl Connection {
     /// A stop ends everything; a reconnect drops what there is and begins anew, as soon as it may.
-    pub(super) fn cut(&mut self) -> Step {
-        if self.shared.stop.is_stopped() {
+    pub(super) fn cancelled(&mut self) -> Step {
+        if self.shared.token.is_cancelled() {
             return self.finish(End::Stopped);
         }
         let planned = match self.stage {
@@ -27,8 +27,8 @@ impl Connection {
         };
         let now = clock::now();
         self.close_stream();
-        self.open_lap()?;
-        if self.lap.is_urgent() {
+        self.begin_attempt()?;
+        if self.attempt.is_urgent() {
             self.backoff.forget_retry_after();
         }
         let wait = self.backoff.reconnect(now);
@@ -133,7 +133,7 @@ impl Connection {
         }
         self.last_error = Some(error);
         self.stage = Stage::Idle;
-        self.open_lap()
+        self.begin_attempt()
     }
 
     /// Returns what kind of failure it is, if another attempt is worth making.
@@ -196,14 +196,14 @@ impl Connection {
             (None, deadline) => deadline.is_some(),
             (Some(_), None) => false,
         };
-        if self.lap.sleep_until(if deadline_first { deadline } else { until }).is_err() {
+        if self.attempt.sleep_until(if deadline_first { deadline } else { until }).is_err() {
             return Continue(());
         }
         if deadline_first {
             return Break(Item::DeadlineReached);
         }
         self.stage = Stage::Idle;
-        self.open_lap()
+        self.begin_attempt()
     }
 
     pub(super) fn give_up(&mut self, error: Error) -> Step {
@@ -217,7 +217,7 @@ impl Connection {
     fn give_up_silently(&mut self, error: Error) -> Step {
         self.shared.note_error(&error);
         // A stop that came meanwhile wins.
-        if self.shared.stop.is_stopped() {
+        if self.shared.token.is_cancelled() {
             return self.finish(End::Stopped);
         }
         self.shared.life().failures = self.backoff.failures();

@@ -10,15 +10,15 @@ use crossbeam_utils::atomic::AtomicCell;
 
 use super::progress::Progress;
 use super::state::{End, State, Stats};
+use crate::cancel::{CancelToken, lock};
 use crate::clock;
 use crate::error::Error;
 use crate::parser::LastEventId;
-use crate::stop::{StopToken, lock};
 
 /// Shared between a connection, its handles and its client.
 pub(crate) struct Shared {
     pub(crate) id: Arc<str>,
-    pub(crate) stop: StopToken,
+    pub(crate) token: CancelToken,
     /// Frees the id; set by the client, called by whoever ends the connection first.
     release: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Written by the connection's thread alone.
@@ -58,7 +58,7 @@ impl Shared {
         progress.last_event_id.set(last_event_id);
         Self {
             id,
-            stop: StopToken::new(),
+            token: CancelToken::new(),
             events: AtomicCell::new(0),
             bytes: AtomicCell::new(0),
             release: OnceLock::new(),
@@ -95,7 +95,7 @@ impl Shared {
 
     pub(crate) fn stop(&self) {
         self.release();
-        self.stop.stop();
+        self.token.cancel();
         // Whoever waits for an open stream waits in vain.
         self.update(|_| {});
     }
@@ -211,7 +211,7 @@ impl Shared {
         let mut life = self.life();
         let opened = life.opened;
         loop {
-            if self.stop.is_stopped() {
+            if self.token.is_cancelled() {
                 return false;
             }
             if life.state == State::Open || life.opened != opened {
@@ -302,6 +302,6 @@ impl Life {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("id", &self.id).field("stop", &self.stop).finish_non_exhaustive()
+        f.debug_struct("Shared").field("id", &self.id).field("token", &self.token).finish_non_exhaustive()
     }
 }

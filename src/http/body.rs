@@ -264,7 +264,7 @@ impl Body {
             is_last = deadline.is_some_and(|deadline| deadline <= clock::now());
             match self.read(deadline, false) {
                 Ok(Received::Bytes(_)) => {}
-                Err(Failure::Cut) => return Err(Failure::Cut),
+                Err(Failure::Cancelled) => return Err(Failure::Cancelled),
                 _ => return Ok(text),
             }
         }

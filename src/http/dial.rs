@@ -13,10 +13,10 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
 use super::head::{HeadTransport, Slot};
 use super::{Failure, HeaderValue, HostNames, Network, ProxyTarget};
+use crate::cancel::{AttemptToken, deadline};
 use crate::clock;
 use crate::error;
 use crate::error::Timeout;
-use crate::stop::{Lap, deadline};
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
 use crate::transport::connect::Dialer;
@@ -35,7 +35,7 @@ const MAX_ADDRESSES: usize = 16;
 /// One request and its way to the server; a redirect is another one.
 #[derive(Debug)]
 pub(super) struct Hop {
-    pub(super) lap: Arc<Lap>,
+    pub(super) attempt: Arc<AttemptToken>,
     pub(super) addresses: Arc<AddressMemory>,
     pub(super) network: Network,
     pub(super) target: Uri,
@@ -112,7 +112,7 @@ impl Hop {
         let (host, port) = self.peer();
         let mut addresses = self.network.link.given(host, port);
         if addresses.is_empty() {
-            addresses = dns::resolve(host, port, &self.network.lookups, &self.lap, self.deadline)?;
+            addresses = dns::resolve(host, port, &self.network.lookups, &self.attempt, self.deadline)?;
         }
         Ok(self.network.link.reachable(addresses)?)
     }
@@ -138,7 +138,7 @@ impl Hop {
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<(Wire, Duration), Missed> {
         #[cfg(http_sse_simulation)]
         if !self.is_https() {
-            let connection = crate::simulation::Connection::open(&self.names.resolver, &self.lap);
+            let connection = crate::simulation::Connection::open(&self.names.resolver, &self.attempt);
             return connection
                 .map(|connection| (Wire::Simulated(connection), self.response_timeout))
                 .map_err(|fault| self.unreachable(fault, Timeout::Connect).into());
@@ -160,7 +160,8 @@ impl Hop {
 
     fn connect(&self, addresses: &[SocketAddr]) -> Result<(Tcp, Duration), Fault> {
         let link = &*self.network.link;
-        let dialer = Dialer { link, keepalive: self.network.keepalive, lap: &self.lap, deadline: self.deadline };
+        let dialer =
+            Dialer { link, keepalive: self.network.keepalive, attempt: &self.attempt, deadline: self.deadline };
         #[cfg(unix)]
         if let Some(path) = &link.unix_socket {
             return dialer.connect_unix(path).map(|connection| (connection, self.response_timeout));

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind};
 #[cfg(feature = "tls")]
 use std::time::SystemTime;
 
+use crate::cancel::Cancelled;
 #[cfg(feature = "tls")]
 use crate::error::PinMismatch;
 use crate::error::{Error, Timeout};
-use crate::stop::Cut;
 use crate::transport::Fault;
 
 /// The day on which this version was released, in seconds since 1970: 22 November 2026. To be moved at each release.
@@ -17,8 +17,8 @@ const RELEASED: u64 = 1_795_305_600;
 /// Why an attempt, or a stream, is over.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The lap was cut: nothing failed.
-    Cut,
+    /// The attempt was cancelled: nothing failed.
+    Cancelled,
     Error(Error),
 }
 
@@ -26,7 +26,7 @@ impl Failure {
     /// Returns what a fault of the transport means in a phase that has this timeout.
     pub(super) fn of(fault: Fault, timeout: Timeout) -> Self {
         match fault {
-            Fault::Cancelled => Self::Cut,
+            Fault::Cancelled => Self::Cancelled,
             Fault::DeadlineReached => Error::Timeout(timeout).into(),
             Fault::Io(error) => error.into(),
             #[cfg(feature = "tls")]
@@ -41,9 +41,9 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Cut> for Failure {
-    fn from(_: Cut) -> Self {
-        Self::Cut
+impl From<Cancelled> for Failure {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
     }
 }
 

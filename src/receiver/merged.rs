@@ -118,7 +118,7 @@ impl Merged {
     }
 
     fn wake_senders(&self) {
-        self.connections.iter().for_each(|shared| shared.stop.parking().unpark());
+        self.connections.iter().for_each(|shared| shared.token.parking().unpark());
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::stop::lock;
+use crate::cancel::lock;
 
 /// How many hosts are remembered: redirects choose them.
 const MAX_HOSTS: usize = 8;

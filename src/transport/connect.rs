@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::link::Link;
 use super::tcp::{Keepalive, Line, Tcp};
 use super::{Fault, route};
-use crate::stop::{HangUp, Lap};
+use crate::cancel::{AttemptToken, HangUp};
 
 /// RFC 8305 §5, "Connection Attempt Delay": after so long the next address is tried beside those that have not answered.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -34,7 +34,7 @@ const SHUTDOWN_WAKES: bool = cfg!(not(windows));
 pub(crate) struct Dialer<'a> {
     pub(crate) link: &'a Link,
     pub(crate) keepalive: Option<Keepalive>,
-    pub(crate) lap: &'a Arc<Lap>,
+    pub(crate) attempt: &'a Arc<AttemptToken>,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -72,7 +72,7 @@ impl Dialer<'_> {
             _ => Race::new(*self, addresses.len()).run(addresses, failed)?,
         };
         configure(&line, self.keepalive);
-        Ok((Tcp::new(line, Arc::clone(self.lap)), address))
+        Ok((Tcp::new(line, Arc::clone(self.attempt)), address))
     }
 
     fn connect_line(
@@ -82,7 +82,7 @@ impl Dialer<'_> {
         deadline: Option<Instant>,
     ) -> Result<Arc<Line>, Fault> {
         let connected = line.connect(address, deadline);
-        if self.lap.is_cut() {
+        if self.attempt.is_cancelled() {
             return Err(Fault::Cancelled);
         }
         connected.map(|()| line)
@@ -104,13 +104,13 @@ impl Dialer<'_> {
                 return Err(Fault::DeadlineReached);
             }
             let pause = Some(now + QUEUE_PAUSE);
-            self.lap.sleep_until([pause, self.deadline].into_iter().flatten().min())?;
+            self.attempt.sleep_until([pause, self.deadline].into_iter().flatten().min())?;
         }
         socket.set_nonblocking(false)?;
-        if self.lap.is_cut() {
+        if self.attempt.is_cancelled() {
             return Err(Fault::Cancelled);
         }
-        Ok(Tcp::new(line, Arc::clone(self.lap)))
+        Ok(Tcp::new(line, Arc::clone(self.attempt)))
     }
 
     fn line(&self, address: SocketAddr) -> Result<Arc<Line>, Fault> {
@@ -123,7 +123,7 @@ impl Dialer<'_> {
     fn published(&self, socket: Socket) -> Result<Arc<Line>, Fault> {
         let line = Arc::new(Line(socket.into()));
         let weak: Weak<Line> = Arc::downgrade(&line);
-        self.lap.enter(weak)?;
+        self.attempt.enter(weak)?;
         Ok(line)
     }
 }
@@ -172,7 +172,7 @@ impl<'a> Race<'a> {
                     Ok(None) => continue,
                     Ok(Some((number, result))) => {
                         let Some(runner) = self.take(number) else { continue };
-                        let result = if self.dialer.lap.is_cut() { Err(Fault::Cancelled) } else { result };
+                        let result = if self.dialer.attempt.is_cancelled() { Err(Fault::Cancelled) } else { result };
                         (runner.address, result.map(|()| Some(runner.line)))
                     }
                     Err(fault) => {
@@ -229,7 +229,7 @@ impl<'a> Race<'a> {
         let until = [next_start, deadline].into_iter().flatten().min();
         select! {
             recv(self.finishes) -> finish => Ok(finish.ok()),
-            recv(self.dialer.lap.cut_signal()) -> _ => Err(Fault::Cancelled),
+            recv(self.dialer.attempt.cancelled()) -> _ => Err(Fault::Cancelled),
             recv(until.map_or_else(never, at)) -> _ => match deadline {
                 Some(deadline) if deadline <= Instant::now() => Err(Fault::DeadlineReached),
                 _ => Ok(None),

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, at, bounded, never, select};
 use socket2::{Domain, Socket, Type};
 
 use super::Fault;
-use crate::stop::{Lap, lock};
+use crate::cancel::{AttemptToken, lock};
 
 /// `getaddrinfo` with the usual plug-ins fits well; only touched pages count.
 const STACK: usize = 256 * 1024;
@@ -41,13 +41,13 @@ pub(crate) fn resolve(
     host: &str,
     port: u16,
     pending: &PendingLookups,
-    lap: &Lap,
+    attempt: &AttemptToken,
     deadline: Option<Instant>,
 ) -> Result<Vec<SocketAddr>, Fault> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let addresses = pending.resolve(format!("{host}:{port}"), lap, deadline, STACK, ask_system)?;
+    let addresses = pending.resolve(format!("{host}:{port}"), attempt, deadline, STACK, ask_system)?;
     if addresses.is_empty() {
         return Err(Fault::Io(io::Error::new(io::ErrorKind::NotFound, "the host has no address")));
     }
@@ -58,18 +58,18 @@ impl PendingLookups {
     fn resolve(
         &self,
         name: String,
-        lap: &Lap,
+        attempt: &AttemptToken,
         deadline: Option<Instant>,
         stack: usize,
         ask: impl FnOnce(&str) -> Answer + Clone + Send + 'static,
     ) -> Result<Vec<SocketAddr>, Fault> {
         let Some(lookup) = self.join_or_start(&name, stack, ask.clone())? else {
             let answer = ask(&name);
-            return if lap.is_cut() { Err(Fault::Cancelled) } else { Ok(answer?) };
+            return if attempt.is_cancelled() { Err(Fault::Cancelled) } else { Ok(answer?) };
         };
         select! {
             recv(lookup.done) -> _ => {}
-            recv(lap.cut_signal()) -> _ => return Err(Fault::Cancelled),
+            recv(attempt.cancelled()) -> _ => return Err(Fault::Cancelled),
             recv(deadline.map_or_else(never, at)) -> _ => return Err(Fault::DeadlineReached),
         }
         self.remove(&lookup);
@@ -164,14 +164,14 @@ mod tests {
     use crossbeam_channel::Sender;
 
     use super::*;
-    use crate::stop::{StopToken, deadline};
+    use crate::cancel::{CancelToken, deadline};
 
     const SECONDS: Duration = Duration::from_secs(10);
     const MOMENT: Duration = Duration::from_millis(20);
 
     /// A resolver that answers when it is told to.
     struct Stage {
-        token: Arc<StopToken>,
+        token: Arc<CancelToken>,
         pending: Arc<PendingLookups>,
         asked: Arc<AtomicUsize>,
         answers: Sender<Answer>,
@@ -181,7 +181,13 @@ mod tests {
     impl Stage {
         fn new() -> Self {
             let (answers, orders) = bounded(0);
-            Self { token: Arc::new(StopToken::new()), pending: Arc::default(), asked: Arc::default(), answers, orders }
+            Self {
+                token: Arc::new(CancelToken::new()),
+                pending: Arc::default(),
+                asked: Arc::default(),
+                answers,
+                orders,
+            }
         }
 
         fn look_up(&self, name: &str, timeout: Duration) -> Result<Vec<SocketAddr>, Why> {
@@ -189,16 +195,16 @@ mod tests {
         }
 
         fn look_up_with(&self, name: &str, timeout: Duration, stack: usize) -> Result<Vec<SocketAddr>, Why> {
-            let lap = self.token.current_lap();
+            let attempt = self.token.current_attempt();
             let (asked, orders) = (Arc::clone(&self.asked), self.orders.clone());
             let ask = move |_: &str| {
                 asked.fetch_add(1, Ordering::SeqCst);
                 orders.recv().unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
             };
             let deadline = deadline(Instant::now(), timeout);
-            self.pending.resolve(name.to_owned(), &lap, deadline, stack, ask).map_err(|fault| match fault {
+            self.pending.resolve(name.to_owned(), &attempt, deadline, stack, ask).map_err(|fault| match fault {
                 Fault::DeadlineReached => Why::Late,
-                Fault::Cancelled => Why::Cut,
+                Fault::Cancelled => Why::Cancelled,
                 _ => Why::Failed,
             })
         }
@@ -232,12 +238,12 @@ mod tests {
     #[derive(Debug, PartialEq, Eq)]
     enum Why {
         Late,
-        Cut,
+        Cancelled,
         Failed,
     }
 
     const LATE: Result<Vec<SocketAddr>, Why> = Err(Why::Late);
-    const CUT: Result<Vec<SocketAddr>, Why> = Err(Why::Cut);
+    const CANCELLED: Result<Vec<SocketAddr>, Why> = Err(Why::Cancelled);
 
     #[test]
     fn a_stop_ends_a_look_up_that_hangs() {
@@ -248,9 +254,9 @@ mod tests {
             while asked.load(Ordering::SeqCst) == 0 {
                 thread::yield_now();
             }
-            token.stop();
+            token.cancel();
         });
-        assert_eq!(stage.look_up("slow:80", Duration::MAX), CUT);
+        assert_eq!(stage.look_up("slow:80", Duration::MAX), CANCELLED);
         stopper.join().unwrap();
     }
 
@@ -258,8 +264,8 @@ mod tests {
     fn a_reconnect_waits_for_the_look_up_that_it_interrupted() {
         let stage = Stage::new();
         stage.token.reconnect();
-        assert_eq!(stage.look_up("slow:80", Duration::MAX), CUT);
-        assert!(stage.token.next_lap().is_ok());
+        assert_eq!(stage.look_up("slow:80", Duration::MAX), CANCELLED);
+        assert!(stage.token.next_attempt().is_ok());
         assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
         stage.answer(Ok(home()));
         assert_eq!(stage.look_up("slow:80", SECONDS), Ok(home()));
@@ -347,9 +353,9 @@ mod tests {
 
     #[test]
     fn an_address_needs_no_look_up() {
-        let lap = StopToken::new().current_lap();
+        let attempt = CancelToken::new().current_attempt();
         for (host, address) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
-            let resolved = resolve(host, 80, &PendingLookups::default(), &lap, None).unwrap();
+            let resolved = resolve(host, 80, &PendingLookups::default(), &attempt, None).unwrap();
             assert_eq!(resolved, [address.parse().unwrap()], "{host}");
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Fault, Wait};
-use crate::stop::{HangUp, Lap};
+use crate::cancel::{AttemptToken, HangUp};
 
 /// Windows does not wake a blocked `recv` at a shutdown: there waits are cut into slices.
 const SLICE: Option<Duration> = if cfg!(windows) { Some(Duration::from_millis(100)) } else { None };
@@ -24,7 +24,7 @@ pub(crate) struct Keepalive {
 #[derive(Debug)]
 pub(crate) struct Tcp {
     line: Arc<Line>,
-    lap: Arc<Lap>,
+    attempt: Arc<AttemptToken>,
     /// What the socket's timers are set to: a system call only when that changes.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
@@ -58,8 +58,8 @@ impl HangUp for Line {
 }
 
 impl Tcp {
-    pub(super) fn new(line: Arc<Line>, lap: Arc<Lap>) -> Self {
-        Self { line, lap, read_timeout: None, write_timeout: None, deferred: None }
+    pub(super) fn new(line: Arc<Line>, attempt: Arc<AttemptToken>) -> Self {
+        Self { line, attempt, read_timeout: None, write_timeout: None, deferred: None }
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
@@ -147,7 +147,7 @@ impl Tcp {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        if self.lap.is_cut() { Err(Fault::Cancelled) } else { Ok(()) }
+        if self.attempt.is_cancelled() { Err(Fault::Cancelled) } else { Ok(()) }
     }
 }
 

@@ -8,7 +8,7 @@ fn main() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     for (file, uses) in [
-        ("stop.rs", &["use std::sync::", "use crossbeam_channel::"][..]),
+        ("cancel.rs", &["use std::sync::", "use crossbeam_channel::"][..]),
         ("broadcast.rs", &["use std::sync::", "use crossbeam_channel::"]),
         ("channel.rs", &["use std::sync::", "use crossbeam_channel::"]),
         ("gap.rs", &["use std::sync::"]),

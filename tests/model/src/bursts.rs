@@ -36,7 +36,7 @@ fn gate() -> (Sender<()>, Receiver<()>) {
 }
 
 fn recv(receiver: &BurstReceiver<Item>, shared: &Shared) -> Option<Item> {
-    receiver.recv(|| shared.stop.parking().unpark())
+    receiver.recv(|| shared.token.parking().unpark())
 }
 
 /// A connection's thread that holds its channel open until the gate is.
@@ -125,7 +125,7 @@ fn woken_by_the_switch() {
         drop(sent);
     });
     // One place is less than half, and all that a bare receiver needs to make.
-    let bare = receiver.bare(|| shared.stop.parking().unpark());
+    let bare = receiver.bare(|| shared.token.parking().unpark());
     assert_eq!(bare.recv(), Ok(Ok(Event(0))));
     assert!(all_sent.recv().is_err());
     drop(open);
@@ -138,7 +138,7 @@ fn woken_by_the_stop() {
     let shared = Shared::new();
     sender.try_send(0).unwrap();
     let other = Arc::clone(&shared);
-    let sending = thread::spawn(move || sender.send(1, &other.stop, other.stop.stopped()));
+    let sending = thread::spawn(move || sender.send(1, &other.token, other.token.cancelled()));
     shared.stop();
     assert_eq!(sending.join().unwrap(), Sent::Interrupted);
     assert_eq!([receiver.recv(|| ()), receiver.recv(|| ())], [Some(0), None]);
@@ -158,7 +158,7 @@ fn woken_by_the_end_of_the_receiver() {
     let other = Arc::clone(&shared);
     let leaving = thread::spawn(move || {
         assert!(!subscription.unsubscribe());
-        other.stop.parking().unpark();
+        other.token.parking().unpark();
         drop(receiver);
     });
     leaving.join().unwrap();
@@ -173,7 +173,7 @@ fn bare_receiver_needs_no_flush() {
         sender.event(Event(0));
         sender.event(Event(1));
     });
-    let bare = receiver.bare(|| shared.stop.parking().unpark()).clone();
+    let bare = receiver.bare(|| shared.token.parking().unpark()).clone();
     assert_eq!(bare.recv(), Ok(Ok(Event(0))));
     // The loop goes on in the same way.
     assert_eq!(recv(&receiver, &shared), Some(Ok(Event(1))));
@@ -212,7 +212,7 @@ fn merged() {
     let connections = [Shared::new(), Shared::new()];
     let threads = [spawn_tagged(&sender, &connections[0]), spawn_tagged(&sender, &connections[1])];
     drop(sender);
-    let wake = || connections.iter().for_each(|shared| shared.stop.parking().unpark());
+    let wake = || connections.iter().for_each(|shared| shared.token.parking().unpark());
     let items: Vec<Delivery> = std::iter::from_fn(|| receiver.recv(wake)).map(|(_, item)| item).collect();
     assert_eq!(items, [Delivery::Event(Event(0)), Delivery::Event(Event(0))]);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -223,7 +223,7 @@ fn merged_senders_are_woken() {
     let connections = [Shared::new(), Shared::new()];
     sender.try_send((Arc::clone(&connections[0].id), Delivery::Event(Event(0)))).unwrap();
     let threads = [spawn_tagged(&sender, &connections[0]), spawn_tagged(&sender, &connections[1])];
-    let wake = || connections.iter().for_each(|shared| shared.stop.parking().unpark());
+    let wake = || connections.iter().for_each(|shared| shared.token.parking().unpark());
     // The sender that was cloned is held: the end wakes nobody.
     (0..3).for_each(|_| assert!(receiver.recv(wake).is_some()));
     threads.into_iter().for_each(|thread| thread.join().unwrap());

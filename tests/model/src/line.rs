@@ -5,7 +5,7 @@ use std::sync::Weak;
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::stop::HangUp;
+use crate::cancel::HangUp;
 
 pub(crate) struct Line {
     hung_up: Mutex<usize>,

@@ -1,4 +1,4 @@
-//! `stop.rs`, `broadcast.rs`, `ledger.rs`, `member.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
+//! `cancel.rs`, `broadcast.rs`, `ledger.rs`, `member.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
 //! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
 //!
 //! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
@@ -14,8 +14,8 @@ mod sync;
 mod thread;
 
 #[allow(dead_code, reason = "the model drives a part")]
-mod stop {
-    include!(concat!(env!("OUT_DIR"), "/stop.rs"));
+mod cancel {
+    include!(concat!(env!("OUT_DIR"), "/cancel.rs"));
 }
 
 #[allow(dead_code, reason = "the model drives a part")]
@@ -140,7 +140,7 @@ mod receiver {
 
 mod handle {
     use crate::error::Error;
-    use crate::stop::StopToken;
+    use crate::cancel::CancelToken;
     use crate::sync::Arc;
 
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ mod handle {
 
     pub(crate) struct Shared {
         pub(crate) id: Arc<str>,
-        pub(crate) stop: StopToken,
+        pub(crate) token: CancelToken,
         pub(crate) progress: std::sync::Mutex<Progress>,
     }
 
@@ -162,11 +162,11 @@ mod handle {
 
     impl Shared {
         pub(crate) fn new() -> Arc<Self> {
-            Arc::new(Self { id: Arc::from("model"), stop: StopToken::new(), progress: Default::default() })
+            Arc::new(Self { id: Arc::from("model"), token: CancelToken::new(), progress: Default::default() })
         }
 
         pub(crate) fn stop(&self) {
-            self.stop.stop();
+            self.token.cancel();
         }
 
         pub(crate) fn end(&self) -> Option<End> {

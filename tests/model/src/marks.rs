@@ -37,7 +37,7 @@ fn told(capacity: usize, overflow: Overflow, look: Look, items: &'static [u32]) 
             sender.event(if *item == GAP { Event::of_gap(Gap::oversized(1)) } else { Event(*item) });
         }
     });
-    let items = std::iter::from_fn(|| receiver.recv(|| shared.stop.parking().unpark()));
+    let items = std::iter::from_fn(|| receiver.recv(|| shared.token.parking().unpark()));
     let told = items.inspect(|item| _ = (look == Look::AtOnce).then(|| item.as_ref().map(Event::gap))).collect();
     connection.join().unwrap();
     let dropped = shared.progress().dropped;

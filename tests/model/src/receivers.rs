@@ -52,7 +52,7 @@ fn deliver(broadcast: Arc<Broadcast>, shared: Arc<Shared>, events: u32) -> threa
 
 /// As the loop over events does.
 pub(crate) fn rest(receiver: &BurstReceiver<Item>, shared: &Shared) -> Vec<Item> {
-    std::iter::from_fn(|| receiver.recv(|| shared.stop.parking().unpark())).collect()
+    std::iter::from_fn(|| receiver.recv(|| shared.token.parking().unpark())).collect()
 }
 
 /// Events in order from some number on, then at most one failure, and nothing more.
@@ -102,7 +102,7 @@ fn leaving_ends_a_blocked_delivery() {
     if subscription.unsubscribe() {
         shared.stop();
     }
-    shared.stop.parking().unpark();
+    shared.token.parking().unpark();
     connection.join().unwrap();
     assert_is_sound(&rest(&receiver, &shared));
 }
@@ -112,7 +112,7 @@ fn leaving_does_not_hold_up_the_others() {
     let (_bare_clone, mut subscription) = broadcast.add().expect("not closed");
     let connection = deliver(broadcast, Arc::clone(&shared), 2);
     assert!(!subscription.unsubscribe(), "there is another");
-    shared.stop.parking().unpark();
+    shared.token.parking().unpark();
     assert_eq!(rest(&receiver, &shared), [Ok(Event(0)), Ok(Event(1)), Err(Error)]);
     assert!(connection.join().unwrap());
 }
@@ -151,7 +151,7 @@ fn tagged_delivery_ends() {
         let mut sender = EventSender::new(Sink::Tagged(Member::new(BurstSender::bare(sender), Arc::clone(&other))), Arc::clone(&other));
         sender.event(Event(0));
         sender.event(Event(1));
-        assert!(other.stop.is_stopped(), "there was no room for the second");
+        assert!(other.token.is_cancelled(), "there was no room for the second");
         assert!(!sender.last(Error));
     });
     let other = Arc::clone(&shared);

@@ -3,7 +3,7 @@
 use loom::thread;
 
 use crate::line::Line;
-use crate::stop::{Lap, StopToken};
+use crate::cancel::{AttemptToken, CancelToken};
 use crate::sync::Arc;
 
 pub(crate) const PROPERTIES: [(&str, fn()); 8] = [
@@ -12,136 +12,136 @@ pub(crate) const PROPERTIES: [(&str, fn()); 8] = [
     ("a stop beside a reconnect ends the thread", stop_and_reconnect),
     ("a stop ends two connects that run side by side", stop_ends_two_connects),
     ("two stops and a thread: the socket is hung up exactly once", two_stops),
-    ("a reconnect ends the read of its lap, and the next lap begins", reconnect_begins_the_next_lap),
+    ("a reconnect ends the read of its attempt, and the next attempt begins", reconnect_begins_the_next_attempt),
     ("a reconnect_now beside a reconnect is never lost", urgency_beside_a_reconnect),
     ("what is delivered waits for the stop, not for a reconnect", delivery_outlives_a_reconnect),
 ];
 
-/// What a connection does with the token: a socket in each lap, and the next lap after a cut, until the stop.
-fn connection(token: &StopToken, mut lap: Arc<Lap>) {
+/// What a connection does with the token: a socket in each attempt, and the next attempt after a cancel, until the stop.
+fn connection(token: &CancelToken, mut attempt: Arc<AttemptToken>) {
     loop {
         let line = Line::new();
-        match lap.enter(line.weak()) {
+        match attempt.enter(line.weak()) {
             Ok(()) => {
                 line.read();
-                assert!(lap.is_cut(), "hung up without a cut");
+                assert!(attempt.is_cancelled(), "hung up without a cancel");
             }
-            Err(_) => assert!(lap.is_cut()),
+            Err(_) => assert!(attempt.is_cancelled()),
         }
-        match token.next_lap() {
-            Ok(next) => lap = next,
+        match token.next_attempt() {
+            Ok(next) => attempt = next,
             Err(_) => break,
         }
     }
-    assert!(token.is_stopped());
+    assert!(token.is_cancelled());
 }
 
-fn spawn_connection(token: &Arc<StopToken>) -> thread::JoinHandle<()> {
-    let (token, lap) = (Arc::clone(token), token.current_lap());
-    thread::spawn(move || connection(&token, lap))
+fn spawn_connection(token: &Arc<CancelToken>) -> thread::JoinHandle<()> {
+    let (token, attempt) = (Arc::clone(token), token.current_attempt());
+    thread::spawn(move || connection(&token, attempt))
 }
 
 fn stop_ends_a_read() {
-    let token = Arc::new(StopToken::new());
+    let token = Arc::new(CancelToken::new());
     let connection = spawn_connection(&token);
-    token.stop();
+    token.cancel();
     connection.join().unwrap();
-    assert!(token.next_lap().is_err());
-    assert!(token.current_lap().enter(Line::new().weak()).is_err() || token.is_stopped());
+    assert!(token.next_attempt().is_err());
+    assert!(token.current_attempt().enter(Line::new().weak()).is_err() || token.is_cancelled());
 }
 
 /// As with two addresses of a host: the connection's thread publishes both sockets, and a helper waits for each.
 fn stop_ends_two_connects() {
-    let token = Arc::new(StopToken::new());
-    let lap = token.current_lap();
+    let token = Arc::new(CancelToken::new());
+    let attempt = token.current_attempt();
     let connection = thread::spawn(move || {
         let helpers: Vec<_> = (0..2)
             .map_while(|_| {
                 let line = Line::new();
-                lap.enter(line.weak()).ok()?;
+                attempt.enter(line.weak()).ok()?;
                 Some(thread::spawn(move || line.read()))
             })
             .collect();
-        assert!(helpers.len() == 2 || lap.is_cut());
+        assert!(helpers.len() == 2 || attempt.is_cancelled());
         helpers.into_iter().for_each(|helper| helper.join().unwrap());
-        assert!(lap.is_cut(), "hung up without a cut");
+        assert!(attempt.is_cancelled(), "hung up without a cancel");
     });
-    token.stop();
+    token.cancel();
     connection.join().unwrap();
 }
 
 fn stop_ends_a_wait() {
-    let token = Arc::new(StopToken::new());
+    let token = Arc::new(CancelToken::new());
     let other = Arc::clone(&token);
     let waiting = thread::spawn(move || {
-        // As after a failed attempt: the wait belongs to the lap of the attempt, and the next one to the next lap.
-        if other.current_lap().sleep_until(None).is_err() {
-            assert!(other.next_lap().is_err());
+        // As after a failed attempt: the wait belongs to that attempt, and the one after it to the next.
+        if other.current_attempt().sleep_until(None).is_err() {
+            assert!(other.next_attempt().is_err());
         }
     });
-    token.stop();
+    token.cancel();
     waiting.join().unwrap();
 }
 
 fn stop_and_reconnect() {
-    let token = Arc::new(StopToken::new());
+    let token = Arc::new(CancelToken::new());
     let connection = spawn_connection(&token);
     let other = Arc::clone(&token);
     let reconnecting = thread::spawn(move || other.reconnect());
-    token.stop();
+    token.cancel();
     reconnecting.join().unwrap();
     connection.join().unwrap();
 }
 
 fn two_stops() {
-    let token = Arc::new(StopToken::new());
+    let token = Arc::new(CancelToken::new());
     let line = Line::new();
     let (other, used) = (Arc::clone(&token), Arc::clone(&line));
     let connection = thread::spawn(move || {
-        let Ok(lap) = other.next_lap() else { return false };
-        let entered = lap.enter(used.weak()).is_ok();
+        let Ok(attempt) = other.next_attempt() else { return false };
+        let entered = attempt.enter(used.weak()).is_ok();
         if entered {
             used.read();
         }
-        assert!(other.next_lap().is_err());
+        assert!(other.next_attempt().is_err());
         entered
     });
     let other = Arc::clone(&token);
-    let stopping = thread::spawn(move || other.stop());
-    token.stop();
+    let stopping = thread::spawn(move || other.cancel());
+    token.cancel();
     stopping.join().unwrap();
     let entered = connection.join().unwrap();
     assert_eq!(line.times_hung_up(), usize::from(entered));
 }
 
-fn reconnect_begins_the_next_lap() {
-    let token = Arc::new(StopToken::new());
-    let first = token.current_lap();
+fn reconnect_begins_the_next_attempt() {
+    let token = Arc::new(CancelToken::new());
+    let first = token.current_attempt();
     let other = Arc::clone(&token);
     let connection = thread::spawn(move || {
         let line = Line::new();
         if first.enter(line.weak()).is_ok() {
             line.read();
         }
-        assert!(first.is_cut());
-        let next = other.next_lap().expect("no stop came");
-        assert!(!next.is_cut(), "the cut belonged to the lap before");
-        next.enter(Line::new().weak()).expect("no cut came");
+        assert!(first.is_cancelled());
+        let next = other.next_attempt().expect("no stop came");
+        assert!(!next.is_cancelled(), "the cancel belonged to the attempt before");
+        next.enter(Line::new().weak()).expect("no cancel came");
     });
     token.reconnect();
     connection.join().unwrap();
-    assert!(!token.is_stopped());
+    assert!(!token.is_cancelled());
 }
 
 /// As between two attempts: the wait goes on until somebody asks for the next attempt now.
 fn urgency_beside_a_reconnect() {
-    let token = Arc::new(StopToken::new());
-    let (other, first) = (Arc::clone(&token), token.current_lap());
+    let token = Arc::new(CancelToken::new());
+    let (other, first) = (Arc::clone(&token), token.current_attempt());
     let waiting = thread::spawn(move || {
-        let mut lap = first;
-        while !lap.is_urgent() {
-            assert!(lap.sleep_until(None).is_err());
-            lap = other.next_lap().expect("no stop came");
+        let mut attempt = first;
+        while !attempt.is_urgent() {
+            assert!(attempt.sleep_until(None).is_err());
+            attempt = other.next_attempt().expect("no stop came");
         }
     });
     token.reconnect();
@@ -150,13 +150,13 @@ fn urgency_beside_a_reconnect() {
 }
 
 fn delivery_outlives_a_reconnect() {
-    let token = Arc::new(StopToken::new());
+    let token = Arc::new(CancelToken::new());
     let other = Arc::clone(&token);
     let delivering = thread::spawn(move || {
-        assert!(other.stopped().recv().is_err());
-        assert!(other.is_stopped(), "woken without a stop");
+        assert!(other.cancelled().recv().is_err());
+        assert!(other.is_cancelled(), "woken without a stop");
     });
     token.reconnect();
-    token.stop();
+    token.cancel();
     delivering.join().unwrap();
 }
