@@ -19,8 +19,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::parking::Parking;
 
 /// Something that blocks in system calls and can be shut down from another thread.
-pub(crate) trait HangUp: Send + Sync {
-    fn hang_up(&self);
+pub(crate) trait ShutdownHandle: Send + Sync {
+    fn shutdown(&self);
 }
 
 /// The attempt was cancelled: by a stop, or by a reconnect.
@@ -58,9 +58,9 @@ struct Attempts {
 pub(crate) struct AttemptToken {
     is_cancelled: AtomicBool,
     is_urgent: bool,
-    /// The sockets in use, published before they connect; the code that connects owns and closes them. Several are there only
+    /// The sockets in use, registered before they connect; the code that connects owns and closes them. Several are there only
     /// while connects to several addresses run side by side.
-    lines: Mutex<Vec<Weak<dyn HangUp>>>,
+    sockets: Mutex<Vec<Weak<dyn ShutdownHandle>>>,
     wake: Wake,
 }
 
@@ -137,15 +137,15 @@ impl CancelToken {
 
 impl AttemptToken {
     fn new(is_urgent: bool) -> Self {
-        Self { is_cancelled: AtomicBool::new(false), is_urgent, lines: Mutex::new(Vec::new()), wake: Wake::new() }
+        Self { is_cancelled: AtomicBool::new(false), is_urgent, sockets: Mutex::new(Vec::new()), wake: Wake::new() }
     }
 
     fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::SeqCst);
         self.wake.fire();
-        let lines = mem::take(&mut *lock(&self.lines));
-        for line in lines.iter().filter_map(Weak::upgrade) {
-            line.hang_up();
+        let sockets = mem::take(&mut *lock(&self.sockets));
+        for socket in sockets.iter().filter_map(Weak::upgrade) {
+            socket.shutdown();
         }
     }
 
@@ -158,17 +158,17 @@ impl AttemptToken {
         self.is_urgent
     }
 
-    /// Publishes a socket, before it connects. Those that are closed by then are forgotten.
+    /// Registers a socket, before it connects. Those that are closed by then are forgotten.
     ///
     /// The flag is set before the lock is taken in [`AttemptToken::cancel`], and read under the lock here:
     /// either this sees the flag, or the cancel sees the socket.
-    pub(crate) fn enter(&self, line: Weak<dyn HangUp>) -> Result<(), Cancelled> {
-        let mut lines = lock(&self.lines);
+    pub(crate) fn register_shutdown(&self, socket: Weak<dyn ShutdownHandle>) -> Result<(), Cancelled> {
+        let mut sockets = lock(&self.sockets);
         if self.is_cancelled() {
             return Err(Cancelled);
         }
-        lines.retain(|line| line.strong_count() > 0);
-        lines.push(line);
+        sockets.retain(|socket| socket.strong_count() > 0);
+        sockets.push(socket);
         Ok(())
     }
 
@@ -235,51 +235,51 @@ mod tests {
     use std::thread;
 
     #[derive(Default)]
-    struct Line(AtomicUsize);
+    struct Socket(AtomicUsize);
 
-    impl HangUp for Line {
-        fn hang_up(&self) {
+    impl ShutdownHandle for Socket {
+        fn shutdown(&self) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn weak(line: &Arc<Line>) -> Weak<dyn HangUp> {
-        let weak: Weak<Line> = Arc::downgrade(line);
+    fn weak(socket: &Arc<Socket>) -> Weak<dyn ShutdownHandle> {
+        let weak: Weak<Socket> = Arc::downgrade(socket);
         weak
     }
 
     #[test]
-    fn a_cancel_hangs_up_the_socket_in_use_exactly_once() {
+    fn a_cancel_shuts_down_the_socket_in_use_exactly_once() {
         let token = CancelToken::new();
-        let line = Arc::new(Line::default());
+        let socket = Arc::new(Socket::default());
         let attempt = token.next_attempt().unwrap();
-        attempt.enter(weak(&line)).unwrap();
+        attempt.register_shutdown(weak(&socket)).unwrap();
         token.cancel();
         token.cancel();
-        assert_eq!(line.0.load(Ordering::SeqCst), 1);
+        assert_eq!(socket.0.load(Ordering::SeqCst), 1);
         assert!(attempt.is_cancelled());
     }
 
     #[test]
-    fn a_cancel_hangs_up_every_socket_that_is_open() {
+    fn a_cancel_shuts_down_every_socket_that_is_open() {
         let token = CancelToken::new();
         let attempt = token.next_attempt().unwrap();
-        let lines = [Arc::new(Line::default()), Arc::new(Line::default())];
-        let closed = Arc::new(Line::default());
-        attempt.enter(weak(&closed)).unwrap();
+        let sockets = [Arc::new(Socket::default()), Arc::new(Socket::default())];
+        let closed = Arc::new(Socket::default());
+        attempt.register_shutdown(weak(&closed)).unwrap();
         drop(closed);
-        lines.iter().for_each(|line| attempt.enter(weak(line)).unwrap());
-        assert_eq!(lock(&attempt.lines).len(), lines.len());
+        sockets.iter().for_each(|socket| attempt.register_shutdown(weak(socket)).unwrap());
+        assert_eq!(lock(&attempt.sockets).len(), sockets.len());
         token.cancel();
-        assert_eq!(lines.map(|line| line.0.load(Ordering::SeqCst)), [1, 1]);
+        assert_eq!(sockets.map(|socket| socket.0.load(Ordering::SeqCst)), [1, 1]);
     }
 
     #[test]
-    fn after_the_cancel_no_attempt_begins_and_no_socket_enters() {
+    fn after_the_cancel_no_attempt_begins_and_no_socket_is_registered() {
         let token = CancelToken::new();
         let attempt = token.next_attempt().unwrap();
         token.cancel();
-        assert_eq!(attempt.enter(weak(&Arc::default())), Err(Cancelled));
+        assert_eq!(attempt.register_shutdown(weak(&Arc::default())), Err(Cancelled));
         assert!(token.next_attempt().is_err());
         assert_eq!(attempt.sleep_until(None), Err(Cancelled));
     }

@@ -76,8 +76,8 @@ impl Wire {
     /// A connection that is there already.
     #[cfg(test)]
     pub(crate) fn over(socket: std::net::TcpStream) -> Self {
-        let line = std::sync::Arc::new(tcp::Line(socket));
-        Self::Tcp(Tcp::new(line, crate::cancel::CancelToken::new().current_attempt()))
+        let socket = std::sync::Arc::new(tcp::StreamSocket(socket));
+        Self::Tcp(Tcp::new(socket, crate::cancel::CancelToken::new().current_attempt()))
     }
 
     /// Reads what has arrived, or waits for it. Zero bytes are the end: FIN, under TLS close_notify.

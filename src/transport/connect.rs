@@ -15,9 +15,9 @@ use socket2::SockAddr;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::link::Link;
-use super::tcp::{Keepalive, Line, Tcp};
+use super::tcp::{Keepalive, StreamSocket, Tcp};
 use super::{Fault, route};
-use crate::cancel::{AttemptToken, HangUp};
+use crate::cancel::{AttemptToken, ShutdownHandle};
 
 /// RFC 8305 §5, "Connection Attempt Delay": after so long the next address is tried beside those that have not answered.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -50,7 +50,7 @@ struct Race<'a> {
 struct Runner {
     number: usize,
     address: SocketAddr,
-    line: Arc<Line>,
+    socket: Arc<StreamSocket>,
 }
 
 /// The number of the runner, and how it went.
@@ -63,38 +63,38 @@ impl Dialer<'_> {
         addresses: &[SocketAddr],
         failed: &mut Vec<SocketAddr>,
     ) -> Result<(Tcp, SocketAddr), Fault> {
-        let (line, address) = match addresses {
+        let (socket, address) = match addresses {
             // The usual case needs no helper.
             [address] => {
-                let line = self.connect_line(self.line(*address)?, *address, self.deadline);
-                (line.inspect_err(|_| failed.push(*address))?, *address)
+                let socket = self.connect_socket(self.socket(*address)?, *address, self.deadline);
+                (socket.inspect_err(|_| failed.push(*address))?, *address)
             }
             _ => Race::new(*self, addresses.len()).run(addresses, failed)?,
         };
-        configure(&line, self.keepalive);
-        Ok((Tcp::new(line, Arc::clone(self.attempt)), address))
+        configure(&socket, self.keepalive);
+        Ok((Tcp::new(socket, Arc::clone(self.attempt)), address))
     }
 
-    fn connect_line(
+    fn connect_socket(
         &self,
-        line: Arc<Line>,
+        socket: Arc<StreamSocket>,
         address: SocketAddr,
         deadline: Option<Instant>,
-    ) -> Result<Arc<Line>, Fault> {
-        let connected = line.connect(address, deadline);
+    ) -> Result<Arc<StreamSocket>, Fault> {
+        let connected = socket.connect(address, deadline);
         if self.attempt.is_cancelled() {
             return Err(Fault::Cancelled);
         }
-        connected.map(|()| line)
+        connected.map(|()| socket)
     }
 
     /// Connects to a socket of this machine.
     #[cfg(unix)]
     pub(crate) fn connect_unix(&self, path: &Path) -> Result<Tcp, Fault> {
-        let line = self.published(Socket::new(Domain::UNIX, Type::STREAM, None)?)?;
-        let (socket, address) = (SockRef::from(&line.0), SockAddr::unix(path)?);
-        socket.set_nonblocking(true)?;
-        while let Err(error) = socket.connect(&address) {
+        let socket = self.registered(Socket::new(Domain::UNIX, Type::STREAM, None)?)?;
+        let (socket_ref, address) = (SockRef::from(&socket.0), SockAddr::unix(path)?);
+        socket_ref.set_nonblocking(true)?;
+        while let Err(error) = socket_ref.connect(&address) {
             // The server has as many waiting as it may have, and nobody tells when it takes one.
             if error.kind() != ErrorKind::WouldBlock {
                 return Err(io::Error::new(error.kind(), format!("the Unix socket {path:?}: {error}")).into());
@@ -106,29 +106,29 @@ impl Dialer<'_> {
             let pause = Some(now + QUEUE_PAUSE);
             self.attempt.sleep_until([pause, self.deadline].into_iter().flatten().min())?;
         }
-        socket.set_nonblocking(false)?;
+        socket_ref.set_nonblocking(false)?;
         if self.attempt.is_cancelled() {
             return Err(Fault::Cancelled);
         }
-        Ok(Tcp::new(line, Arc::clone(self.attempt)))
+        Ok(Tcp::new(socket, Arc::clone(self.attempt)))
     }
 
-    fn line(&self, address: SocketAddr) -> Result<Arc<Line>, Fault> {
+    fn socket(&self, address: SocketAddr) -> Result<Arc<StreamSocket>, Fault> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         self.link.bind(&socket)?;
-        self.published(socket)
+        self.registered(socket)
     }
 
     /// Makes a stop reach the socket.
-    fn published(&self, socket: Socket) -> Result<Arc<Line>, Fault> {
-        let line = Arc::new(Line(socket.into()));
-        let weak: Weak<Line> = Arc::downgrade(&line);
-        self.attempt.enter(weak)?;
-        Ok(line)
+    fn registered(&self, socket: Socket) -> Result<Arc<StreamSocket>, Fault> {
+        let socket = Arc::new(StreamSocket(socket.into()));
+        let weak: Weak<StreamSocket> = Arc::downgrade(&socket);
+        self.attempt.register_shutdown(weak)?;
+        Ok(socket)
     }
 }
 
-impl Line {
+impl StreamSocket {
     fn connect(&self, address: SocketAddr, deadline: Option<Instant>) -> Result<(), Fault> {
         // socket2's connect without a timeout blocks uninterruptibly where a signal arrives: a long one does the same.
         let left = deadline.map_or(Duration::from_secs(24 * 3600), |at| at.saturating_duration_since(Instant::now()));
@@ -151,7 +151,7 @@ impl<'a> Race<'a> {
         &mut self,
         addresses: &[SocketAddr],
         failed: &mut Vec<SocketAddr>,
-    ) -> Result<(Arc<Line>, SocketAddr), Fault> {
+    ) -> Result<(Arc<StreamSocket>, SocketAddr), Fault> {
         let mut waiting = addresses;
         let mut next_start = Instant::now();
         let mut verdict = Fault::Io(ErrorKind::NotFound.into());
@@ -173,7 +173,7 @@ impl<'a> Race<'a> {
                     Ok(Some((number, result))) => {
                         let Some(runner) = self.take(number) else { continue };
                         let result = if self.dialer.attempt.is_cancelled() { Err(Fault::Cancelled) } else { result };
-                        (runner.address, result.map(|()| Some(runner.line)))
+                        (runner.address, result.map(|()| Some(runner.socket)))
                     }
                     Err(fault) => {
                         if matches!(fault, Fault::DeadlineReached) {
@@ -184,7 +184,7 @@ impl<'a> Race<'a> {
                 },
             };
             match result {
-                Ok(Some(line)) => return Ok((line, address)),
+                Ok(Some(socket)) => return Ok((socket, address)),
                 Err(Fault::Cancelled) => return Err(Fault::Cancelled),
                 Ok(None) => {}
                 Err(fault) => {
@@ -201,9 +201,9 @@ impl<'a> Race<'a> {
     /// Starts to connect on a helper; where the system refuses the thread, connects here, and returns the socket.
     ///
     /// The number is that of the addresses that are left, this one included.
-    fn start(&mut self, number: usize, address: SocketAddr) -> Result<Option<Arc<Line>>, Fault> {
-        let line = self.dialer.line(address)?;
-        let (used, sender, deadline) = (Arc::clone(&line), self.sender.clone(), self.dialer.deadline);
+    fn start(&mut self, number: usize, address: SocketAddr) -> Result<Option<Arc<StreamSocket>>, Fault> {
+        let socket = self.dialer.socket(address)?;
+        let (used, sender, deadline) = (Arc::clone(&socket), self.sender.clone(), self.dialer.deadline);
         let helper = thread::Builder::new().name("sse-tcp".into()).stack_size(STACK).spawn(move || {
             let result = used.connect(address, deadline);
             // Closed by the time that this is told, unless the race goes on with it.
@@ -213,14 +213,14 @@ impl<'a> Race<'a> {
             }
         });
         if helper.is_ok() {
-            self.running.push(Runner { number, address, line });
+            self.running.push(Runner { number, address, socket });
             return Ok(None);
         }
         let share = self.dialer.deadline.map(|deadline| {
             let now = Instant::now();
             now + deadline.saturating_duration_since(now) / u32::try_from(number).unwrap_or(u32::MAX)
         });
-        self.dialer.connect_line(line, address, share).map(Some)
+        self.dialer.connect_socket(socket, address, share).map(Some)
     }
 
     /// Waits for a helper, until the next one is to start.
@@ -247,7 +247,7 @@ impl<'a> Race<'a> {
 impl Drop for Race<'_> {
     fn drop(&mut self) {
         self.sender = None;
-        self.running.iter().for_each(|runner| runner.line.hang_up());
+        self.running.iter().for_each(|runner| runner.socket.shutdown());
         if SHUTDOWN_WAKES {
             while self.finishes.recv().is_ok() {}
         }
@@ -255,15 +255,15 @@ impl Drop for Race<'_> {
 }
 
 /// Asks for what makes a connection better, and is not needed: some kernels and sandboxes refuse it.
-fn configure(line: &Line, keepalive: Option<Keepalive>) {
-    if let Err(error) = line.0.set_nodelay(true) {
+fn configure(socket: &StreamSocket, keepalive: Option<Keepalive>) {
+    if let Err(error) = socket.0.set_nodelay(true) {
         warn!("cannot set TCP_NODELAY, requests may be delayed: {error}");
     }
     let Some(keepalive) = keepalive else { return };
     let settings = TcpKeepalive::new().with_time(keepalive.idle);
     #[cfg(not(windows))]
     let settings = settings.with_interval(keepalive.interval).with_retries(keepalive.probes);
-    if let Err(error) = SockRef::from(&line.0).set_tcp_keepalive(&settings) {
+    if let Err(error) = SockRef::from(&socket.0).set_tcp_keepalive(&settings) {
         warn!("cannot enable TCP keepalive, only idle_timeout detects a dead peer: {error}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Fault, Wait};
-use crate::cancel::{AttemptToken, HangUp};
+use crate::cancel::{AttemptToken, ShutdownHandle};
 
 /// Windows does not wake a blocked `recv` at a shutdown: there waits are cut into slices.
 const SLICE: Option<Duration> = if cfg!(windows) { Some(Duration::from_millis(100)) } else { None };
@@ -23,7 +23,7 @@ pub(crate) struct Keepalive {
 
 #[derive(Debug)]
 pub(crate) struct Tcp {
-    line: Arc<Line>,
+    socket: Arc<StreamSocket>,
     attempt: Arc<AttemptToken>,
     /// What the socket's timers are set to: a system call only when that changes.
     read_timeout: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) struct Tcp {
 
 /// A stream socket, of TCP or of this machine: std reads and writes both alike, and neither with a signal (SIGPIPE).
 #[derive(Debug)]
-pub(super) struct Line(pub(super) TcpStream);
+pub(super) struct StreamSocket(pub(super) TcpStream);
 
 impl Keepalive {
     /// The system counts in whole seconds.
@@ -50,16 +50,16 @@ impl Keepalive {
     }
 }
 
-impl HangUp for Line {
-    fn hang_up(&self) {
+impl ShutdownHandle for StreamSocket {
+    fn shutdown(&self) {
         // Fails when the peer was faster: closed either way.
         let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 
 impl Tcp {
-    pub(super) fn new(line: Arc<Line>, attempt: Arc<AttemptToken>) -> Self {
-        Self { line, attempt, read_timeout: None, write_timeout: None, deferred: None }
+    pub(super) fn new(socket: Arc<StreamSocket>, attempt: Arc<AttemptToken>) -> Self {
+        Self { socket, attempt, read_timeout: None, write_timeout: None, deferred: None }
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
@@ -123,27 +123,27 @@ impl Tcp {
     fn read_within(&mut self, buffer: &mut [u8], left: Option<Duration>) -> io::Result<usize> {
         let timer = timer(left);
         if timer != self.read_timeout {
-            self.line.0.set_read_timeout(timer)?;
+            self.socket.0.set_read_timeout(timer)?;
             self.read_timeout = timer;
         }
-        (&self.line.0).read(buffer)
+        (&self.socket.0).read(buffer)
     }
 
     /// Takes or gives what is possible without waiting.
     fn unblocked(&self, act: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
-        self.line.0.set_nonblocking(true)?;
-        let result = act(&self.line.0);
-        self.line.0.set_nonblocking(false)?;
+        self.socket.0.set_nonblocking(true)?;
+        let result = act(&self.socket.0);
+        self.socket.0.set_nonblocking(false)?;
         result
     }
 
     fn write_within(&mut self, bytes: &[u8], left: Option<Duration>) -> io::Result<usize> {
         let timer = timer(left);
         if timer != self.write_timeout {
-            self.line.0.set_write_timeout(timer)?;
+            self.socket.0.set_write_timeout(timer)?;
             self.write_timeout = timer;
         }
-        (&self.line.0).write(bytes)
+        (&self.socket.0).write(bytes)
     }
 
     fn check(&self) -> Result<(), Fault> {

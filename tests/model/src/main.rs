@@ -6,7 +6,7 @@
 
 mod bursts;
 mod crossbeam;
-mod line;
+mod socket;
 mod marks;
 mod receivers;
 mod stopping;

@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use crate::line::Line;
+use crate::socket::Socket;
 use crate::cancel::{AttemptToken, CancelToken};
 use crate::sync::Arc;
 
@@ -11,7 +11,7 @@ pub(crate) const PROPERTIES: [(&str, fn()); 8] = [
     ("a stop ends a thread that waits between attempts", stop_ends_a_wait),
     ("a stop beside a reconnect ends the thread", stop_and_reconnect),
     ("a stop ends two connects that run side by side", stop_ends_two_connects),
-    ("two stops and a thread: the socket is hung up exactly once", two_stops),
+    ("two stops and a thread: the socket is shut down exactly once", two_stops),
     ("a reconnect ends the read of its attempt, and the next attempt begins", reconnect_begins_the_next_attempt),
     ("a reconnect_now beside a reconnect is never lost", urgency_beside_a_reconnect),
     ("what is delivered waits for the stop, not for a reconnect", delivery_outlives_a_reconnect),
@@ -20,11 +20,11 @@ pub(crate) const PROPERTIES: [(&str, fn()); 8] = [
 /// What a connection does with the token: a socket in each attempt, and the next attempt after a cancel, until the stop.
 fn connection(token: &CancelToken, mut attempt: Arc<AttemptToken>) {
     loop {
-        let line = Line::new();
-        match attempt.enter(line.weak()) {
+        let socket = Socket::new();
+        match attempt.register_shutdown(socket.weak()) {
             Ok(()) => {
-                line.read();
-                assert!(attempt.is_cancelled(), "hung up without a cancel");
+                socket.read();
+                assert!(attempt.is_cancelled(), "shut down without a cancel");
             }
             Err(_) => assert!(attempt.is_cancelled()),
         }
@@ -47,24 +47,24 @@ fn stop_ends_a_read() {
     token.cancel();
     connection.join().unwrap();
     assert!(token.next_attempt().is_err());
-    assert!(token.current_attempt().enter(Line::new().weak()).is_err() || token.is_cancelled());
+    assert!(token.current_attempt().register_shutdown(Socket::new().weak()).is_err() || token.is_cancelled());
 }
 
-/// As with two addresses of a host: the connection's thread publishes both sockets, and a helper waits for each.
+/// As with two addresses of a host: the connection's thread registers both sockets, and a helper waits for each.
 fn stop_ends_two_connects() {
     let token = Arc::new(CancelToken::new());
     let attempt = token.current_attempt();
     let connection = thread::spawn(move || {
         let helpers: Vec<_> = (0..2)
             .map_while(|_| {
-                let line = Line::new();
-                attempt.enter(line.weak()).ok()?;
-                Some(thread::spawn(move || line.read()))
+                let socket = Socket::new();
+                attempt.register_shutdown(socket.weak()).ok()?;
+                Some(thread::spawn(move || socket.read()))
             })
             .collect();
         assert!(helpers.len() == 2 || attempt.is_cancelled());
         helpers.into_iter().for_each(|helper| helper.join().unwrap());
-        assert!(attempt.is_cancelled(), "hung up without a cancel");
+        assert!(attempt.is_cancelled(), "shut down without a cancel");
     });
     token.cancel();
     connection.join().unwrap();
@@ -95,23 +95,23 @@ fn stop_and_reconnect() {
 
 fn two_stops() {
     let token = Arc::new(CancelToken::new());
-    let line = Line::new();
-    let (other, used) = (Arc::clone(&token), Arc::clone(&line));
+    let socket = Socket::new();
+    let (other, used) = (Arc::clone(&token), Arc::clone(&socket));
     let connection = thread::spawn(move || {
         let Ok(attempt) = other.next_attempt() else { return false };
-        let entered = attempt.enter(used.weak()).is_ok();
-        if entered {
+        let is_registered = attempt.register_shutdown(used.weak()).is_ok();
+        if is_registered {
             used.read();
         }
         assert!(other.next_attempt().is_err());
-        entered
+        is_registered
     });
     let other = Arc::clone(&token);
     let stopping = thread::spawn(move || other.cancel());
     token.cancel();
     stopping.join().unwrap();
-    let entered = connection.join().unwrap();
-    assert_eq!(line.times_hung_up(), usize::from(entered));
+    let is_registered = connection.join().unwrap();
+    assert_eq!(socket.times_shut_down(), usize::from(is_registered));
 }
 
 fn reconnect_begins_the_next_attempt() {
@@ -119,14 +119,14 @@ fn reconnect_begins_the_next_attempt() {
     let first = token.current_attempt();
     let other = Arc::clone(&token);
     let connection = thread::spawn(move || {
-        let line = Line::new();
-        if first.enter(line.weak()).is_ok() {
-            line.read();
+        let socket = Socket::new();
+        if first.register_shutdown(socket.weak()).is_ok() {
+            socket.read();
         }
         assert!(first.is_cancelled());
         let next = other.next_attempt().expect("no stop came");
         assert!(!next.is_cancelled(), "the cancel belonged to the attempt before");
-        next.enter(Line::new().weak()).expect("no cancel came");
+        next.register_shutdown(Socket::new().weak()).expect("no cancel came");
     });
     token.reconnect();
     connection.join().unwrap();
