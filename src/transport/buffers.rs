@@ -25,17 +25,50 @@ pub(crate) struct IoBuffers {
     /// The bytes `start..end` of the input are received and not consumed.
     start: usize,
     end: usize,
-    /// What the input is to be, once it is empty.
-    size: usize,
-    /// How many reads in a row filled it; below zero, how many brought little.
-    pressure: i32,
+    strategy: ReadStrategy,
     output: Vec<u8>,
     sizes: Sizes,
 }
 
+/// Chooses the size of the input by what the last reads brought.
+#[derive(Debug, Default)]
+struct ReadStrategy {
+    /// What the input is to be, once it is empty.
+    next: usize,
+    /// What it may be at most.
+    max: usize,
+    /// How many reads in a row filled it; below zero, how many brought little.
+    streak: i32,
+}
+
+impl ReadStrategy {
+    fn new(max: usize) -> Self {
+        Self { next: INPUT, max, streak: 0 }
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new(self.max);
+    }
+
+    /// Records that a read into this much room of an input of this size has brought so many bytes.
+    fn record(&mut self, amount: usize, room: usize, size: usize) {
+        self.streak = match amount {
+            _ if amount == size => self.streak.max(0).saturating_add(1),
+            _ if amount <= room / 4 => self.streak.min(0).saturating_sub(1),
+            _ => 0,
+        };
+        match self.streak {
+            // A head comes in pieces that do not.
+            2.. => self.next = (self.next * 2).min(self.max),
+            ..=-2 => self.next = INPUT,
+            _ => {}
+        }
+    }
+}
+
 impl IoBuffers {
     pub(crate) fn new(sizes: Sizes) -> Self {
-        Self { size: INPUT, sizes, ..Self::default() }
+        Self { strategy: ReadStrategy::new(sizes.input), sizes, ..Self::default() }
     }
 
     /// Returns empty buffers of the same sizes.
@@ -64,7 +97,7 @@ impl IoBuffers {
     pub(crate) fn appended(&mut self, amount: usize) {
         let room = self.input.len() - self.end;
         self.end += amount.min(room);
-        self.fit(amount, room);
+        self.strategy.record(amount, room, self.input.len());
     }
 
     /// Puts other bytes in the place of the first ones.
@@ -95,8 +128,7 @@ impl IoBuffers {
 
     /// Releases what only a busy stream needs.
     pub(crate) fn release_memory(&mut self) {
-        self.size = INPUT;
-        self.pressure = 0;
+        self.strategy.reset();
         if self.start == self.end {
             (self.input, self.start, self.end) = (Vec::new(), 0, 0);
         }
@@ -105,8 +137,8 @@ impl IoBuffers {
     fn make_room(&mut self) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.input.len() != self.size {
-                self.input = vec![0; self.size];
+            if self.input.len() != self.strategy.next {
+                self.input = vec![0; self.strategy.next];
             }
             return;
         }
@@ -116,21 +148,6 @@ impl IoBuffers {
             (self.start, self.end) = (0, self.end - self.start);
         } else if self.end == self.input.len() && self.end < MAX_HEAD {
             self.input.resize((self.end * 2).min(MAX_HEAD), 0);
-        }
-    }
-
-    /// Chooses the size for the reads to come.
-    fn fit(&mut self, amount: usize, room: usize) {
-        self.pressure = match amount {
-            _ if amount == self.input.len() => self.pressure.max(0).saturating_add(1),
-            _ if amount <= room / 4 => self.pressure.min(0).saturating_sub(1),
-            _ => 0,
-        };
-        match self.pressure {
-            // A head comes in pieces that do not.
-            2.. => self.size = (self.size * 2).min(self.sizes.input),
-            ..=-2 => self.size = INPUT,
-            _ => {}
         }
     }
 }
