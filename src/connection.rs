@@ -149,7 +149,7 @@ impl Connection {
             self.shared.count_bytes(body.find_data().ok()?);
         }
         let mut rest = body.data();
-        let event = self.parser.whole_event(&mut rest);
+        let event = self.parser.complete_event(&mut rest);
         let left = rest.len();
         body.consume_to(left);
         let event = event?;

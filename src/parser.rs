@@ -26,14 +26,14 @@
 //! ```
 
 mod block;
+mod fast_path;
 mod frame;
 mod interpret;
 mod last_event_id;
 mod line;
-mod partial;
+mod line_state;
 mod pool;
 mod too_large;
-mod whole;
 
 use std::fmt;
 use std::mem;
@@ -42,7 +42,7 @@ use memchr::memchr2;
 
 use block::{Block, COMMENT_BYTES};
 use line::Line;
-use partial::Partial;
+use line_state::LineState;
 use pool::Pool;
 
 pub use frame::{EventRef, Frame};
@@ -91,7 +91,7 @@ pub struct Parser {
     after_cr: bool,
     /// A block begins here, and its text need not be kept.
     is_at_block: bool,
-    partial: Partial,
+    line_state: LineState,
     block: Block,
     pool: Pool,
     is_runaway: bool,
@@ -116,7 +116,7 @@ impl Parser {
             bom_bytes: Some(0),
             after_cr: false,
             is_at_block: false,
-            partial: Partial::default(),
+            line_state: LineState::default(),
             block: Block::default(),
             pool: Pool::default(),
             is_runaway: false,
@@ -208,7 +208,7 @@ impl Parser {
     /// ```
     #[inline]
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, EventTooLarge> {
-        if let Some(event) = self.whole_event(input) {
+        if let Some(event) = self.complete_event(input) {
             return Ok(Some(Frame::Event(event)));
         }
         if self.is_runaway {
@@ -221,9 +221,9 @@ impl Parser {
                 *input = &input[1..];
                 continue;
             }
-            if (first == LF || first == CR) && !self.partial.has_started() {
+            if (first == LF || first == CR) && !self.line_state.has_started() {
                 self.end_line(input);
-                match self.end_block().or_else(|| self.whole_event(input)) {
+                match self.end_block().or_else(|| self.complete_event(input)) {
                     Some(event) => return Ok(Some(Frame::Event(event))),
                     None => continue,
                 }
@@ -300,7 +300,7 @@ impl Parser {
     /// assert_eq!(Parser::new().held_bytes(), 0);
     /// ```
     pub fn held_bytes(&self) -> usize {
-        let buffers = self.partial.held_bytes() + self.block.held_bytes() + self.pool.held_bytes();
+        let buffers = self.line_state.held_bytes() + self.block.held_bytes() + self.pool.held_bytes();
         self.last_event_id.held_bytes() + buffers
     }
 
@@ -355,7 +355,7 @@ impl Parser {
 
     /// Takes the text of a line up to its end, which is left in the input, and acts on the line.
     fn take_line(&mut self, input: &mut &[u8], end: usize) -> Result<Option<Frame>, EventTooLarge> {
-        if self.partial.has_started() {
+        if self.line_state.has_started() {
             return self.receive_end(input, end);
         }
         let text = &input[..end];
@@ -365,7 +365,7 @@ impl Parser {
             return self.receive_end(input, end);
         }
         *input = &input[end..];
-        Ok(self.whole_line(line, text))
+        Ok(self.complete_line(line, text))
     }
 
     /// Takes the CR or LF that the input starts with.

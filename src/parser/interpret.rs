@@ -6,7 +6,7 @@ use super::{COMMENT_RAW_BYTES, Frame, Parser};
 use crate::event::Event;
 
 impl Parser {
-    pub(super) fn whole_line(&mut self, line: Line<'_>, text: &[u8]) -> Option<Frame> {
+    pub(super) fn complete_line(&mut self, line: Line<'_>, text: &[u8]) -> Option<Frame> {
         if self.keeps_raw {
             self.block.start_raw_line();
             self.block.append_raw(text, self.raw_limit());
@@ -55,7 +55,7 @@ impl Parser {
 
     /// Returns the event of a block of whole lines that lacks its blank line. Its id is not put in force.
     pub(crate) fn unfinished_event(&mut self) -> Option<Event> {
-        if self.is_runaway || self.partial.has_started() || !self.block.has_data() {
+        if self.is_runaway || self.line_state.has_started() || !self.block.has_data() {
             return None;
         }
         if !self.block.has_id() {

@@ -1,4 +1,4 @@
-//! The quick way: a block that lies whole in the input, as almost all do, becomes an event at once.
+//! The fast path: a block that lies complete in the input, as almost all do, becomes an event at once.
 
 use memchr::{memchr, memchr2};
 use simdutf8::basic as utf8;
@@ -10,7 +10,7 @@ use crate::event::Event;
 
 /// A block of one data line, and perhaps an event type and an id, up to its blank line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Whole<'a> {
+struct CompleteBlock<'a> {
     data: &'a [u8],
     event_type: &'a [u8],
     /// Empty without one: a line `id:` by itself is not for here.
@@ -20,14 +20,14 @@ struct Whole<'a> {
 }
 
 /// The same once it has been checked and taken.
-struct Taken<'a> {
+struct CheckedBlock<'a> {
     data: &'a str,
     event_type: &'a str,
     own_id: &'a str,
 }
 
 impl Parser {
-    /// Takes the next event without copying it, where its block lies whole in the input and holds nothing but an event
+    /// Takes the next event without copying it, where its block lies complete in the input and holds nothing but an event
     /// type, an id and one line of data, as most do.
     ///
     /// For whoever looks at many events and keeps few. `None` does not say that there is no event: call
@@ -59,7 +59,7 @@ impl Parser {
     #[inline]
     #[allow(single_use_lifetimes, reason = "with one, the parser would be borrowed for as long as the input")]
     pub fn next_event_ref<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<EventRef<'s>> {
-        let Taken { data, event_type, own_id } = self.take_whole(input)?;
+        let CheckedBlock { data, event_type, own_id } = self.take_complete(input)?;
         Some(match own_id {
             "" => EventRef { data, event_type, id: self.last_event_id(), shared_id: self.last_event_id.shared() },
             own_id => EventRef { data, event_type, id: Some(own_id), shared_id: None },
@@ -68,16 +68,16 @@ impl Parser {
 
     /// The same, as an event of its own.
     #[inline]
-    pub(crate) fn whole_event(&mut self, input: &mut &[u8]) -> Option<Event> {
-        let Taken { data, event_type, own_id } = self.take_whole(input)?;
+    pub(crate) fn complete_event(&mut self, input: &mut &[u8]) -> Option<Event> {
+        let CheckedBlock { data, event_type, own_id } = self.take_complete(input)?;
         let inherited = if own_id.is_empty() { self.last_event_id.share() } else { None };
         Some(self.pool.event(data, event_type, own_id, inherited))
     }
 
-    /// Takes the block that the input starts with, if it is whole and holds nothing out of the ordinary. Otherwise
+    /// Takes the block that the input starts with, if it is complete and holds nothing out of the ordinary. Otherwise
     /// nothing is taken, and `next_frame` must go on from here.
     #[inline]
-    fn take_whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Taken<'i>> {
+    fn take_complete<'i>(&mut self, input: &mut &'i [u8]) -> Option<CheckedBlock<'i>> {
         if !self.is_at_block {
             return None;
         }
@@ -90,34 +90,38 @@ impl Parser {
         if input.is_empty() {
             return None;
         }
-        let taken = self.check_whole(input);
+        let taken = self.check_complete(input);
         self.is_at_block = taken.is_some();
         taken
     }
 
     #[inline]
-    fn check_whole<'i>(&mut self, input: &mut &'i [u8]) -> Option<Taken<'i>> {
-        let whole = Whole::of(input)?;
-        if input.len() - whole.rest.len() > self.limit {
+    fn check_complete<'i>(&mut self, input: &mut &'i [u8]) -> Option<CheckedBlock<'i>> {
+        let complete = CompleteBlock::of(input)?;
+        if input.len() - complete.rest.len() > self.limit {
             return None;
         }
-        let taken = if whole.event_type.is_empty() && whole.id.is_empty() {
-            Taken { data: utf8::from_utf8(whole.data).ok()?, event_type: "", own_id: "" }
+        let taken = if complete.event_type.is_empty() && complete.id.is_empty() {
+            CheckedBlock { data: utf8::from_utf8(complete.data).ok()?, event_type: "", own_id: "" }
         } else {
             // Once for all fields: the lines around them are ASCII.
-            let block = utf8::from_utf8(&input[..input.len() - whole.rest.len()]).ok()?;
-            let own_id = part_of(block, whole.id)?;
+            let text = utf8::from_utf8(&input[..input.len() - complete.rest.len()]).ok()?;
+            let own_id = part_of(text, complete.id)?;
             if !own_id.is_empty() {
                 self.id_is_changed |= self.last_event_id.set(own_id);
             }
-            Taken { data: part_of(block, whole.data)?, event_type: part_of(block, whole.event_type)?, own_id }
+            CheckedBlock {
+                data: part_of(text, complete.data)?,
+                event_type: part_of(text, complete.event_type)?,
+                own_id,
+            }
         };
-        *input = whole.rest;
+        *input = complete.rest;
         Some(taken)
     }
 }
 
-impl<'a> Whole<'a> {
+impl<'a> CompleteBlock<'a> {
     #[inline]
     fn of(input: &'a [u8]) -> Option<Self> {
         let (mut data, mut event_type, mut id, mut rest): (_, &[u8], &[u8], _) = (None, &[], &[], input);
@@ -159,12 +163,12 @@ mod tests {
     use crate::parser::Frame;
 
     #[test]
-    fn an_ordinary_block_is_whole() {
+    fn an_ordinary_block_is_complete() {
         for end in ["\n", "\r\n"] {
             let input = ["event: t", "id: 7", "data: x", "", "data: y"].join(end);
-            let whole = Whole::of(input.as_bytes()).unwrap();
-            assert_eq!((whole.data, whole.event_type, whole.id), (&b"x"[..], &b"t"[..], &b"7"[..]));
-            assert_eq!(whole.rest, b"data: y");
+            let block = CompleteBlock::of(input.as_bytes()).unwrap();
+            assert_eq!((block.data, block.event_type, block.id), (&b"x"[..], &b"t"[..], &b"7"[..]));
+            assert_eq!(block.rest, b"data: y");
         }
     }
 
@@ -186,7 +190,7 @@ mod tests {
             "\n",
             "",
         ] {
-            assert_eq!(Whole::of(input.as_bytes()), None, "{input:?}");
+            assert_eq!(CompleteBlock::of(input.as_bytes()), None, "{input:?}");
         }
     }
 
@@ -195,8 +199,8 @@ mod tests {
         let mut parser = Parser::new();
         assert_eq!(parser.next_frame(&mut &b"\n"[..]), Ok(None)); // past a byte order mark
         let mut input: &[u8] = b"data: x\n\ndata: \xFF\n\n";
-        assert_eq!(parser.whole_event(&mut input).unwrap().data(), "x");
-        assert_eq!(parser.whole_event(&mut input), None);
+        assert_eq!(parser.complete_event(&mut input).unwrap().data(), "x");
+        assert_eq!(parser.complete_event(&mut input), None);
         assert_eq!(input, b"data: \xFF\n\n");
     }
 

@@ -8,7 +8,7 @@ use super::{COMMENT_RAW_BYTES, EventTooLarge, Frame, Parser};
 
 /// A line of which the end has not come yet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Partial {
+pub(super) struct LineState {
     kind: Kind,
     /// Raw bytes so far.
     bytes: usize,
@@ -29,7 +29,7 @@ enum Kind {
     Ignored,
 }
 
-impl Partial {
+impl LineState {
     pub(super) fn has_started(&self) -> bool {
         self.bytes > 0
     }
@@ -42,8 +42,8 @@ impl Partial {
 impl Parser {
     /// Takes so many bytes of a line from the input. On an error fewer: those that passed the limit.
     pub(super) fn receive(&mut self, input: &mut &[u8], bytes: usize) -> Result<(), EventTooLarge> {
-        if !self.partial.has_started() {
-            self.partial.event_bytes = self.block.event_bytes();
+        if !self.line_state.has_started() {
+            self.line_state.event_bytes = self.block.event_bytes();
         }
         let mut left = bytes;
         while left > 0 {
@@ -59,39 +59,39 @@ impl Parser {
     /// Takes the rest of a line up to its end.
     pub(super) fn receive_end(&mut self, input: &mut &[u8], bytes: usize) -> Result<Option<Frame>, EventTooLarge> {
         self.receive(input, bytes)?;
-        if self.partial.kind == Kind::Open {
-            self.settle(); // a name without a colon
+        if self.line_state.kind == Kind::Open {
+            self.resolve_kind(); // a name without a colon
             self.check_limits()?;
         }
-        Ok(self.end_partial())
+        Ok(self.finish_line())
     }
 
     /// Returns how many of the bytes at hand to take at once: up to the one that passes a limit, so that errors do not
     /// depend on where chunks are cut.
     fn step(&self, left: usize) -> usize {
         let runaway = self.runaway_room();
-        let room = match self.partial.kind {
+        let room = match self.line_state.kind {
             Kind::Open => return 1,
             Kind::Field(_) if !self.block.is_skipped() => {
-                runaway.min(self.limit.saturating_sub(self.partial.event_bytes))
+                runaway.min(self.limit.saturating_sub(self.line_state.event_bytes))
             }
             Kind::Field(_) | Kind::Comment | Kind::Ignored => runaway,
         };
-        left.min(room.saturating_sub(self.partial.bytes).saturating_add(1))
+        left.min(room.saturating_sub(self.line_state.bytes).saturating_add(1))
     }
 
     fn receive_part(&mut self, part: &[u8]) -> Result<(), EventTooLarge> {
         if self.keeps_raw {
-            if !self.partial.has_started() {
+            if !self.line_state.has_started() {
                 self.block.start_raw_line();
             }
             self.block.append_raw(part, self.raw_limit());
         }
-        self.partial.bytes = self.partial.bytes.saturating_add(part.len());
-        if self.partial.kind == Kind::Open {
-            self.partial.text.extend_from_slice(part);
-            if !Line::is_open(&self.partial.text) {
-                self.settle();
+        self.line_state.bytes = self.line_state.bytes.saturating_add(part.len());
+        if self.line_state.kind == Kind::Open {
+            self.line_state.text.extend_from_slice(part);
+            if !Line::is_open(&self.line_state.text) {
+                self.resolve_kind();
             }
             return self.check_limits();
         }
@@ -102,38 +102,38 @@ impl Parser {
     }
 
     /// Decides what the line is.
-    fn settle(&mut self) {
-        self.partial.kind = match Line::of(&self.partial.text) {
+    fn resolve_kind(&mut self) {
+        self.line_state.kind = match Line::of(&self.line_state.text) {
             Line::Comment(_) => Kind::Comment,
             Line::Field(field, _) => Kind::Field(field),
             Line::Unknown => Kind::Ignored,
         };
-        self.partial.text.clear();
-        if self.partial.kind == Kind::Field(Field::Data) {
+        self.line_state.text.clear();
+        if self.line_state.kind == Kind::Field(Field::Data) {
             self.block.start_data_line();
         }
     }
 
     fn check_limits(&mut self) -> Result<(), EventTooLarge> {
-        let bytes = self.partial.bytes;
+        let bytes = self.line_state.bytes;
         if bytes > self.runaway_room() {
             self.is_runaway = true;
-            self.partial = Partial::default();
+            self.line_state = LineState::default();
             // The next request asks for what follows the id, or it would meet the block again.
             self.commit_id();
             self.block = Block::default();
             return Err(self.too_large());
         }
-        if !matches!(self.partial.kind, Kind::Field(_)) {
+        if !matches!(self.line_state.kind, Kind::Field(_)) {
             return Ok(());
         }
-        let passes_now = !self.block.is_skipped() && self.partial.event_bytes.saturating_add(bytes) > self.limit;
+        let passes_now = !self.block.is_skipped() && self.line_state.event_bytes.saturating_add(bytes) > self.limit;
         if passes_now {
             self.block.skip();
         }
         if self.block.is_skipped() && bytes > self.limit {
-            self.partial.kind = Kind::Ignored;
-            self.partial.text = Vec::new();
+            self.line_state.kind = Kind::Ignored;
+            self.line_state.text = Vec::new();
         }
         match passes_now {
             true => Err(self.too_large()),
@@ -142,10 +142,10 @@ impl Parser {
     }
 
     fn store(&mut self, part: &[u8]) {
-        let text = &mut self.partial.text;
-        match self.partial.kind {
+        let text = &mut self.line_state.text;
+        match self.line_state.kind {
             Kind::Field(Field::Data) => {
-                let is_first = self.partial.bytes - part.len() == b"data:".len();
+                let is_first = self.line_state.bytes - part.len() == b"data:".len();
                 self.block.append_data(if is_first { without_space(part) } else { part });
             }
             Kind::Field(_) => text.extend_from_slice(part),
@@ -157,8 +157,8 @@ impl Parser {
         }
     }
 
-    fn end_partial(&mut self) -> Option<Frame> {
-        let Partial { kind, bytes, mut text, .. } = mem::take(&mut self.partial);
+    fn finish_line(&mut self) -> Option<Frame> {
+        let LineState { kind, bytes, mut text, .. } = mem::take(&mut self.line_state);
         if kind != Kind::Comment {
             self.block.count_line(bytes);
         }
@@ -168,13 +168,13 @@ impl Parser {
             Kind::Field(field) => self.field(field, without_space(&text)),
         };
         recycle(&mut text);
-        self.partial.text = text;
+        self.line_state.text = text;
         frame
     }
 
     /// Returns how many raw bytes the line may have before it, or its block, is a runaway.
     fn runaway_room(&self) -> usize {
-        match self.partial.kind {
+        match self.line_state.kind {
             Kind::Comment => self.runaway_limit(),
             Kind::Open | Kind::Field(_) | Kind::Ignored => self.runaway_limit().saturating_sub(self.block.line_bytes()),
         }
