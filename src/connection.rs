@@ -3,7 +3,7 @@
 //! It does whatever is needed until there is an item: on a thread of its own (`worker`), or on the caller's
 //! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
 
-mod contain;
+mod callback;
 mod cursor;
 mod gap;
 mod opening;
@@ -30,8 +30,8 @@ use crate::parser::{Frame, Parser};
 use crate::request::{Opened, Plan};
 use crate::retry::Backoff;
 use crate::transport::addresses::AddressMemory;
-use contain::{CALLBACK_PANICKED, call};
-pub(crate) use contain::{Panicked, contain};
+use callback::{CALLBACK_PANICKED, invoke};
+pub(crate) use callback::{Panicked, catch_panic};
 use cursor::Position;
 use opening::Opener;
 use start::Start;
@@ -161,7 +161,7 @@ impl Connection {
     fn advance(&mut self, deadline: Option<Instant>) -> Item {
         // A caller's thread is inside only while it may wait, or call something user-supplied.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
-        let item = contain(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.crashed()));
+        let item = catch_panic(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.crashed()));
         if inside.is_some() && matches!(item, Item::End(_)) {
             self.close();
         }
@@ -237,7 +237,7 @@ impl Connection {
         self.shared.update(|life| life.open());
         let opened =
             Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
-        let done = call(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
+        let done = invoke(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
         let buffered = response.body.buffered();
         self.stage = Stage::Open(response.body);
         self.start = Some(Start::default());
@@ -261,7 +261,7 @@ impl Connection {
                     }
                     Err(failure) => return self.broke(failure),
                 }
-                if call(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
+                if invoke(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
                     return self.panicked();
                 }
             }
@@ -306,7 +306,7 @@ impl Connection {
                 Continue(())
             }
             Ok(Received::End) => {
-                let done = call(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
+                let done = invoke(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
                 self.unless_panicked(done)?;
                 self.end_by_unfinished()?;
                 self.ended()
@@ -345,14 +345,14 @@ impl Connection {
         };
         self.count(&event);
         let mut is_last = false;
-        if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
+        if invoke(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
             return self.panicked();
         }
         if is_last {
             self.close_stream();
             return self.finish(End::Until);
         }
-        match call(&mut self.plan.callbacks.on_event, |on_event| on_event(&event)) {
+        match invoke(&mut self.plan.callbacks.on_event, |on_event| on_event(&event)) {
             Ok(()) => Break(Item::Event(event)),
             Err(Panicked) => self.panicked(),
         }
@@ -362,7 +362,7 @@ impl Connection {
         let mut progress = self.shared.progress();
         progress.comments = progress.comments.saturating_add(1);
         drop(progress);
-        let done = call(&mut self.plan.callbacks.on_comment, |on_comment| on_comment(text));
+        let done = invoke(&mut self.plan.callbacks.on_comment, |on_comment| on_comment(text));
         self.unless_panicked(done)
     }
 

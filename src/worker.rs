@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::broadcast::{EventSender, Sink};
-use crate::connection::{Connection, Item, Panicked, contain};
+use crate::connection::{Connection, Item, Panicked, catch_panic};
 use crate::error::Error;
 use crate::handle::{End, Shared};
 
@@ -45,9 +45,9 @@ pub(crate) fn start(
         // The user's closures first: what they hold may be part of the channel's other end.
         connection.close();
         // Either may hold an error of the program's own, which may panic when it is dropped.
-        let _ = contain(|| drop(sender));
+        let _ = catch_panic(|| drop(sender));
         // Last: to free a large request body takes milliseconds.
-        let _ = contain(|| drop(connection));
+        let _ = catch_panic(|| drop(connection));
     });
     match spawned {
         Ok(thread) => {
@@ -71,7 +71,7 @@ impl Drop for Leaving {
 }
 
 fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
-    let pumped = contain(|| {
+    let pumped = catch_panic(|| {
         loop {
             let item = connection.next(None, || {
                 sender.flush();

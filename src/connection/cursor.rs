@@ -6,7 +6,7 @@ use std::sync::Arc;
 use log::warn;
 
 use super::Connection;
-use super::contain::{Panicked, call};
+use super::callback::{Panicked, invoke};
 use crate::error::Error;
 use crate::event::Event;
 use crate::http::{HeaderMap, Uri};
@@ -46,7 +46,7 @@ impl Connection {
             return Ok(Some(event));
         }
         let mut found = None;
-        call(&mut self.plan.callbacks.cursor, |extract| found = extract(&event))?;
+        invoke(&mut self.plan.callbacks.cursor, |extract| found = extract(&event))?;
         if let Some(value) = found.filter(|value| !value.is_empty()) {
             let is_new = *value != *self.position.value;
             if mem::take(&mut self.position.may_be_repeated) && !is_new {

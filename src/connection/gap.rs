@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::contain::{Panicked, call};
+use super::callback::{Panicked, invoke};
 use super::{Break, Connection, Continue, Item, Step};
 use crate::event::Event;
 use crate::gap::Gap;
@@ -45,7 +45,7 @@ impl Connection {
 
     fn mark(&mut self, gap: Gap) -> Step {
         let gap = Event::of_gap(gap, self.attempts);
-        match call(&mut self.plan.callbacks.on_event, |on_event| on_event(&gap)) {
+        match invoke(&mut self.plan.callbacks.on_event, |on_event| on_event(&gap)) {
             Ok(()) => Break(Item::Event(gap)),
             Err(Panicked) => self.panicked(),
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{at, bounded, never, select};
 
-use super::{Break, Connection, Continue, Item, Panicked, Stage, Step, contain};
+use super::{Break, Connection, Continue, Item, Panicked, Stage, Step, catch_panic};
 use crate::error::{Error, PanicOrigin};
 use crate::http::{Body, Outcome, Outgoing};
 
@@ -29,7 +29,7 @@ impl Connection {
         let helper = self.helper("open");
         if deadline.is_none() || cfg!(http_sse_simulation) {
             let outcome = match self.opener {
-                Opener::Caller => contain(|| outgoing.open()),
+                Opener::Caller => catch_panic(|| outgoing.open()),
                 Opener::Helper => open_on(helper, &mut outgoing),
             };
             return self.opening_ended(outcome);
@@ -37,7 +37,7 @@ impl Connection {
         // The caller may have to leave before this is through: it goes on meanwhile.
         let (sender, outcome) = bounded(1);
         // Contained here: what a thread leaves behind must not panic when it is dropped.
-        match helper.spawn(move || sender.send(contain(|| outgoing.open()))) {
+        match helper.spawn(move || sender.send(catch_panic(|| outgoing.open()))) {
             Ok(_) => self.stage = Stage::Opening(outcome),
             Err(error) => return self.failed(Error::io(error)),
         }
@@ -81,9 +81,9 @@ impl Connection {
 /// Waits for the helper's end: a stop ends it as it ends an attempt here, and its socket must be closed by then.
 fn open_on(helper: Builder, outgoing: &mut Outgoing) -> Result<Outcome, Panicked> {
     let opened = thread::scope(|scope| {
-        let helper = helper.spawn_scoped(scope, || contain(|| outgoing.open()));
+        let helper = helper.spawn_scoped(scope, || catch_panic(|| outgoing.open()));
         Some(helper.ok()?.join().unwrap_or(Err(Panicked)))
     });
     // Where the system refuses a thread, the deeper stack is the smaller harm.
-    opened.unwrap_or_else(|| contain(|| outgoing.open()))
+    opened.unwrap_or_else(|| catch_panic(|| outgoing.open()))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use log::warn;
 
 use super::Connection;
-use super::contain::{CALLBACK_PANICKED, Panicked, call};
+use super::callback::{CALLBACK_PANICKED, Panicked, invoke};
 use crate::error::Error;
 use crate::http::{HeaderMap, HeaderValue, Outgoing};
 use crate::request::{Attempt, MAX_LAST_EVENT_ID, check_cursor, check_last_event_id, insert_header};
@@ -17,7 +17,7 @@ impl Connection {
     pub(super) fn prepare(&mut self) -> Result<Outgoing, Error> {
         let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
         attempt.show(self.parser.last_event_id(), &self.position.value);
-        call(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
+        invoke(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
             .map_err(|Panicked| CALLBACK_PANICKED)?;
         if let Some(error) = attempt.failure.take() {
             return Err(Error::io(io::Error::other(error)));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 
-use super::contain::{CALLBACK_PANICKED, Panicked, call};
+use super::callback::{CALLBACK_PANICKED, Panicked, invoke};
 use super::{Break, Connection, Continue, Item, Stage, Step};
 use crate::cancel::deadline;
 use crate::clock;
@@ -167,7 +167,7 @@ impl Connection {
     fn is_wanted_again(&mut self, error: &Error) -> Result<bool, Panicked> {
         let mut verdict = false;
         if !self.backoff.policy().is_never() {
-            call(&mut self.plan.callbacks.retry_when, |decide| verdict = decide(error))?;
+            invoke(&mut self.plan.callbacks.retry_when, |decide| verdict = decide(error))?;
         }
         Ok(verdict)
     }

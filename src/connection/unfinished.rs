@@ -1,6 +1,6 @@
 //! An event whose blank line is missing at the end of the response: it can only be the last one of all.
 
-use super::contain::{Panicked, call};
+use super::callback::{Panicked, invoke};
 use super::{Connection, Continue, Step};
 use crate::handle::End;
 
@@ -13,7 +13,7 @@ impl Connection {
         }
         let Some(event) = self.parser.unfinished_event() else { return Continue(()) };
         let mut is_last = false;
-        if call(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
+        if invoke(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
             return self.panicked();
         }
         if !is_last {

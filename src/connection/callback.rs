@@ -21,7 +21,7 @@ impl Connection {
     /// Reports a failure, or an event that was skipped, to `on_error`.
     pub(super) fn report(&mut self, error: &Error) -> Result<(), Panicked> {
         self.shared.note_error(error);
-        call(&mut self.plan.callbacks.on_error, |on_error| on_error(error))
+        invoke(&mut self.plan.callbacks.on_error, |on_error| on_error(error))
     }
 
     /// Settles the end after a panic outside of the callbacks, by a logger for one.
@@ -55,16 +55,16 @@ impl Connection {
     pub(super) fn close_callbacks(&mut self, end: &End) {
         let dropped = self.drop_callbacks();
         let on_close = self.plan.callbacks.on_close.take();
-        let closed = contain(|| on_close.into_iter().for_each(|on_close| on_close(end)));
+        let closed = catch_panic(|| on_close.into_iter().for_each(|on_close| on_close(end)));
         let id = &self.shared.id;
         // A logger may be what panics.
-        let _ = contain(|| match (dropped, closed) {
+        let _ = catch_panic(|| match (dropped, closed) {
             (_, Err(Panicked)) => warn!("sse {id}: on_close panicked"),
             (Err(Panicked), Ok(())) => warn!("sse {id}: a value captured by a callback panicked while it was dropped"),
             (Ok(()), Ok(())) => {}
         });
         // It may hold an error of the program's own.
-        let _ = contain(|| self.last_error = None);
+        let _ = catch_panic(|| self.last_error = None);
     }
 
     fn drop_callbacks(&mut self) -> Result<(), Panicked> {
@@ -84,28 +84,28 @@ impl Connection {
             on_close: _,
         } = callbacks;
         let dropped = [
-            contain(|| drop(retry_when)),
-            contain(|| drop(before_connect)),
-            contain(|| drop(cursor)),
-            contain(|| drop(until)),
-            contain(|| drop(on_open)),
-            contain(|| drop(on_bytes)),
-            contain(|| drop(on_event)),
-            contain(|| drop(on_comment)),
-            contain(|| drop(on_error)),
+            catch_panic(|| drop(retry_when)),
+            catch_panic(|| drop(before_connect)),
+            catch_panic(|| drop(cursor)),
+            catch_panic(|| drop(until)),
+            catch_panic(|| drop(on_open)),
+            catch_panic(|| drop(on_bytes)),
+            catch_panic(|| drop(on_event)),
+            catch_panic(|| drop(on_comment)),
+            catch_panic(|| drop(on_error)),
         ];
         dropped.into_iter().collect()
     }
 }
 
 /// Calls a callback, if there is one, and contains its panic.
-pub(super) fn call<F: ?Sized>(callback: &mut Option<Box<F>>, run: impl FnOnce(&mut F)) -> Result<(), Panicked> {
+pub(super) fn invoke<F: ?Sized>(callback: &mut Option<Box<F>>, run: impl FnOnce(&mut F)) -> Result<(), Panicked> {
     let Some(callback) = callback else { return Ok(()) };
-    contain(|| run(callback))
+    catch_panic(|| run(callback))
 }
 
 /// Contains a panic, and the one that its payload may cause when it is dropped.
-pub(crate) fn contain<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(discard)
 }
 
