@@ -320,13 +320,13 @@ impl Client {
     ) -> Result<(Connection, Arc<Shared>), Error> {
         check_id(id)?;
         let settings = &self.inner.settings;
-        let plan = request.plan(&settings.headers)?;
-        let mut network = settings.network().map_err(Error::InvalidRequest)?;
-        network.origins = plan.origins.clone();
-        network.proxy.for_url(&plan.url).map_err(Error::InvalidRequest)?;
-        let shared = Arc::new(Shared::new(id.into(), plan.parser.last_event_id().unwrap_or_default()));
+        let request = request.prepare(&settings.headers)?;
+        let mut transport = settings.transport().map_err(Error::InvalidRequest)?;
+        transport.origins = request.origins.clone();
+        transport.proxy.for_url(&request.url).map_err(Error::InvalidRequest)?;
+        let shared = Arc::new(Shared::new(id.into(), request.parser.last_event_id().unwrap_or_default()));
         self.inner.registry.insert(&shared, broadcast)?;
-        Ok((Connection::new(Arc::clone(&shared), plan, network, settings.stack_size), shared))
+        Ok((Connection::new(Arc::clone(&shared), request, transport, settings.stack_size), shared))
     }
 }
 

@@ -7,7 +7,7 @@ mod callback;
 mod cursor;
 mod gap;
 mod opening;
-mod prepare;
+mod outgoing;
 mod recovery;
 mod start;
 mod unfinished;
@@ -25,9 +25,9 @@ use crate::clock;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared, State};
-use crate::http::{Answer, Body, Failure, Network, Outcome, Received};
+use crate::http::{Answer, Body, Failure, Outcome, Received, TransportConfig};
 use crate::parser::{Frame, Parser};
-use crate::request::{Opened, Plan};
+use crate::request::{Opened, PreparedRequest};
 use crate::retry::Backoff;
 use crate::transport::addresses::AddressMemory;
 use callback::{CALLBACK_PANICKED, invoke};
@@ -40,8 +40,8 @@ use ControlFlow::{Break, Continue};
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
-    plan: Plan,
-    network: Network,
+    request: PreparedRequest,
+    transport: TransportConfig,
     /// Of a helper thread that opens, in bytes.
     stack_size: usize,
     opener: Opener,
@@ -88,20 +88,25 @@ pub(crate) enum Item {
 type Step = ControlFlow<Item>;
 
 impl Connection {
-    pub(crate) fn new(shared: Arc<Shared>, mut plan: Plan, network: Network, stack_size: usize) -> Self {
-        let backoff = Backoff::new(plan.policy.clone());
-        let parser = mem::take(&mut plan.parser);
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        mut request: PreparedRequest,
+        transport: TransportConfig,
+        stack_size: usize,
+    ) -> Self {
+        let backoff = Backoff::new(request.policy.clone());
+        let parser = mem::take(&mut request.parser);
         let attempt = shared.token.current_attempt();
-        let callbacks = &plan.callbacks;
+        let callbacks = &request.callbacks;
         let sees_events = callbacks.until.is_some()
             || callbacks.on_event.is_some()
             || callbacks.on_bytes.is_some()
             || callbacks.cursor.is_some();
-        let start_cursor = mem::take(&mut plan.start_cursor);
+        let start_cursor = mem::take(&mut request.start_cursor);
         let mut connection = Self {
             shared,
-            plan,
-            network,
+            request,
+            transport,
             stack_size,
             opener: Opener::Caller,
             parser,
@@ -207,7 +212,7 @@ impl Connection {
             life.failures = self.backoff.failures();
         });
         debug!("sse {}: attempt {}", self.shared.id, self.attempts);
-        match self.prepare() {
+        match self.outgoing() {
             Ok(outgoing) => self.send(outgoing, deadline),
             Err(error) => self.failed(error),
         }
@@ -237,7 +242,7 @@ impl Connection {
         self.shared.update(|life| life.open());
         let opened =
             Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
-        let done = invoke(&mut self.plan.callbacks.on_open, |on_open| on_open(&opened));
+        let done = invoke(&mut self.request.callbacks.on_open, |on_open| on_open(&opened));
         let buffered = response.body.buffered();
         self.stage = Stage::Open(response.body);
         self.start = Some(Start::default());
@@ -261,7 +266,7 @@ impl Connection {
                     }
                     Err(failure) => return self.broke(failure),
                 }
-                if invoke(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
+                if invoke(&mut self.request.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
                     return self.panicked();
                 }
             }
@@ -306,7 +311,7 @@ impl Connection {
                 Continue(())
             }
             Ok(Received::End) => {
-                let done = invoke(&mut self.plan.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
+                let done = invoke(&mut self.request.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
                 self.unless_panicked(done)?;
                 self.end_by_unfinished()?;
                 self.ended()
@@ -345,14 +350,14 @@ impl Connection {
         };
         self.count(&event);
         let mut is_last = false;
-        if invoke(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
+        if invoke(&mut self.request.callbacks.until, |until| is_last = until(&event)).is_err() {
             return self.panicked();
         }
         if is_last {
             self.close_stream();
             return self.finish(End::Until);
         }
-        match invoke(&mut self.plan.callbacks.on_event, |on_event| on_event(&event)) {
+        match invoke(&mut self.request.callbacks.on_event, |on_event| on_event(&event)) {
             Ok(()) => Break(Item::Event(event)),
             Err(Panicked) => self.panicked(),
         }
@@ -362,7 +367,7 @@ impl Connection {
         let mut progress = self.shared.progress();
         progress.comments = progress.comments.saturating_add(1);
         drop(progress);
-        let done = invoke(&mut self.plan.callbacks.on_comment, |on_comment| on_comment(text));
+        let done = invoke(&mut self.request.callbacks.on_comment, |on_comment| on_comment(text));
         self.unless_panicked(done)
     }
 

@@ -64,7 +64,7 @@ const OUTPUT: usize = 4 * 1024;
 
 /// How the connections of one client reach the network.
 #[derive(Clone, Debug)]
-pub(crate) struct Network {
+pub(crate) struct TransportConfig {
     #[cfg(feature = "tls")]
     pub(crate) tls: Arc<Tls>,
     pub(crate) proxy: ProxyRules,
@@ -100,7 +100,7 @@ pub(crate) struct Outgoing {
     /// The header that says where to go on, if it matters whether a redirect has dropped it.
     pub(crate) position_header: Option<String>,
     pub(crate) body: Option<Arc<[u8]>>,
-    pub(crate) network: Network,
+    pub(crate) transport: TransportConfig,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<AddressMemory>,
     pub(crate) attempt: Arc<AttemptToken>,
@@ -216,14 +216,14 @@ impl Outgoing {
         let hop = Arc::new(Hop {
             attempt: Arc::clone(&self.attempt),
             addresses: Arc::clone(&self.addresses),
-            network: self.network.clone(),
+            transport: self.transport.clone(),
             target: self.url.clone(),
-            proxy: self.network.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?,
+            proxy: self.transport.proxy.for_url(&self.url).map_err(Error::InvalidRequest)?,
             names: host_names(&self.url),
             user_agent: self.headers.get(USER_AGENT).cloned(),
             deadline: deadline(clock::now(), self.limits.connect),
             response_timeout: self.limits.response,
-            sizes: Sizes { output: OUTPUT.max(line + 64), input: self.network.read_buffer },
+            sizes: Sizes { output: OUTPUT.max(line + 64), input: self.transport.read_buffer },
             slot: Arc::clone(slot),
         });
         Ok(Agent::with_parts(config.build(), HopConnector(Arc::clone(&hop)), HopResolver(hop)))
@@ -250,7 +250,7 @@ impl Outgoing {
             self.body = None;
             redirect::strip_body_headers(&mut self.headers);
         }
-        self.network.origins.enter(origin, &target, &mut self.headers, self.body.is_some())?;
+        self.transport.origins.enter(origin, &target, &mut self.headers, self.body.is_some())?;
         redirect::strip_host(&mut self.headers);
         debug!("sse {}: redirected by {status} to {}", self.id, redacted(&target));
         self.url = target;

@@ -10,7 +10,7 @@ mod limits;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod origins;
-mod plan;
+mod prepared;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) use hooks::Callbacks;
 pub use multipart::Multipart;
 #[cfg(feature = "multipart")]
 pub(crate) use multipart::Part;
-pub(crate) use plan::{MAX_CAPACITY, MAX_LAST_EVENT_ID, Plan, check_last_event_id, insert_header};
+pub(crate) use prepared::{MAX_CAPACITY, MAX_LAST_EVENT_ID, PreparedRequest, check_last_event_id, insert_header};
 
 /// What to ask for, and how to treat the answer.
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Client;
 use crate::error::Error;
-use crate::http::{self, HeaderMap, HeaderValue, Network, OriginPolicy, ProxyRules};
+use crate::http::{self, HeaderMap, HeaderValue, OriginPolicy, ProxyRules, TransportConfig};
 use crate::transport::buffers::INPUT;
 use crate::transport::dns::PendingLookups;
 use crate::transport::link::Link;
@@ -286,7 +286,7 @@ impl Default for Settings {
 
 impl Settings {
     /// Returns how a connection reaches the network; the environment is read now.
-    pub(crate) fn network(&self) -> Result<Network, String> {
+    pub(crate) fn transport(&self) -> Result<TransportConfig, String> {
         let proxy = match &self.proxy {
             // A proxy could not reach it.
             _ if self.link.is_local() => ProxyRules::default(),
@@ -294,7 +294,7 @@ impl Settings {
             ProxyChoice::None => ProxyRules::default(),
             ProxyChoice::Url(url) => ProxyRules::through(url, "ClientBuilder::proxy")?,
         };
-        Ok(Network {
+        Ok(TransportConfig {
             #[cfg(feature = "tls")]
             tls: Arc::clone(&self.tls),
             proxy,

@@ -21,7 +21,7 @@ impl Connection {
     /// Reports a failure, or an event that was skipped, to `on_error`.
     pub(super) fn report(&mut self, error: &Error) -> Result<(), Panicked> {
         self.shared.note_error(error);
-        invoke(&mut self.plan.callbacks.on_error, |on_error| on_error(error))
+        invoke(&mut self.request.callbacks.on_error, |on_error| on_error(error))
     }
 
     /// Settles the end after a panic outside of the callbacks, by a logger for one.
@@ -54,7 +54,7 @@ impl Connection {
     /// Drops all callbacks, and runs the last of them.
     pub(super) fn close_callbacks(&mut self, end: &End) {
         let dropped = self.drop_callbacks();
-        let on_close = self.plan.callbacks.on_close.take();
+        let on_close = self.request.callbacks.on_close.take();
         let closed = catch_panic(|| on_close.into_iter().for_each(|on_close| on_close(end)));
         let id = &self.shared.id;
         // A logger may be what panics.
@@ -68,8 +68,8 @@ impl Connection {
     }
 
     fn drop_callbacks(&mut self) -> Result<(), Panicked> {
-        let on_close = self.plan.callbacks.on_close.take();
-        let callbacks = mem::replace(&mut self.plan.callbacks, Callbacks { on_close, ..Callbacks::default() });
+        let on_close = self.request.callbacks.on_close.take();
+        let callbacks = mem::replace(&mut self.request.callbacks, Callbacks { on_close, ..Callbacks::default() });
         // One by one: a second panic during a first one would abort.
         let Callbacks {
             retry_when,

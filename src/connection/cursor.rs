@@ -31,22 +31,22 @@ impl Connection {
 
     /// Adds the cursor in force to the request of an attempt.
     pub(super) fn send_cursor(&mut self, url: &mut Uri, headers: &mut HeaderMap) -> Result<(), Error> {
-        let Some(place) = &self.plan.cursor else { return Ok(()) };
+        let Some(place) = &self.request.cursor else { return Ok(()) };
         if self.position.value.is_empty() {
             return Ok(());
         }
-        self.position.may_be_repeated = self.plan.is_cursor_inclusive;
+        self.position.may_be_repeated = self.request.is_cursor_inclusive;
         place.set(&self.position.value, url, headers).map_err(Error::InvalidRequest)
     }
 
     /// Takes the cursor from an event, and gives the event the one that is in force after it; `None` for the event that
     /// was handled before.
     pub(super) fn take_cursor(&mut self, event: Event) -> Result<Option<Event>, Panicked> {
-        if self.plan.callbacks.cursor.is_none() {
+        if self.request.callbacks.cursor.is_none() {
             return Ok(Some(event));
         }
         let mut found = None;
-        invoke(&mut self.plan.callbacks.cursor, |extract| found = extract(&event))?;
+        invoke(&mut self.request.callbacks.cursor, |extract| found = extract(&event))?;
         if let Some(value) = found.filter(|value| !value.is_empty()) {
             let is_new = *value != *self.position.value;
             if mem::take(&mut self.position.may_be_repeated) && !is_new {

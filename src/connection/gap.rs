@@ -12,10 +12,10 @@ use crate::http::HeaderMap;
 impl Connection {
     /// Keeps what an attempt asks to go on after.
     pub(super) fn note_sent_position(&mut self, headers: &HeaderMap) {
-        if !self.plan.marks_gaps {
+        if !self.request.marks_gaps {
             return;
         }
-        self.sent_position = if self.plan.cursor.is_some() {
+        self.sent_position = if self.request.cursor.is_some() {
             Some(Arc::clone(&self.position.value)).filter(|cursor| !cursor.is_empty())
         } else {
             let id = headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
@@ -25,27 +25,27 @@ impl Connection {
 
     /// Returns the header that holds it, if another origin does not get that one over a redirect.
     pub(super) fn position_header(&self) -> Option<String> {
-        if !self.plan.marks_gaps {
+        if !self.request.marks_gaps {
             return None;
         }
-        self.plan.cursor.as_ref()?.header().map(str::to_owned)
+        self.request.cursor.as_ref()?.header().map(str::to_owned)
     }
 
     /// Marks the place between two streams; `last_byte` is that of the one before, if there was one.
     pub(super) fn mark_reconnect(&mut self, last_byte: Option<Instant>, now: Instant) -> Step {
-        let Some(last_byte) = last_byte.filter(|_| self.plan.marks_gaps) else { return Continue(()) };
+        let Some(last_byte) = last_byte.filter(|_| self.request.marks_gaps) else { return Continue(()) };
         let away = now.saturating_duration_since(last_byte);
         let resumed_from = self.sent_position.take();
         self.mark(Gap::reconnected(away, resumed_from))
     }
 
     pub(super) fn mark_oversized(&mut self) -> Step {
-        if self.plan.marks_gaps { self.mark(Gap::oversized(1)) } else { Continue(()) }
+        if self.request.marks_gaps { self.mark(Gap::oversized(1)) } else { Continue(()) }
     }
 
     fn mark(&mut self, gap: Gap) -> Step {
         let gap = Event::of_gap(gap, self.attempts);
-        match invoke(&mut self.plan.callbacks.on_event, |on_event| on_event(&gap)) {
+        match invoke(&mut self.request.callbacks.on_event, |on_event| on_event(&gap)) {
             Ok(()) => Break(Item::Event(gap)),
             Err(Panicked) => self.panicked(),
         }

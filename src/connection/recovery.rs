@@ -49,7 +49,7 @@ impl Connection {
     pub(super) fn ended(&mut self) -> Step {
         // Closing takes a thread's life, which is no part of the connection's.
         let now = clock::now();
-        let is_over_early = self.plan.callbacks.until.is_some();
+        let is_over_early = self.request.callbacks.until.is_some();
         let error = match self.start.take() {
             Some(start) if is_over_early || self.backoff.has_come_to_nothing(now) => start.into_error(),
             _ => Error::Disconnected,
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     fn failed_at(&mut self, now: Instant, error: Error) -> Step {
-        if error.status() == Some(401) && self.plan.callbacks.before_connect.is_some() && !self.renewed {
+        if error.status() == Some(401) && self.request.callbacks.before_connect.is_some() && !self.renewed {
             return self.renew(error);
         }
         match self.verdict(&error) {
@@ -147,7 +147,7 @@ impl Connection {
             error if policy.waits_for_network() && is_offline(error) => Cause::Offline,
             _ => Cause::Ordinary,
         };
-        if self.plan.callbacks.retry_when.is_some() {
+        if self.request.callbacks.retry_when.is_some() {
             return Ok(self.is_wanted_again(error)?.then_some(cause));
         }
         // The answer to a request that was not a GET may cost money, or have had its effect.
@@ -167,13 +167,13 @@ impl Connection {
     fn is_wanted_again(&mut self, error: &Error) -> Result<bool, Panicked> {
         let mut verdict = false;
         if !self.backoff.policy().is_never() {
-            invoke(&mut self.plan.callbacks.retry_when, |decide| verdict = decide(error))?;
+            invoke(&mut self.request.callbacks.retry_when, |decide| verdict = decide(error))?;
         }
         Ok(verdict)
     }
 
     fn is_get(&self) -> bool {
-        self.plan.method == Method::GET
+        self.request.method == Method::GET
     }
 
     fn wait_for(&mut self, delay: Duration) -> Step {

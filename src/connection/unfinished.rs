@@ -8,12 +8,12 @@ impl Connection {
     /// Asks `until`, where the request allows it, about the lines that the response has ended with. The event is put in
     /// force only if it is the last one: otherwise it is discarded (HTML §9.2.6), and a later response brings it whole.
     pub(super) fn end_by_unfinished(&mut self) -> Step {
-        if !self.plan.ends_without_blank_line {
+        if !self.request.ends_without_blank_line {
             return Continue(());
         }
         let Some(event) = self.parser.unfinished_event() else { return Continue(()) };
         let mut is_last = false;
-        if invoke(&mut self.plan.callbacks.until, |until| is_last = until(&event)).is_err() {
+        if invoke(&mut self.request.callbacks.until, |until| is_last = until(&event)).is_err() {
             return self.panicked();
         }
         if !is_last {

@@ -12,7 +12,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
 use super::head::{HeadTransport, Slot};
-use super::{Failure, HeaderValue, HostNames, Network, ProxyTarget};
+use super::{Failure, HeaderValue, HostNames, ProxyTarget, TransportConfig};
 use crate::cancel::{AttemptToken, deadline};
 use crate::clock;
 use crate::error;
@@ -37,7 +37,7 @@ const MAX_ADDRESSES: usize = 16;
 pub(super) struct Hop {
     pub(super) attempt: Arc<AttemptToken>,
     pub(super) addresses: Arc<AddressMemory>,
-    pub(super) network: Network,
+    pub(super) transport: TransportConfig,
     pub(super) target: Uri,
     pub(super) names: HostNames,
     pub(super) proxy: Option<ProxyTarget>,
@@ -105,16 +105,16 @@ impl Hop {
     }
 
     fn resolve(&self) -> Result<Vec<SocketAddr>, Fault> {
-        if self.network.link.is_local() {
+        if self.transport.link.is_local() {
             // ureq wants one.
             return Ok(vec![SocketAddr::from(([0, 0, 0, 0], 0))]);
         }
         let (host, port) = self.peer();
-        let mut addresses = self.network.link.given(host, port);
+        let mut addresses = self.transport.link.given(host, port);
         if addresses.is_empty() {
-            addresses = dns::resolve(host, port, &self.network.lookups, &self.attempt, self.deadline)?;
+            addresses = dns::resolve(host, port, &self.transport.lookups, &self.attempt, self.deadline)?;
         }
-        Ok(self.network.link.reachable(addresses)?)
+        Ok(self.transport.link.reachable(addresses)?)
     }
 
     fn is_https(&self) -> bool {
@@ -127,7 +127,7 @@ impl Hop {
             Ok(opened) => Ok(opened),
             Err(Missed::Failure(failure)) => Err(failure),
             #[cfg(feature = "tls")]
-            Err(Missed::Untrusted(_, config)) if self.network.tls.has_other_than(&config) => {
+            Err(Missed::Untrusted(_, config)) if self.transport.tls.has_other_than(&config) => {
                 self.open(details).map_err(Missed::into_failure)
             }
             #[cfg(feature = "tls")]
@@ -159,9 +159,9 @@ impl Hop {
     }
 
     fn connect(&self, addresses: &[SocketAddr]) -> Result<(Tcp, Duration), Fault> {
-        let link = &*self.network.link;
+        let link = &*self.transport.link;
         let dialer =
-            Dialer { link, keepalive: self.network.keepalive, attempt: &self.attempt, deadline: self.deadline };
+            Dialer { link, keepalive: self.transport.keepalive, attempt: &self.attempt, deadline: self.deadline };
         #[cfg(unix)]
         if let Some(path) = &link.unix_socket {
             return dialer.connect_unix(path).map(|connection| (connection, self.response_timeout));
@@ -179,8 +179,8 @@ impl Hop {
     #[cfg(feature = "tls")]
     fn encrypt(&self, wire: Wire, host: &str, end: End) -> Result<Wire, Missed> {
         let config = match end {
-            End::Proxy => self.network.tls.for_proxy(),
-            End::Server => self.network.tls.for_server(),
+            End::Proxy => self.transport.tls.for_proxy(),
+            End::Server => self.transport.tls.for_server(),
         };
         let config = config.map_err(|why| Failure::from(error::Error::Tls(Arc::new(why))))?;
         match Tls::connect(Arc::clone(&config), host, wire, &mut self.wait()) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::plan::{MAX_LAST_EVENT_ID, insert_header, with_query};
+use super::prepared::{MAX_LAST_EVENT_ID, insert_header, with_query};
 use crate::event::Event;
 use crate::http::{self, HeaderMap, HeaderValue, Uri};
 

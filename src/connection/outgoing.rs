@@ -1,4 +1,4 @@
-//! What an attempt sends: the plan, what the user changes for this attempt, and where the stream left off.
+//! What an attempt sends: the request, what the user changes for this attempt, and where the stream left off.
 
 use std::io;
 use std::mem;
@@ -14,10 +14,10 @@ use crate::request::{Attempt, MAX_LAST_EVENT_ID, check_cursor, check_last_event_
 
 impl Connection {
     /// Builds the attempt's request, and lets the user change it.
-    pub(super) fn prepare(&mut self) -> Result<Outgoing, Error> {
+    pub(super) fn outgoing(&mut self) -> Result<Outgoing, Error> {
         let mut attempt = Attempt::new(self.attempts, self.last_error.as_ref());
         attempt.show(self.parser.last_event_id(), &self.position.value);
-        invoke(&mut self.plan.callbacks.before_connect, |prepare| prepare(&mut attempt))
+        invoke(&mut self.request.callbacks.before_connect, |prepare| prepare(&mut attempt))
             .map_err(|Panicked| CALLBACK_PANICKED)?;
         if let Some(error) = attempt.failure.take() {
             return Err(Error::io(io::Error::other(error)));
@@ -30,15 +30,15 @@ impl Connection {
             self.reported_id = false;
         }
         if let Some(cursor) = cursor {
-            if self.plan.cursor.is_none() {
+            if self.request.cursor.is_none() {
                 return Err(Error::InvalidRequest("set_cursor: the request has no cursor".into()));
             }
             check_cursor(&cursor)
                 .map_err(|why| Error::InvalidRequest(format!("set_cursor: cannot send the cursor: {why}")))?;
             self.set_cursor(&cursor);
         }
-        let mut url = self.plan.url_with(&query).map_err(Error::InvalidRequest)?;
-        let mut headers = self.plan.headers.clone();
+        let mut url = self.request.url_with(&query).map_err(Error::InvalidRequest)?;
+        let mut headers = self.request.headers.clone();
         for (name, value) in &own {
             insert_header(&mut headers, name, value).map_err(Error::InvalidRequest)?;
         }
@@ -47,13 +47,13 @@ impl Connection {
         self.note_sent_position(&headers);
         Ok(Outgoing {
             id: Arc::clone(&self.shared.id),
-            method: self.plan.method.clone(),
+            method: self.request.method.clone(),
             url,
             headers,
             position_header: self.position_header(),
-            body: self.plan.body.clone(),
-            network: self.network.clone(),
-            limits: self.plan.limits,
+            body: self.request.body.clone(),
+            transport: self.transport.clone(),
+            limits: self.request.limits,
             addresses: Arc::clone(&self.addresses),
             attempt: Arc::clone(&self.attempt),
         })

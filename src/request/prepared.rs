@@ -14,7 +14,7 @@ use crate::retry::RetryPolicy;
 /// Above this a capacity is a mistake: the channel reserves its room at the start.
 pub(crate) const MAX_CAPACITY: usize = 1 << 20;
 
-pub(crate) struct Plan {
+pub(crate) struct PreparedRequest {
     pub(crate) method: Method,
     pub(crate) url: Uri,
     pub(crate) headers: HeaderMap,
@@ -33,9 +33,9 @@ pub(crate) struct Plan {
 
 impl Request {
     /// Checks everything that can be checked without the network.
-    pub(crate) fn plan(self, client_headers: &HeaderMap) -> Result<Plan, Error> {
+    pub(crate) fn prepare(self, client_headers: &HeaderMap) -> Result<PreparedRequest, Error> {
         self.check().map_err(Error::InvalidRequest)?;
-        self.into_plan(client_headers).map_err(Error::InvalidRequest)
+        self.into_prepared(client_headers).map_err(Error::InvalidRequest)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -67,7 +67,7 @@ impl Request {
         Ok(())
     }
 
-    fn into_plan(self, client_headers: &HeaderMap) -> Result<Plan, String> {
+    fn into_prepared(self, client_headers: &HeaderMap) -> Result<PreparedRequest, String> {
         let method =
             Method::from_bytes(self.method.as_bytes()).map_err(|_| format!("invalid method {:?}", self.method))?;
         if method == Method::CONNECT {
@@ -126,7 +126,7 @@ impl Request {
             (cursor, start_cursor, is_cursor_inclusive) = (Some(place), start, is_inclusive);
             callbacks.cursor = Some(extract);
         }
-        Ok(Plan {
+        Ok(PreparedRequest {
             method,
             url,
             headers,
@@ -145,7 +145,7 @@ impl Request {
     }
 }
 
-impl Plan {
+impl PreparedRequest {
     /// Returns the URL with more pairs in its query.
     pub(crate) fn url_with(&self, query: &[(String, String)]) -> Result<Uri, String> {
         if query.is_empty() {
