@@ -1,4 +1,4 @@
-//! One attempt: send the request, follow redirects, judge the response, read its body.
+//! One attempt: send the request, follow redirects, classify the response, read its body.
 //!
 //! With `transport` the only place that names ureq, rustls and socket2.
 
@@ -11,7 +11,7 @@ mod framing;
 #[cfg(feature = "gzip")]
 mod gzip;
 mod head;
-mod judge;
+mod headers;
 mod proxy;
 mod redact;
 mod redirect;
@@ -46,7 +46,7 @@ pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::encode as encode_form;
-pub(crate) use judge::{is_gzip, start_of_text};
+pub(crate) use headers::{is_gzip, start_of_text};
 pub(crate) use proxy::ProxyRules;
 use proxy::ProxyTarget;
 use redact::redacted;
@@ -164,7 +164,7 @@ impl Outgoing {
                     Err(why) => return Outcome { status: Some(status), result: Err(Error::Redirect(why).into()) },
                 }
             }
-            return Outcome { status: Some(status), result: self.judge(parts, wire, input) };
+            return Outcome { status: Some(status), result: self.classify(parts, wire, input) };
         }
     }
 
@@ -257,13 +257,13 @@ impl Outgoing {
         Ok(())
     }
 
-    fn judge(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
+    fn classify(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
         let (status, headers) = (parts.status.as_u16(), parts.headers);
-        let framing = judge::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
+        let framing = headers::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
         // Whatever is accepted, a 202 that names no type has nothing to read.
         let is_named = status != 202 || headers.contains_key(CONTENT_TYPE);
-        let is_stream = judge::is_event_stream(&headers) || self.limits.any_content_type && is_named;
-        let encoding = judge::content_encoding(&self.id, &headers);
+        let is_stream = headers::is_event_stream(&headers) || self.limits.any_content_type && is_named;
+        let encoding = headers::content_encoding(&self.id, &headers);
         let is_gzip = self.limits.accepts_gzip && encoding.as_deref().is_some_and(is_gzip);
         let refused = encoding.filter(|_| !is_gzip);
         let body = |framing, idle_timeout| {
@@ -273,8 +273,9 @@ impl Outgoing {
             body
         };
         let refusal = || {
-            let response = ErrorResponse::new(status).with_retry_after(judge::retry_after(&headers, clock::wall_time));
-            match judge::content_type_text(&headers) {
+            let response =
+                ErrorResponse::new(status).with_retry_after(headers::retry_after(&headers, clock::wall_time));
+            match headers::content_type_text(&headers) {
                 Some(content_type) => response.with_content_type(content_type),
                 None => response,
             }

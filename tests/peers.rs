@@ -284,7 +284,7 @@ fn the_wall_clock_is_read_for_dates_of_http_and_of_files_alone() {
         .collect();
     // `clock.rs` gives it out; `failure.rs` compares it with the day of the release, for `ClockNotSet`; `store.rs` has the
     // age of a file that a writer left behind.
-    let allowed = ["clock.rs", "http.rs", "http/judge.rs", "http/failure.rs", "checkpoint/store.rs"].map(Path::new);
+    let allowed = ["clock.rs", "http.rs", "http/headers.rs", "http/failure.rs", "checkpoint/store.rs"].map(Path::new);
     assert!(reading.iter().all(|file| allowed.contains(&file.as_path())), "{reading:?}");
 }
 

@@ -3,7 +3,7 @@
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use super::judge::is_token;
+use super::headers::is_token;
 use super::redact::{redacted_nonsense, redacted_text};
 use super::url::{self, Parsed};
 
