@@ -27,12 +27,12 @@ pub(crate) struct PendingLookups(Mutex<Vec<Arc<Lookup>>>);
 #[derive(Debug)]
 struct Lookup {
     name: String,
-    answer: Mutex<Option<Answer>>,
-    /// Disconnects once the answer is there.
+    result: Mutex<Option<LookupResult>>,
+    /// Disconnects once the result is there.
     done: Receiver<Infallible>,
 }
 
-type Answer = io::Result<Vec<SocketAddr>>;
+type LookupResult = io::Result<Vec<SocketAddr>>;
 
 /// Returns the addresses of a host: a name, or an address without brackets, which needs no lookup unless it has a zone.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn resolve(
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let addresses = pending.resolve(format!("{host}:{port}"), attempt, deadline, STACK, ask_system)?;
+    let addresses = pending.resolve(format!("{host}:{port}"), attempt, deadline, STACK, system_lookup)?;
     if addresses.is_empty() {
         return Err(Fault::Io(io::Error::new(io::ErrorKind::NotFound, "the host has no address")));
     }
@@ -61,11 +61,11 @@ impl PendingLookups {
         attempt: &AttemptToken,
         deadline: Option<Instant>,
         stack: usize,
-        ask: impl FnOnce(&str) -> Answer + Clone + Send + 'static,
+        look_up: impl FnOnce(&str) -> LookupResult + Clone + Send + 'static,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        let Some(lookup) = self.join_or_start(&name, stack, ask.clone())? else {
-            let answer = ask(&name);
-            return if attempt.is_cancelled() { Err(Fault::Cancelled) } else { Ok(answer?) };
+        let Some(lookup) = self.join_or_start(&name, stack, look_up.clone())? else {
+            let result = look_up(&name);
+            return if attempt.is_cancelled() { Err(Fault::Cancelled) } else { Ok(result?) };
         };
         select! {
             recv(lookup.done) -> _ => {}
@@ -73,7 +73,7 @@ impl PendingLookups {
             recv(deadline.map_or_else(never, at)) -> _ => return Err(Fault::DeadlineReached),
         }
         self.remove(&lookup);
-        Ok(lookup.answer()?)
+        Ok(lookup.result()?)
     }
 
     /// Returns the lookup of this name: one that runs, or has found something that nobody took, or a new one. `None` where
@@ -82,7 +82,7 @@ impl PendingLookups {
         &self,
         name: &str,
         stack: usize,
-        ask: impl FnOnce(&str) -> Answer + Send + 'static,
+        look_up: impl FnOnce(&str) -> LookupResult + Send + 'static,
     ) -> Result<Option<Arc<Lookup>>, Fault> {
         let mut lookups = lock(&self.0);
         if let Some(place) = lookups.iter().position(|lookup| lookup.name == name) {
@@ -93,19 +93,19 @@ impl PendingLookups {
             lookups.swap_remove(place);
         }
         if lookups.len() >= MAX_PENDING {
-            lookups.retain(|lookup| !lookup.is_answered());
+            lookups.retain(|lookup| !lookup.is_done());
         }
         if lookups.len() >= MAX_PENDING {
             return Err(io::Error::other(format!("{MAX_PENDING} DNS lookups of this client are still pending")).into());
         }
         let (sender, done) = bounded(0);
-        let lookup = Arc::new(Lookup { name: name.to_owned(), answer: Mutex::new(None), done });
-        let asked = Arc::clone(&lookup);
+        let lookup = Arc::new(Lookup { name: name.to_owned(), result: Mutex::new(None), done });
+        let shared = Arc::clone(&lookup);
         let helper = thread::Builder::new().name("sse-dns".into()).stack_size(stack).spawn(move || {
             // Dropped last, also by a panic.
             let _done = sender;
-            let answer = ask(&asked.name);
-            *lock(&asked.answer) = Some(answer);
+            let result = look_up(&shared.name);
+            *lock(&shared.result) = Some(result);
         });
         if helper.is_err() {
             return Ok(None);
@@ -120,17 +120,17 @@ impl PendingLookups {
 }
 
 impl Lookup {
-    fn is_answered(&self) -> bool {
-        lock(&self.answer).is_some()
+    fn is_done(&self) -> bool {
+        lock(&self.result).is_some()
     }
 
     fn has_failed(&self) -> bool {
-        matches!(*lock(&self.answer), Some(Err(_)))
+        matches!(*lock(&self.result), Some(Err(_)))
     }
 
     /// Several may ask for it.
-    fn answer(&self) -> Answer {
-        match &*lock(&self.answer) {
+    fn result(&self) -> LookupResult {
+        match &*lock(&self.result) {
             Some(Ok(addresses)) => Ok(addresses.clone()),
             Some(Err(error)) => Err(match error.raw_os_error() {
                 Some(code) => io::Error::from_raw_os_error(code),
@@ -141,7 +141,7 @@ impl Lookup {
     }
 }
 
-fn ask_system(name: &str) -> Answer {
+fn system_lookup(name: &str) -> LookupResult {
     match name.to_socket_addrs() {
         Ok(addresses) => Ok(addresses.collect()),
         Err(error) => Err(out_of_descriptors().unwrap_or(error)),
@@ -174,8 +174,8 @@ mod tests {
         token: Arc<CancelToken>,
         pending: Arc<PendingLookups>,
         asked: Arc<AtomicUsize>,
-        answers: Sender<Answer>,
-        orders: Receiver<Answer>,
+        answers: Sender<LookupResult>,
+        orders: Receiver<LookupResult>,
     }
 
     impl Stage {
@@ -197,12 +197,12 @@ mod tests {
         fn look_up_with(&self, name: &str, timeout: Duration, stack: usize) -> Result<Vec<SocketAddr>, Why> {
             let attempt = self.token.current_attempt();
             let (asked, orders) = (Arc::clone(&self.asked), self.orders.clone());
-            let ask = move |_: &str| {
+            let look_up = move |_: &str| {
                 asked.fetch_add(1, Ordering::SeqCst);
                 orders.recv().unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
             };
             let deadline = deadline(Instant::now(), timeout);
-            self.pending.resolve(name.to_owned(), &attempt, deadline, stack, ask).map_err(|fault| match fault {
+            self.pending.resolve(name.to_owned(), &attempt, deadline, stack, look_up).map_err(|fault| match fault {
                 Fault::DeadlineReached => Why::Late,
                 Fault::Cancelled => Why::Cancelled,
                 _ => Why::Failed,
@@ -210,11 +210,11 @@ mod tests {
         }
 
         #[track_caller]
-        fn answer(&self, answer: Answer) {
+        fn answer(&self, answer: LookupResult) {
             self.answers.send_timeout(answer, SECONDS).unwrap();
             // The helper thread hands it on.
             let until = Instant::now() + SECONDS;
-            while lock(&self.pending.0).iter().any(|lookup| !lookup.is_answered()) {
+            while lock(&self.pending.0).iter().any(|lookup| !lookup.is_done()) {
                 assert!(Instant::now() < until);
                 thread::yield_now();
             }
