@@ -159,14 +159,14 @@ impl Connection {
         body.consume_to(left);
         let event = event?;
         self.note_id();
-        self.count(&event);
+        self.count_event(&event);
         Some(event)
     }
 
     fn advance(&mut self, deadline: Option<Instant>) -> Item {
         // A caller's thread is inside only while it may wait, or call something user-supplied.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
-        let item = catch_panic(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.crashed()));
+        let item = catch_panic(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.handle_crash()));
         if inside.is_some() && matches!(item, Item::End(_)) {
             self.close();
         }
@@ -178,7 +178,7 @@ impl Connection {
         loop {
             let step = match &self.stage {
                 Stage::Over => return Item::End(self.shared.end().unwrap_or(End::Stopped)),
-                _ if self.attempt.is_cancelled() => self.cancelled(),
+                _ if self.attempt.is_cancelled() => self.handle_cancel(),
                 Stage::Idle => self.open(deadline),
                 Stage::Opening(_) => self.await_opening(deadline),
                 Stage::Open(_) => self.read(deadline, &mut is_last_look),
@@ -214,11 +214,11 @@ impl Connection {
         debug!("sse {}: attempt {}", self.shared.id, self.attempts);
         match self.outgoing() {
             Ok(outgoing) => self.send(outgoing, deadline),
-            Err(error) => self.failed(error),
+            Err(error) => self.handle_error(error),
         }
     }
 
-    fn opened(&mut self, outcome: Outcome) -> Step {
+    fn handle_response(&mut self, outcome: Outcome) -> Step {
         if let Some(status) = outcome.status {
             self.shared.update(|life| life.last_status = Some(status));
         }
@@ -230,7 +230,7 @@ impl Connection {
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
             Ok(Answer::NoStream(status)) => return self.finish(End::NoStream(status)),
             Err(Failure::Cancelled) => return Continue(()),
-            Err(Failure::Error(error)) => return self.failed(error),
+            Err(Failure::Error(error)) => return self.handle_error(error),
         };
         if response.lacks_position {
             self.sent_position = None;
@@ -247,7 +247,7 @@ impl Connection {
         self.stage = Stage::Open(response.body);
         self.start = Some(Start::default());
         if buffered > 0 {
-            self.received(buffered);
+            self.note_bytes(buffered);
         }
         self.unless_panicked(done)?;
         self.mark_reconnect(last_byte, now)
@@ -264,10 +264,10 @@ impl Connection {
                             start.keep(body.data());
                         }
                     }
-                    Err(failure) => return self.broke(failure),
+                    Err(failure) => return self.handle_failure(failure),
                 }
                 if invoke(&mut self.request.callbacks.on_bytes, |on_bytes| on_bytes(body.data())).is_err() {
-                    return self.panicked();
+                    return self.handle_panic();
                 }
             }
             let mut rest = body.data();
@@ -275,15 +275,15 @@ impl Connection {
             let left = rest.len();
             body.consume_to(left);
             match frame {
-                Ok(Some(Frame::Event(event))) => return self.event(event),
-                Ok(Some(Frame::Comment(text))) => self.comment(&text)?,
+                Ok(Some(Frame::Event(event))) => return self.handle_event(event),
+                Ok(Some(Frame::Comment(text))) => self.handle_comment(&text)?,
                 Ok(Some(Frame::Retry(delay))) => {
                     self.shared.progress().reconnection_time = Some(delay);
                     self.backoff.server_asks(delay);
                 }
                 Ok(None) => {}
-                Err(error) if error.is_runaway() => return self.failed(error.into()),
-                Err(error) => self.skipped(error.into())?,
+                Err(error) if error.is_runaway() => return self.handle_error(error.into()),
+                Err(error) => self.handle_oversized(error.into())?,
             }
             if self.attempt.is_cancelled() {
                 return Continue(());
@@ -301,7 +301,7 @@ impl Connection {
         let Stage::Open(body) = &mut self.stage else { return Continue(()) };
         match body.read(deadline, self.parser.holds_spare_memory()) {
             Ok(Received::Bytes(amount)) => {
-                self.received(amount);
+                self.note_bytes(amount);
                 Continue(())
             }
             Ok(Received::DeadlineReached) => Break(Item::DeadlineReached),
@@ -314,25 +314,25 @@ impl Connection {
                 let done = invoke(&mut self.request.callbacks.on_bytes, |on_bytes| on_bytes(&[]));
                 self.unless_panicked(done)?;
                 self.end_by_unfinished()?;
-                self.ended()
+                self.handle_end()
             }
-            Err(failure) => self.broke(failure),
+            Err(failure) => self.handle_failure(failure),
         }
     }
 
-    fn broke(&mut self, failure: Failure) -> Step {
+    fn handle_failure(&mut self, failure: Failure) -> Step {
         match failure {
             Failure::Cancelled => Continue(()),
-            Failure::Error(error) => self.failed(error),
+            Failure::Error(error) => self.handle_error(error),
         }
     }
 
-    fn received(&mut self, amount: usize) {
+    fn note_bytes(&mut self, amount: usize) {
         trace!("sse {}: {amount} bytes", self.shared.id);
         self.shared.progress().last_byte = Some(clock::now());
     }
 
-    fn count(&mut self, event: &Event) {
+    fn count_event(&mut self, event: &Event) {
         if log_enabled!(log::Level::Trace) {
             trace!("sse {}: event of {} bytes", self.shared.id, event.data().len());
         }
@@ -340,18 +340,18 @@ impl Connection {
         self.shared.count_event();
     }
 
-    fn event(&mut self, event: Event) -> Step {
+    fn handle_event(&mut self, event: Event) -> Step {
         self.start = None;
         self.note_id();
         let event = match self.take_cursor(event) {
             Ok(Some(event)) => event,
             Ok(None) => return Continue(()),
-            Err(Panicked) => return self.panicked(),
+            Err(Panicked) => return self.handle_panic(),
         };
-        self.count(&event);
+        self.count_event(&event);
         let mut is_last = false;
         if invoke(&mut self.request.callbacks.until, |until| is_last = until(&event)).is_err() {
-            return self.panicked();
+            return self.handle_panic();
         }
         if is_last {
             self.close_stream();
@@ -359,11 +359,11 @@ impl Connection {
         }
         match invoke(&mut self.request.callbacks.on_event, |on_event| on_event(&event)) {
             Ok(()) => Break(Item::Event(event)),
-            Err(Panicked) => self.panicked(),
+            Err(Panicked) => self.handle_panic(),
         }
     }
 
-    fn comment(&mut self, text: &str) -> Step {
+    fn handle_comment(&mut self, text: &str) -> Step {
         let mut progress = self.shared.progress();
         progress.comments = progress.comments.saturating_add(1);
         drop(progress);
@@ -372,7 +372,7 @@ impl Connection {
     }
 
     /// An event was too large: it is gone, the stream goes on.
-    fn skipped(&mut self, error: Error) -> Step {
+    fn handle_oversized(&mut self, error: Error) -> Step {
         warn!("sse {}: skipped an event: {error}", self.shared.id);
         let mut progress = self.shared.progress();
         progress.oversized = progress.oversized.saturating_add(1);
@@ -385,11 +385,11 @@ impl Connection {
     fn unless_panicked(&mut self, done: Result<(), Panicked>) -> Step {
         match done {
             Ok(()) => Continue(()),
-            Err(Panicked) => self.panicked(),
+            Err(Panicked) => self.handle_panic(),
         }
     }
 
-    fn panicked(&mut self) -> Step {
+    fn handle_panic(&mut self) -> Step {
         self.close_stream();
         self.give_up(CALLBACK_PANICKED)
     }

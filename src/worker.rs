@@ -85,5 +85,5 @@ fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
         }
     });
     // What it calls is contained closer by: this is a defect of the library, and must not look like a clean end.
-    pumped.unwrap_or_else(|Panicked| connection.crashed())
+    pumped.unwrap_or_else(|Panicked| connection.handle_crash())
 }

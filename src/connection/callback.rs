@@ -25,7 +25,7 @@ impl Connection {
     }
 
     /// Settles the end after a panic outside of the callbacks, by a logger for one.
-    pub(crate) fn crashed(&mut self) -> End {
+    pub(crate) fn handle_crash(&mut self) -> End {
         self.stage = Stage::Over;
         self.shared.release();
         // A stop that came meanwhile wins.

@@ -47,7 +47,7 @@ impl Connection {
         let gap = Event::of_gap(gap, self.attempts);
         match invoke(&mut self.request.callbacks.on_event, |on_event| on_event(&gap)) {
             Ok(()) => Break(Item::Event(gap)),
-            Err(Panicked) => self.panicked(),
+            Err(Panicked) => self.handle_panic(),
         }
     }
 }

@@ -32,14 +32,14 @@ impl Connection {
                 Opener::Caller => catch_panic(|| outgoing.open()),
                 Opener::Helper => open_on(helper, &mut outgoing),
             };
-            return self.opening_ended(outcome);
+            return self.handle_opening(outcome);
         }
         // The caller may have to leave before this is through: it goes on meanwhile.
         let (sender, outcome) = bounded(1);
         // Contained here: what a thread leaves behind must not panic when it is dropped.
         match helper.spawn(move || sender.send(catch_panic(|| outgoing.open()))) {
             Ok(_) => self.stage = Stage::Opening(outcome),
-            Err(error) => return self.failed(Error::io(error)),
+            Err(error) => return self.handle_error(Error::io(error)),
         }
         Continue(())
     }
@@ -67,13 +67,13 @@ impl Connection {
             recv(deadline.map_or_else(never, at)) -> _ => return Break(Item::DeadlineReached),
         };
         self.stage = Stage::Idle;
-        self.opening_ended(outcome.unwrap_or(Err(Panicked)))
+        self.handle_opening(outcome.unwrap_or(Err(Panicked)))
     }
 
-    fn opening_ended(&mut self, outcome: Result<Outcome, Panicked>) -> Step {
+    fn handle_opening(&mut self, outcome: Result<Outcome, Panicked>) -> Step {
         match outcome {
-            Ok(outcome) => self.opened(outcome),
-            Err(Panicked) => self.failed(Error::Panicked(PanicOrigin::Library)),
+            Ok(outcome) => self.handle_response(outcome),
+            Err(Panicked) => self.handle_error(Error::Panicked(PanicOrigin::Library)),
         }
     }
 }

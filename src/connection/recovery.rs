@@ -17,7 +17,7 @@ use crate::transport::route;
 
 impl Connection {
     /// A stop ends everything; a reconnect drops what there is and begins anew, as soon as it may.
-    pub(super) fn cancelled(&mut self) -> Step {
+    pub(super) fn handle_cancel(&mut self) -> Step {
         if self.shared.token.is_cancelled() {
             return self.finish(End::Stopped);
         }
@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// The response ended as its framing says.
-    pub(super) fn ended(&mut self) -> Step {
+    pub(super) fn handle_end(&mut self) -> Step {
         // Closing takes a thread's life, which is no part of the connection's.
         let now = clock::now();
         let is_over_early = self.request.callbacks.until.is_some();
@@ -58,17 +58,17 @@ impl Connection {
         let is_failure = is_over_early || matches!(error, Error::NoEvent(_));
         if self.is_get() && !self.backoff.policy().is_never() {
             if is_failure {
-                return self.failed_at(now, error);
+                return self.handle_error_at(now, error);
             }
         } else if is_over_early {
-            return self.failed_at(now, error);
+            return self.handle_error_at(now, error);
         } else {
             // The response is complete, unless the program knows better: a subscription by POST.
             match self.is_wanted_again(&error) {
                 Ok(true) if is_failure => return self.retry(now, error, Cause::Ordinary),
                 Ok(true) => {}
                 Ok(false) => return self.finish(End::Complete),
-                Err(Panicked) => return self.panicked(),
+                Err(Panicked) => return self.handle_panic(),
             }
         }
         let delay = self.backoff.ended(now, clock::random());
@@ -84,13 +84,13 @@ impl Connection {
         self.wait_for(delay)
     }
 
-    pub(super) fn failed(&mut self, error: Error) -> Step {
+    pub(super) fn handle_error(&mut self, error: Error) -> Step {
         let now = clock::now();
         self.close_stream();
-        self.failed_at(now, error)
+        self.handle_error_at(now, error)
     }
 
-    fn failed_at(&mut self, now: Instant, error: Error) -> Step {
+    fn handle_error_at(&mut self, now: Instant, error: Error) -> Step {
         if error.status() == Some(401) && self.request.callbacks.before_connect.is_some() && !self.renewed {
             return self.renew(error);
         }
@@ -104,7 +104,7 @@ impl Connection {
             Err(Panicked) => {
                 self.backoff.ends_with_failure(now);
                 match self.report(&error) {
-                    Ok(()) => self.panicked(),
+                    Ok(()) => self.handle_panic(),
                     Err(Panicked) => self.give_up_silently(CALLBACK_PANICKED),
                 }
             }

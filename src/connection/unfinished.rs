@@ -14,7 +14,7 @@ impl Connection {
         let Some(event) = self.parser.unfinished_event() else { return Continue(()) };
         let mut is_last = false;
         if invoke(&mut self.request.callbacks.until, |until| is_last = until(&event)).is_err() {
-            return self.panicked();
+            return self.handle_panic();
         }
         if !is_last {
             return Continue(());
@@ -23,9 +23,9 @@ impl Connection {
         self.start = None;
         self.note_id();
         match self.take_cursor(event) {
-            Ok(Some(event)) => self.count(&event),
+            Ok(Some(event)) => self.count_event(&event),
             Ok(None) => {}
-            Err(Panicked) => return self.panicked(),
+            Err(Panicked) => return self.handle_panic(),
         }
         self.close_stream();
         self.finish(End::Until)
