@@ -36,9 +36,9 @@ use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
 use crate::transport::dns::PendingLookups;
 use crate::transport::link::Link;
-#[cfg(feature = "tls")]
-use crate::transport::roots::Tls;
 use crate::transport::tcp::Keepalive;
+#[cfg(feature = "tls")]
+use crate::transport::tls_config::TlsConfigs;
 use dial::{Hop, HopConnector, HopResolver};
 use head::{HEAD_LIMIT, Slot};
 
@@ -66,7 +66,7 @@ const OUTPUT: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct TransportConfig {
     #[cfg(feature = "tls")]
-    pub(crate) tls: Arc<Tls>,
+    pub(crate) tls: Arc<TlsConfigs>,
     pub(crate) proxy: ProxyRules,
     /// What may go along over a redirect, by the request.
     pub(crate) origins: OriginPolicy,

@@ -15,12 +15,12 @@ mod pins;
 pub(crate) mod proxy;
 #[cfg(feature = "tls")]
 mod reread;
-#[cfg(feature = "tls")]
-pub(crate) mod roots;
 pub(crate) mod route;
 pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(feature = "tls")]
+pub(crate) mod tls_config;
 #[cfg(feature = "tls")]
 mod verifier;
 

@@ -2,7 +2,7 @@
 
 mod link;
 #[cfg(feature = "tls")]
-mod trust;
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
 use crate::{
     rustls,
-    transport::roots::{Tls, Trust},
+    transport::tls_config::{TlsConfigs, TlsOptions},
 };
 use link::LinkChoice;
 
@@ -50,7 +50,7 @@ pub struct ClientBuilder {
     read_buffer: usize,
     stack_size: usize,
     #[cfg(feature = "tls")]
-    trust: Trust,
+    tls_options: TlsOptions,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Settings {
     link: Arc<Link>,
     lookups: Arc<PendingLookups>,
     #[cfg(feature = "tls")]
-    tls: Arc<Tls>,
+    tls: Arc<TlsConfigs>,
 }
 
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Default for ClientBuilder {
             read_buffer: 64 * 1024,
             stack_size: 256 * 1024,
             #[cfg(feature = "tls")]
-            trust: Trust::default(),
+            tls_options: TlsOptions::default(),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -255,11 +255,11 @@ impl ClientBuilder {
             link: Arc::new(link),
             lookups: Arc::default(),
             #[cfg(feature = "tls")]
-            tls: match (self.tls, self.trust.is_default()) {
-                (Some(config), true) => Arc::new(Tls::given(config)),
+            tls: match (self.tls, self.tls_options.is_default()) {
+                (Some(config), true) => Arc::new(TlsConfigs::given(config)),
                 (Some(_), false) => return Err("tls_config cannot be combined with certificate setters".into()),
                 (None, true) => Arc::default(),
-                (None, false) => Arc::new(Tls::checked(self.trust)?),
+                (None, false) => Arc::new(TlsConfigs::checked(self.tls_options)?),
             },
         })
     }

@@ -25,7 +25,7 @@ use crate::transport::proxy::{Refusal, tunnel};
 use crate::transport::tcp::Tcp;
 use crate::transport::{Fault, Wait, Wire};
 #[cfg(feature = "tls")]
-use crate::transport::{roots, tls::Tls};
+use crate::transport::{tls::Tls, tls_config};
 #[cfg(feature = "tls")]
 use rustls::ClientConfig;
 
@@ -186,7 +186,7 @@ impl Hop {
         match Tls::connect(Arc::clone(&config), host, wire, &mut self.wait()) {
             Ok(tls) => Ok(Wire::Tls(Box::new(tls))),
             Err(fault) => {
-                let is_untrusted = matches!(&fault, Fault::Tls(error) if roots::is_untrusted(error));
+                let is_untrusted = matches!(&fault, Fault::Tls(error) if tls_config::is_untrusted(error));
                 let failure = Failure::of(fault, Timeout::Connect);
                 Err(if is_untrusted { Missed::Untrusted(failure, config) } else { failure.into() })
             }

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 #[cfg(feature = "native-roots")]
 use super::native;
 use super::pins::{Digest, sha256};
-use super::roots::{Source, Trust, add};
+use super::tls_config::{Source, TlsOptions, add};
 use crate::cancel::lock;
 use crate::clock;
 
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_FILE: u64 = 16 << 20;
 
 pub(super) struct Reread {
-    trust: Trust,
+    options: TlsOptions,
     state: Mutex<State>,
 }
 
@@ -40,25 +40,25 @@ struct Current {
 }
 
 impl Reread {
-    pub(super) fn new(trust: Trust) -> Self {
-        Self { trust, state: Mutex::default() }
+    pub(super) fn new(options: TlsOptions) -> Self {
+        Self { options, state: Mutex::default() }
     }
 
     fn read(&self) -> io::Result<Vec<Vec<u8>>> {
-        self.trust.files.iter().map(|path| read(path).map_err(|error| about(path, &error))).collect()
+        self.options.files.iter().map(|path| read(path).map_err(|error| about(path, &error))).collect()
     }
 
     fn build(&self, texts: &[Vec<u8>]) -> io::Result<Arc<ClientConfig>> {
         let mut store = RootCertStore::empty();
-        for (path, text) in self.trust.files.iter().zip(texts) {
+        for (path, text) in self.options.files.iter().zip(texts) {
             add(&mut store, text, "a root certificate")
                 .map_err(|why| about(path, &io::Error::new(ErrorKind::InvalidData, why)))?;
         }
         #[cfg(feature = "native-roots")]
-        if self.trust.native {
+        if self.options.native {
             store.extend(native::read()?.roots);
         }
-        self.trust.config(store).map_err(io::Error::other)
+        self.options.config(store).map_err(io::Error::other)
     }
 
     /// Reads the files, and builds a configuration unless nothing has changed.

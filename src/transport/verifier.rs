@@ -9,18 +9,18 @@ use super::pins::{self, Pin};
 
 /// Checks in either case that the peer holds the key of its certificate.
 #[derive(Debug)]
-pub(super) struct NoAuthority {
+pub(super) struct NoChainVerification {
     pub(super) accepts: Accepts,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 #[derive(Debug)]
 pub(super) enum Accepts {
-    Everybody,
+    Any,
     Pinned(Vec<Pin>),
 }
 
-impl ServerCertVerifier for NoAuthority {
+impl ServerCertVerifier for NoChainVerification {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,

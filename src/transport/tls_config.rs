@@ -14,11 +14,11 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::pins::Pin;
 use super::reread::Reread;
-use super::verifier::{Accepts, NoAuthority};
+use super::verifier::{Accepts, NoChainVerification};
 
 /// Whom to trust, and as whom to speak.
 #[derive(Default)]
-pub(crate) struct Trust {
+pub(crate) struct TlsOptions {
     /// PEM bundles that the user gave.
     pub(crate) roots: Vec<Vec<u8>>,
     /// Files that hold such bundles.
@@ -27,8 +27,8 @@ pub(crate) struct Trust {
     #[cfg(feature = "native-roots")]
     pub(crate) native: bool,
     /// Whether the built-in roots are left out.
-    pub(crate) only: bool,
-    pub(crate) anybody: bool,
+    pub(crate) replace_roots: bool,
+    pub(crate) accept_invalid_certs: bool,
     /// Certificate chain and private key, both PEM.
     pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
     /// Digests of servers, as the user wrote them.
@@ -40,7 +40,7 @@ pub(crate) struct Trust {
 /// The built-in one is made when the first of them needs it: a program that only speaks plain http does not pay for the
 /// roots. It neither reads PEM nor signs, so that the code for both (40 KB) is only in programs that set certificates.
 #[derive(Default)]
-pub(crate) struct Tls {
+pub(crate) struct TlsConfigs {
     fixed: OnceLock<Arc<ClientConfig>>,
     /// In place of it, roots that are not known before they are needed.
     source: Option<Box<dyn Source>>,
@@ -56,21 +56,24 @@ pub(super) trait Source: Send + Sync {
     fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool;
 }
 
-impl Tls {
+impl TlsConfigs {
     /// Takes the user's own configuration.
     pub(crate) fn given(config: Arc<ClientConfig>) -> Self {
         Self { fixed: OnceLock::from(config), ..Self::default() }
     }
 
     /// Builds the configurations now, as far as they need no file, so that an unusable text is found at once.
-    pub(crate) fn checked(trust: Trust) -> Result<Self, String> {
-        let pinned = if trust.pins.is_empty() { None } else { Some(trust.pinned()?) };
-        let tls =
-            if trust.is_pins_alone() { Self::default() } else { Self::given(trust.config(RootCertStore::empty())?) };
-        if !trust.reads_roots() {
-            return Ok(Self { pinned, ..tls });
+    pub(crate) fn checked(options: TlsOptions) -> Result<Self, String> {
+        let pinned = if options.pins.is_empty() { None } else { Some(options.pinned()?) };
+        let configs = if options.is_pins_alone() {
+            Self::default()
+        } else {
+            Self::given(options.config(RootCertStore::empty())?)
+        };
+        if !options.reads_roots() {
+            return Ok(Self { pinned, ..configs });
         }
-        Ok(Self { fixed: OnceLock::new(), source: Some(Box::new(Reread::new(trust))), pinned })
+        Ok(Self { fixed: OnceLock::new(), source: Some(Box::new(Reread::new(options))), pinned })
     }
 
     pub(crate) fn for_server(&self) -> io::Result<Arc<ClientConfig>> {
@@ -100,9 +103,9 @@ impl Tls {
     }
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for TlsConfigs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").finish_non_exhaustive()
+        f.debug_struct("TlsConfigs").finish_non_exhaustive()
     }
 }
 
@@ -116,13 +119,17 @@ impl KeyProvider for NoKeys {
     }
 }
 
-impl Trust {
+impl TlsOptions {
     pub(crate) fn is_default(&self) -> bool {
         self.pins.is_empty() && self.is_pins_alone()
     }
 
     fn is_pins_alone(&self) -> bool {
-        self.roots.is_empty() && !self.reads_roots() && !self.only && !self.anybody && self.identity.is_none()
+        self.roots.is_empty()
+            && !self.reads_roots()
+            && !self.replace_roots
+            && !self.accept_invalid_certs
+            && self.identity.is_none()
     }
 
     /// Returns `true` if some roots are not known before they are needed.
@@ -135,8 +142,8 @@ impl Trust {
 
     /// Builds the configuration, with these roots too; the error says which PEM is unusable, never what is in it.
     pub(super) fn config(&self, read: RootCertStore) -> Result<Arc<ClientConfig>, String> {
-        if self.anybody {
-            return self.without_authority(Accepts::Everybody);
+        if self.accept_invalid_certs {
+            return self.without_chain_verification(Accepts::Any);
         }
         let builder = builder(Arc::new(ring::default_provider()))?;
         self.identified(builder.with_root_certificates(self.store(read)?))
@@ -144,16 +151,16 @@ impl Trust {
 
     /// Builds the configuration for the servers that are pinned.
     fn pinned(&self) -> Result<Arc<ClientConfig>, String> {
-        if self.anybody {
+        if self.accept_invalid_certs {
             return Err("pin_sha256 cannot be combined with danger_accept_invalid_certs".into());
         }
         let pins: Result<_, _> = self.pins.iter().map(|text| Pin::parse(text)).collect();
-        self.without_authority(Accepts::Pinned(pins.map_err(|why| format!("pin_sha256: {why}"))?))
+        self.without_chain_verification(Accepts::Pinned(pins.map_err(|why| format!("pin_sha256: {why}"))?))
     }
 
-    fn without_authority(&self, accepts: Accepts) -> Result<Arc<ClientConfig>, String> {
+    fn without_chain_verification(&self, accepts: Accepts) -> Result<Arc<ClientConfig>, String> {
         let provider = ring::default_provider();
-        let verifier = NoAuthority { accepts, algorithms: provider.signature_verification_algorithms };
+        let verifier = NoChainVerification { accepts, algorithms: provider.signature_verification_algorithms };
         let builder = builder(Arc::new(provider))?.dangerous();
         self.identified(builder.with_custom_certificate_verifier(Arc::new(verifier)))
     }
@@ -174,7 +181,7 @@ impl Trust {
     }
 
     fn store(&self, read: RootCertStore) -> Result<RootCertStore, String> {
-        let mut store = if self.only { RootCertStore::empty() } else { built_in_roots() };
+        let mut store = if self.replace_roots { RootCertStore::empty() } else { built_in_roots() };
         for pem in &self.roots {
             add(&mut store, pem, "root_certificates_pem: a root certificate")?;
         }

@@ -20,7 +20,7 @@ impl ClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
-        self.trust.roots.push(pem.as_ref().to_vec());
+        self.tls_options.roots.push(pem.as_ref().to_vec());
         self
     }
 
@@ -37,7 +37,7 @@ impl ClientBuilder {
     /// assert!(matches!(built, Err(Error::InvalidRequest(_))));
     /// ```
     pub fn only_root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
-        self.trust.only = true;
+        self.tls_options.replace_roots = true;
         self.root_certificates_pem(pem)
     }
 
@@ -62,7 +62,7 @@ impl ClientBuilder {
     /// # Ok::<(), http_sse::Error>(())
     /// ```
     pub fn root_certificates_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.trust.files.push(path.into());
+        self.tls_options.files.push(path.into());
         self
     }
 
@@ -83,7 +83,7 @@ impl ClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn only_root_certificates_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.trust.only = true;
+        self.tls_options.replace_roots = true;
         self.root_certificates_file(path)
     }
 
@@ -108,7 +108,7 @@ impl ClientBuilder {
     /// ```
     #[cfg(feature = "native-roots")]
     pub fn native_roots(mut self) -> Self {
-        self.trust.native = true;
+        self.tls_options.native = true;
         self
     }
 
@@ -124,7 +124,7 @@ impl ClientBuilder {
     /// ```
     #[cfg(feature = "native-roots")]
     pub fn only_native_roots(mut self) -> Self {
-        self.trust.only = true;
+        self.tls_options.replace_roots = true;
         self.native_roots()
     }
 
@@ -144,7 +144,7 @@ impl ClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn client_certificate_pem(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        self.trust.identity = Some((chain.as_ref().to_vec(), key.as_ref().to_vec()));
+        self.tls_options.identity = Some((chain.as_ref().to_vec(), key.as_ref().to_vec()));
         self
     }
 
@@ -165,7 +165,7 @@ impl ClientBuilder {
     /// # Ok::<(), http_sse::Error>(())
     /// ```
     pub fn danger_accept_invalid_certs(mut self) -> Self {
-        self.trust.anybody = true;
+        self.tls_options.accept_invalid_certs = true;
         self
     }
 
@@ -205,7 +205,7 @@ impl ClientBuilder {
     /// # Ok::<(), http_sse::Error>(())
     /// ```
     pub fn pin_sha256(mut self, pin: impl Into<String>) -> Self {
-        self.trust.pins.push(pin.into());
+        self.tls_options.pins.push(pin.into());
         self
     }
 
