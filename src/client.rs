@@ -1,8 +1,8 @@
 //! The start of everything: gives out connections, and finds them again by id.
 
 mod builder;
+mod multi;
 mod registry;
-mod several;
 
 use std::fmt;
 use std::sync::Arc;
