@@ -1,18 +1,17 @@
 //! Where a connection's events go: one channel for each receiver, or the user's own.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
 
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
 
-use crate::cancel::lock;
 use crate::channel::{BurstReceiver, BurstSender, Sent, channel, is_disconnected};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared};
 use crate::ledger::{Entered, Ledger};
 use crate::member::Member;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, Weak, lock};
 
 /// What to do with an event for which a receiver's channel has no room.
 ///

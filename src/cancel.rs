@@ -8,15 +8,15 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[cfg(not(http_sse_simulation))]
 use crossbeam_channel::RecvTimeoutError;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::parking::Parking;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Mutex, Weak, lock};
 
 /// Something that blocks in system calls and can be shut down from another thread.
 pub(crate) trait ShutdownHandle: Send + Sync {
@@ -215,16 +215,6 @@ impl fmt::Debug for AttemptToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttemptToken").field("is_cancelled", &self.is_cancelled()).finish_non_exhaustive()
     }
-}
-
-/// Adds without overflow; a duration beyond the clock's range is for ever.
-pub(crate) fn deadline(now: Instant, timeout: Duration) -> Option<Instant> {
-    now.checked_add(timeout)
-}
-
-/// Nothing panics while one of this crate's locks is held, so a poisoned one is still sound.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

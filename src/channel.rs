@@ -7,14 +7,14 @@
 //! crossbeam can wake: from then on both ends do.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, select_biased};
 
-use crate::cancel::{CancelToken, lock};
+use crate::cancel::CancelToken;
 use crate::parking::Parking;
 use crate::spin::AdaptiveSpin;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, lock};
 
 /// A connection's end of a channel. Several may send into one.
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::broadcast::{Broadcast, Sink};
-use crate::cancel::deadline;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::handle::{Handle, Shared};
 use crate::receiver::{EventReader, Events};
 use crate::request::Request;
+use crate::sync::deadline;
 use crate::worker;
 
 pub use builder::ClientBuilder;

@@ -1,8 +1,9 @@
 //! What a consumer is told of events that may be missing.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
+
+use crate::sync::Arc;
 
 /// Why events may be missing at one place of a stream: see [`Request::mark_gaps`](crate::Request::mark_gaps).
 ///

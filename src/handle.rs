@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cancel::deadline;
 use crate::clock;
 use crate::error::Error;
+use crate::sync::deadline;
 
 pub(crate) use shared::Shared;
 pub use state::{End, State, Stats};

@@ -28,9 +28,10 @@ use ureq::http::header::{CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use ureq::http::request::Builder;
 use ureq::http::response::Parts;
 
-use crate::cancel::{AttemptToken, deadline};
+use crate::cancel::AttemptToken;
 use crate::clock;
 use crate::error::{Error, ErrorResponse};
+use crate::sync::deadline;
 use crate::transport::Wire;
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};

@@ -6,14 +6,13 @@
 //! sides look there under its lock, so that no item is one thing first and another later.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::broadcast::Item;
-use crate::cancel::lock;
 use crate::event::Event;
 use crate::gap::Gap;
+use crate::sync::{Arc, Mutex, OnceLock, lock};
 
 /// Of one receiver.
 #[derive(Debug)]

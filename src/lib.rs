@@ -245,6 +245,7 @@ mod error;
 mod handle;
 mod retry;
 mod rounded;
+mod sync;
 
 #[cfg(http_sse_simulation)]
 #[allow(

@@ -1,15 +1,14 @@
 //! The place of one connection in a channel of several.
 
 use std::mem;
-use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Select, TrySendError};
 
-use crate::cancel::lock;
 use crate::channel::{BurstSender, Sent};
 use crate::event::Event;
 use crate::handle::{End, Shared};
 use crate::receiver::Delivery;
+use crate::sync::{Arc, Mutex, lock};
 
 pub(crate) type Tagged = (Arc<str>, Delivery);
 

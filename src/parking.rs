@@ -1,10 +1,8 @@
 //! How a thread waits for another one of this crate, without a channel.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::thread::{self, Thread};
-
-use crate::cancel::lock;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, lock};
 
 /// Where one thread at a time waits, and any other wakes it.
 #[derive(Debug, Default)]

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::broadcast::Subscription;
-use crate::cancel::deadline;
 use crate::channel::BurstReceiver;
 use crate::checkpoint::{Checkpoint, Checkpointed};
 use crate::clock;
@@ -17,6 +16,7 @@ use crate::connection::{Connection, Item};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
+use crate::sync::deadline;
 
 #[cfg(feature = "json")]
 mod json;

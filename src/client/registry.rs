@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::broadcast::Broadcast;
-use crate::cancel::lock;
 use crate::error::Error;
 use crate::handle::Shared;
 use crate::member::Turn;
+use crate::sync::lock;
 
 /// Which ids are taken, and which connections are still winding down.
 #[derive(Default)]

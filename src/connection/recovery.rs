@@ -6,13 +6,13 @@ use log::{debug, warn};
 
 use super::callback::{CALLBACK_PANICKED, Panicked, invoke};
 use super::{Break, Connection, Continue, Item, Stage, Step};
-use crate::cancel::deadline;
 use crate::clock;
 use crate::error::{Error, Timeout};
 use crate::handle::{End, State};
 use crate::http::Method;
 use crate::retry::Cause;
 use crate::rounded::Rounded;
+use crate::sync::deadline;
 use crate::transport::route;
 
 impl Connection {

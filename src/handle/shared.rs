@@ -10,10 +10,11 @@ use crossbeam_utils::atomic::AtomicCell;
 
 use super::progress::Progress;
 use super::state::{End, State, Stats};
-use crate::cancel::{CancelToken, lock};
+use crate::cancel::CancelToken;
 use crate::clock;
 use crate::error::Error;
 use crate::parser::LastEventId;
+use crate::sync::lock;
 
 /// Shared between a connection, its handles and its client.
 pub(crate) struct Shared {

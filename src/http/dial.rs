@@ -13,10 +13,11 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
 use super::head::{HeadTransport, Slot};
 use super::{Failure, HeaderValue, HostNames, ProxyTarget, TransportConfig};
-use crate::cancel::{AttemptToken, deadline};
+use crate::cancel::AttemptToken;
 use crate::clock;
 use crate::error;
 use crate::error::Timeout;
+use crate::sync::deadline;
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
 use crate::transport::connect::Dialer;

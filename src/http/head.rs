@@ -10,10 +10,10 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::{Failure, repair};
-use crate::cancel::lock;
 use crate::clock;
 use crate::error;
 use crate::error::Timeout;
+use crate::sync::lock;
 use crate::transport::buffers::IoBuffers;
 use crate::transport::{Fault, Wait, Wire};
 

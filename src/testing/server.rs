@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::door::Door;
 use super::{Peer, script};
-use crate::cancel::lock;
+use crate::sync::lock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 /// How long every wait of the kit lasts at most, unless told otherwise.

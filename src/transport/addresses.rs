@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::cancel::lock;
+use crate::sync::lock;
 
 /// How many hosts are remembered: redirects choose them.
 const MAX_HOSTS: usize = 8;

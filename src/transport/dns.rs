@@ -11,7 +11,8 @@ use crossbeam_channel::{Receiver, at, bounded, never, select};
 use socket2::{Domain, Socket, Type};
 
 use super::Fault;
-use crate::cancel::{AttemptToken, lock};
+use crate::cancel::AttemptToken;
+use crate::sync::lock;
 
 /// `getaddrinfo` with the usual plug-ins fits well; only touched pages count.
 const STACK: usize = 256 * 1024;
@@ -164,7 +165,8 @@ mod tests {
     use crossbeam_channel::Sender;
 
     use super::*;
-    use crate::cancel::{CancelToken, deadline};
+    use crate::cancel::CancelToken;
+    use crate::sync::deadline;
 
     const SECONDS: Duration = Duration::from_secs(10);
     const MOMENT: Duration = Duration::from_millis(20);

@@ -13,8 +13,8 @@ use rustls::{ClientConfig, RootCertStore};
 use super::native;
 use super::pins::{Digest, sha256};
 use super::tls_config::{Source, TlsOptions, add};
-use crate::cancel::lock;
 use crate::clock;
+use crate::sync::lock;
 
 /// How long to leave the files alone after a second look at them.
 const PAUSE: Duration = Duration::from_secs(1);
