@@ -32,7 +32,6 @@ use crate::cancel::AttemptToken;
 use crate::clock;
 use crate::error::{Error, ErrorResponse};
 use crate::sync::deadline;
-use crate::transport::Wire;
 use crate::transport::addresses::AddressMemory;
 use crate::transport::buffers::{IoBuffers, Sizes};
 use crate::transport::dns::PendingLookups;
@@ -40,8 +39,9 @@ use crate::transport::link::Link;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
 use crate::transport::tls_config::TlsConfigs;
+use crate::transport::{MAX_HEAD, Wire};
 use dial::{Hop, HopConnector, HopResolver};
-use head::{HEAD_LIMIT, Slot};
+use head::Slot;
 
 pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
@@ -212,7 +212,7 @@ impl Outgoing {
             .accept_encoding("")
             .accept("")
             .user_agent("")
-            .max_response_header_size(HEAD_LIMIT)
+            .max_response_header_size(MAX_HEAD)
             .max_idle_connections(0);
         let hop = Arc::new(Hop {
             attempt: Arc::clone(&self.attempt),

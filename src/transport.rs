@@ -55,6 +55,9 @@ pub(crate) enum Fault {
     Tls(rustls::Error),
 }
 
+/// The largest response head that is accepted, of a server with its 1xx responses, or of a proxy, in bytes.
+pub(crate) const MAX_HEAD: usize = 20 * 1024;
+
 /// How often a read may look once its time is over: enough for the largest head, or for a TLS record.
 const MAX_LOOKS: u8 = 8;
 

@@ -15,10 +15,8 @@ use crate::error;
 use crate::error::Timeout;
 use crate::sync::lock;
 use crate::transport::buffers::IoBuffers;
-use crate::transport::{Fault, Wait, Wire};
+use crate::transport::{Fault, MAX_HEAD, Wait, Wire};
 
-/// The largest response head that is accepted, 1xx responses included, in bytes.
-pub(super) const HEAD_LIMIT: usize = 20 * 1024;
 /// How often the socket is looked at for an early answer while a body is sent.
 const LOOK: Duration = Duration::from_secs(1);
 /// So many looks in a row a server that has begun a success may take nothing of the body: then it is not going to.
@@ -100,7 +98,7 @@ impl HeadTransport {
         loop {
             let input = self.buffers.bytes();
             if let Some(end) = head_end(input, searched) {
-                if self.skipped + end > HEAD_LIMIT {
+                if self.skipped + end > MAX_HEAD {
                     return Err(too_large());
                 }
                 if status(input).is_some_and(is_informational) {
@@ -114,7 +112,7 @@ impl HeadTransport {
                 self.is_shown = true;
                 return Ok(true);
             }
-            if input.len() > HEAD_LIMIT {
+            if input.len() > MAX_HEAD {
                 return Err(too_large());
             }
             // The end of a head may straddle what was there before.
@@ -179,7 +177,7 @@ impl HeadTransport {
                 self.buffers.appended(read.unwrap_or(0));
                 self.is_answered = match final_status(self.buffers.bytes()) {
                     Some(status) => status >= 300 || takes_no_more,
-                    None => self.buffers.bytes().len() > HEAD_LIMIT,
+                    None => self.buffers.bytes().len() > MAX_HEAD,
                 };
             }
             Err(Fault::Io(error)) => {
@@ -271,7 +269,7 @@ fn tls_spoken() -> Failure {
 }
 
 fn too_large() -> Failure {
-    error::Error::Protocol(format!("the response head is larger than {HEAD_LIMIT} bytes")).into()
+    error::Error::Protocol(format!("the response head is larger than {MAX_HEAD} bytes")).into()
 }
 
 #[cfg(test)]

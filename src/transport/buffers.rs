@@ -5,10 +5,12 @@ use std::mem;
 
 use ureq::unversioned::transport::Buffers;
 
+use super::MAX_HEAD;
+
 /// What one read asks for, in bytes, until data fills it.
 pub(crate) const INPUT: usize = 4 * 1024;
-/// What a head may grow the input to; one over 20 KiB is refused before this is full.
-const MAX_HEAD: usize = 24 * 1024;
+/// What a head may grow the input to: one that is too large is refused before this is full.
+const MAX_HEAD_INPUT: usize = MAX_HEAD + 4 * 1024;
 
 /// How large the buffers of one connection may be, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,8 +148,8 @@ impl IoBuffers {
             // Little: ureq asks for more once it can do nothing with what there is.
             self.input.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
-        } else if self.end == self.input.len() && self.end < MAX_HEAD {
-            self.input.resize((self.end * 2).min(MAX_HEAD), 0);
+        } else if self.end == self.input.len() && self.end < MAX_HEAD_INPUT {
+            self.input.resize((self.end * 2).min(MAX_HEAD_INPUT), 0);
         }
     }
 }
@@ -252,7 +254,7 @@ mod tests {
     fn a_full_input_offers_no_room_instead_of_growing_for_ever() {
         let mut buffers = IoBuffers::new(SIZES);
         while fill(&mut buffers, usize::MAX) > 0 {}
-        assert_eq!(buffers.input().len(), MAX_HEAD);
+        assert_eq!(buffers.input().len(), MAX_HEAD_INPUT);
     }
 
     #[test]

@@ -2,11 +2,9 @@
 
 use std::io;
 
-use super::{Fault, Wait, Wire};
-use crate::http::HeaderValue;
+use ureq::http::HeaderValue;
 
-/// The largest answer that is read, in bytes.
-const MAX_HEAD: usize = 20 * 1024;
+use super::{Fault, MAX_HEAD, Wait, Wire};
 
 /// What a proxy answered to CONNECT, where that is not a tunnel.
 #[derive(Debug)]
