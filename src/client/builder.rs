@@ -16,10 +16,7 @@ use crate::transport::dns::PendingLookups;
 use crate::transport::link::Link;
 use crate::transport::tcp::Keepalive;
 #[cfg(feature = "tls")]
-use crate::{
-    rustls,
-    transport::tls_config::{TlsConfigs, TlsOptions},
-};
+use crate::transport::tls_config::{TlsConfigs, TlsOptions};
 use link::LinkChoice;
 
 const USER_AGENT: &str = concat!("http-sse/", env!("CARGO_PKG_VERSION"));

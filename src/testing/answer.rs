@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Peer, script};
-use crate::Event;
+use crate::event::Event;
 
 /// How the body of an answer is delimited.
 ///

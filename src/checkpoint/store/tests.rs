@@ -6,7 +6,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use super::*;
-use crate::Checkpoint;
+use crate::checkpoint::Checkpoint;
 use crate::checkpoint::tests::{Folder, saved};
 
 #[test]

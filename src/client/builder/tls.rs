@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ClientBuilder;
-use crate::rustls;
 
 impl ClientBuilder {
     /// Trusts these certificates in addition to the built-in roots. PEM, any number in one text; may be called again.
