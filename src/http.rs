@@ -46,7 +46,7 @@ use head::Slot;
 pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
-pub(crate) use form::encode as encode_form;
+pub(crate) use form::{Part, encode as encode_form};
 pub(crate) use headers::{is_gzip, start_of_text};
 pub(crate) use proxy::ProxyRules;
 use proxy::ProxyTarget;

@@ -25,8 +25,6 @@ pub(crate) use cursor::check_value as check_cursor;
 pub(crate) use hooks::Callbacks;
 #[cfg(feature = "multipart")]
 pub use multipart::Multipart;
-#[cfg(feature = "multipart")]
-pub(crate) use multipart::Part;
 pub(crate) use prepared::{MAX_CAPACITY, MAX_LAST_EVENT_ID, PreparedRequest, check_last_event_id, insert_header};
 
 /// What to ask for, and how to treat the answer.

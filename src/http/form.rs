@@ -4,7 +4,14 @@ use std::io::Read;
 
 use ureq::unversioned::multipart;
 
-use crate::request::Part;
+/// A field of a form, or a file in it.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    /// File name and content type.
+    pub(crate) file: Option<(String, String)>,
+    pub(crate) data: Vec<u8>,
+}
 
 /// Returns the body and its content type, which holds the boundary.
 pub(crate) fn encode(parts: &[Part]) -> Result<(Vec<u8>, String), String> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Request;
+use crate::http::{Part, encode_form};
 
 /// A form with files, held in memory so that it can be sent again.
 ///
@@ -20,14 +21,6 @@ use super::Request;
 #[derive(Clone, Default)]
 pub struct Multipart {
     parts: Vec<Part>,
-}
-
-#[derive(Clone)]
-pub(crate) struct Part {
-    pub(crate) name: String,
-    /// File name and content type.
-    pub(crate) file: Option<(String, String)>,
-    pub(crate) data: Vec<u8>,
 }
 
 impl Multipart {
@@ -94,7 +87,7 @@ impl Request {
     /// let request = Request::post("https://example.com/explain").multipart(form);
     /// ```
     pub fn multipart(mut self, form: Multipart) -> Self {
-        match crate::http::encode_form(&form.parts) {
+        match encode_form(&form.parts) {
             Ok((body, content_type)) => self.body(body, content_type),
             Err(unusable) => {
                 self.unusable = Some(unusable);
