@@ -10,8 +10,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::coding::is_gzip;
 use crate::event::Event;
-use crate::http::is_gzip;
 use crate::parser::{EventTooLarge, RUNAWAY_FACTOR};
 
 pub use json::JsonError;

@@ -30,6 +30,7 @@ use ureq::http::response::Parts;
 
 use crate::cancel::AttemptToken;
 use crate::clock;
+use crate::coding::is_gzip;
 use crate::error::{Error, ErrorResponse};
 use crate::sync::deadline;
 use crate::transport::addresses::AddressMemory;
@@ -47,7 +48,7 @@ pub(crate) use body::{Body, Received};
 pub(crate) use failure::Failure;
 #[cfg(feature = "multipart")]
 pub(crate) use form::{Part, encode as encode_form};
-pub(crate) use headers::{is_gzip, start_of_text};
+pub(crate) use headers::start_of_text;
 pub(crate) use proxy::ProxyRules;
 use proxy::ProxyTarget;
 use redact::redacted;

@@ -222,6 +222,7 @@ mod client;
 mod broadcast;
 mod channel;
 mod clock;
+mod coding;
 mod connection;
 mod parking;
 mod spin;

@@ -7,9 +7,7 @@ use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, R
 use ureq::http::{HeaderMap, Method};
 
 use super::framing::Framing;
-
-/// The codings that change the body (IANA's registry). Any other word is no coding: `none`, `utf-8`, `binary` are sent.
-const CODINGS: [&str; 9] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"];
+use crate::coding::is_coding;
 
 /// Whether the body is an event stream: the MIME essence of the last valid item (Fetch, "extract a MIME type").
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
@@ -47,18 +45,6 @@ pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> 
         debug!("sse {id}: ignoring a content encoding that does not change the body");
     }
     None
-}
-
-/// Returns true if a Content-Encoding is gzip, once, beside words that are no coding.
-pub(crate) fn is_gzip(encoding: &str) -> bool {
-    let mut codings = encoding.split(',').map(str::trim).filter(|item| is_coding(item));
-    let is_gzip =
-        codings.next().is_some_and(|coding| ["gzip", "x-gzip"].iter().any(|gzip| coding.eq_ignore_ascii_case(gzip)));
-    is_gzip && codings.next().is_none()
-}
-
-fn is_coding(item: &str) -> bool {
-    CODINGS.iter().any(|coding| item.eq_ignore_ascii_case(coding))
 }
 
 /// Decides how a body is framed (RFC 9112 section 6.3).
@@ -154,6 +140,7 @@ pub(super) fn is_token(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coding::CODINGS;
     use ureq::http::{HeaderName, HeaderValue};
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -210,16 +197,6 @@ mod tests {
         }
         assert_eq!(encoding(&[("content-encoding", "none"), ("content-encoding", "br")]).as_deref(), Some("none, br"));
         assert_eq!(encoding(&[]), None);
-    }
-
-    #[test]
-    fn gzip_is_one_coding_by_either_name() {
-        for gzip in ["gzip", "GZip", "x-gzip", "X-GZIP", "identity, gzip", "gzip, none", " gzip ,"] {
-            assert!(is_gzip(gzip), "{gzip}");
-        }
-        for other in ["", "none", "br", "gzip, br", "br, gzip", "gzip, gzip", "gzip, x-gzip", "gzip2", "deflate"] {
-            assert!(!is_gzip(other), "{other}");
-        }
     }
 
     #[test]
