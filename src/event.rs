@@ -2,17 +2,9 @@
 
 mod content;
 mod mark;
-#[cfg(feature = "json")]
-mod typed;
 
 use std::fmt;
 use std::sync::Arc;
-
-#[cfg(feature = "json")]
-use serde::Deserialize;
-
-#[cfg(feature = "json")]
-use crate::error::Error;
 
 use content::release_spare;
 pub(crate) use content::{Content, Extra};
@@ -292,74 +284,6 @@ impl Event {
     /// ```
     pub fn raw(&self) -> Option<&str> {
         self.extra()?.raw.as_deref()
-    }
-
-    /// Decodes the data as a JSON document, which may borrow from the event.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Json`] when the data is not JSON or does not fit `T`, and for a [gap](Self::gap); the error holds the event.
-    ///
-    /// # Example: borrow a string from the data
-    ///
-    /// ```
-    /// use http_sse::Event;
-    ///
-    /// let event = Event::new("", r#"["a","b"]"#);
-    /// let names: Vec<&str> = event.json()?;
-    /// assert_eq!(names, ["a", "b"]);
-    /// # Ok::<(), http_sse::Error>(())
-    /// ```
-    #[cfg(feature = "json")]
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        self.decoded(serde_json::from_str(self.data()))
-    }
-
-    /// Decodes the event as an enum: the event type names the variant, and the data is its content, as JSON.
-    ///
-    /// The enum is externally tagged, as serde's default is. A variant without content takes any data, or none; the one with
-    /// `#[serde(other)]` takes every other type. An event without a type is of the type `message`.
-    ///
-    /// # Errors
-    ///
-    /// The data does not fit the variant, or no variant has the type, or it is a [gap](Self::gap): an error for which
-    /// [`Error::is_json`] is true.
-    ///
-    /// # Example: a chat
-    ///
-    /// ```
-    /// use http_sse::Event;
-    ///
-    /// #[derive(serde::Deserialize, Debug, PartialEq)]
-    /// #[serde(rename_all = "snake_case")]
-    /// enum Chat<'a> {
-    ///     Message { text: &'a str },
-    ///     UserLeft(u64),
-    ///     Ping,
-    ///     #[serde(other)]
-    ///     Other,
-    /// }
-    ///
-    /// let said = Event::new("message", r#"{"text": "hello"}"#);
-    /// assert_eq!(said.typed::<Chat>()?, Chat::Message { text: "hello" });
-    /// assert_eq!(Event::new("user_left", "7").typed::<Chat>()?, Chat::UserLeft(7));
-    /// assert_eq!(Event::new("ping", "").typed::<Chat>()?, Chat::Ping);
-    /// assert_eq!(Event::new("banner", "<b>").typed::<Chat>()?, Chat::Other);
-    /// # Ok::<(), http_sse::Error>(())
-    /// ```
-    #[cfg(feature = "json")]
-    pub fn typed<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        self.decoded(typed::decode(self.event_type(), self.data()))
-    }
-
-    /// A gap fits no type, whatever an event without data and type fits.
-    #[cfg(feature = "json")]
-    fn decoded<T>(&self, decoded: Result<T, serde_json::Error>) -> Result<T, Error> {
-        match decoded {
-            Ok(value) if !self.is_gap() => Ok(value),
-            Ok(_) => Err(Error::json(self.clone(), serde::de::Error::custom("a gap"))),
-            Err(source) => Err(Error::json(self.clone(), source)),
-        }
     }
 
     fn named_type(&self) -> &str {

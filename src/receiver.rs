@@ -19,8 +19,12 @@ use crate::handle::{End, Handle, Shared};
 use crate::sync::deadline;
 
 #[cfg(feature = "json")]
+mod decode;
+#[cfg(feature = "json")]
 mod json;
 mod merged;
+#[cfg(feature = "json")]
+mod typed;
 
 #[cfg(feature = "json")]
 pub use json::{Decoded, JsonEvents};

@@ -54,9 +54,3 @@ fn debug_shows_the_data() {
     let shown = format!("{:?}", Event::new("t", "some data").with_id("7"));
     assert_eq!(shown, r#"Event { event_type: "t", data: "some data", id: Some("7") }"#);
 }
-
-#[cfg(feature = "json")]
-#[test]
-fn a_document_that_is_not_json_is_an_error() {
-    assert!(Event::new("", "{").json::<u32>().is_err());
-}
