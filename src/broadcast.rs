@@ -8,8 +8,9 @@ use crate::channel::{BurstReceiver, BurstSender, Sent, channel, is_disconnected}
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared};
-use crate::ledger::{Entered, Ledger};
+use crate::ledger::{Entered, Item};
 use crate::member::Member;
+use crate::place::Ledger;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, Weak, lock};
 
@@ -43,8 +44,6 @@ pub(crate) struct Queueing {
     pub(crate) overflow: Overflow,
     pub(crate) marks_gaps: bool,
 }
-
-pub(crate) type Item = Result<Event, Error>;
 
 /// Where the connection's thread delivers to.
 pub(crate) enum Sink {

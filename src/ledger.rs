@@ -1,43 +1,16 @@
-//! How a receiver that loses events is told of it in their place: a gap in the middle of a queue from which only the
-//! oldest item can be taken.
-//!
-//! What an item is, an event or a gap, is decided when the consumer looks at it for the first time. Until then the sender
-//! may turn an event into a gap where it stands. Each item has a number, and the ledger knows those that are gaps; both
-//! sides look there under its lock, so that no item is one thing first and another later.
-
-use std::collections::VecDeque;
+//! How a receiver that loses events is told of it in their place: the sender turns them into gaps in the middle of a queue
+//! from which only the oldest item can be taken.
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::broadcast::Item;
+use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
-use crate::sync::{Arc, Mutex, OnceLock, lock};
+use crate::place::{Ledger, Place, State};
+use crate::sync::{Arc, lock};
 
-/// Of one receiver.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    /// So many events may wait; gaps do not count.
-    max_events: usize,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The number of the next item.
-    next: u64,
-    /// The items that are gaps and have not been looked at, by number, in order.
-    gaps: VecDeque<(u64, Gap)>,
-}
-
-/// An item's place in the queue.
-#[derive(Debug)]
-pub(crate) struct Place {
-    ledger: Arc<Ledger>,
-    number: u64,
-    /// Empty until the first look.
-    decided: OnceLock<Option<Gap>>,
-}
+/// What a receiver takes: an event or the mark of a gap, and at last the failure.
+pub(crate) type Item = Result<Event, Error>;
 
 /// What became of an item that was to be queued.
 pub(crate) struct Entered {
@@ -48,10 +21,6 @@ pub(crate) struct Entered {
 }
 
 impl Ledger {
-    pub(crate) fn new(max_events: usize) -> Arc<Self> {
-        Arc::new(Self { max_events, state: Mutex::default() })
-    }
-
     /// Returns how many places the channel needs: no two gaps stand side by side, and behind all comes the failure.
     pub(crate) fn places(max_events: usize) -> usize {
         max_events.saturating_mul(2).saturating_add(2)
@@ -95,8 +64,7 @@ impl Ledger {
         };
         state.next += 1;
         drop(state);
-        let place = Place { ledger: Arc::clone(self), number, decided: OnceLock::new() };
-        Entered { item: Some(item.placed(place)), lost }
+        Entered { item: Some(item.placed(Place::new(self, number))), lost }
     }
 }
 
@@ -143,55 +111,6 @@ impl State {
                 gap.append(std::mem::take(after));
                 *after = gap;
             }
-        }
-    }
-
-    fn lose(&mut self, number: u64) -> u64 {
-        if let Err(at) = self.find(number) {
-            self.gaps.insert(at, (number, Gap::dropped(1)));
-        }
-        1
-    }
-
-    fn is_gap(&self, number: u64) -> bool {
-        self.find(number).is_ok()
-    }
-
-    fn gap_mut(&mut self, number: u64) -> Option<&mut Gap> {
-        let at = self.find(number).ok()?;
-        self.gaps.get_mut(at).map(|(_, gap)| gap)
-    }
-
-    fn take(&mut self, number: u64) -> Option<Gap> {
-        let at = self.find(number).ok()?;
-        self.gaps.remove(at).map(|(_, gap)| gap)
-    }
-
-    fn find(&self, number: u64) -> Result<usize, usize> {
-        self.gaps.binary_search_by_key(&number, |(number, _)| *number)
-    }
-}
-
-impl Place {
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Looks: from now on it is what it is.
-    pub(crate) fn gap(&self) -> Option<&Gap> {
-        if let Some(decided) = self.decided.get() {
-            return decided.as_ref();
-        }
-        let mut state = lock(&self.ledger.state);
-        self.decided.get_or_init(|| state.take(self.number)).as_ref()
-    }
-}
-
-impl Drop for Place {
-    /// One that nobody has looked at.
-    fn drop(&mut self) {
-        if self.decided.get().is_none() {
-            lock(&self.ledger.state).take(self.number);
         }
     }
 }

@@ -237,6 +237,7 @@ pub mod parser;
 mod event;
 mod gap;
 mod ledger;
+mod place;
 
 mod checkpoint;
 mod receiver;

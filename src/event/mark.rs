@@ -2,7 +2,7 @@
 
 use super::{Content, Event, Extra};
 use crate::gap::Gap;
-use crate::ledger::Place;
+use crate::place::Place;
 
 /// What a consumer that wants gaps marked may find in place of an event.
 pub(crate) enum Mark {

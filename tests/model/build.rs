@@ -1,4 +1,4 @@
-//! Takes seven files as they are, with modelled channels in place of crossbeam's. Their locks, atomics and threads are those
+//! Takes eight files as they are, with modelled channels in place of crossbeam's. Their locks, atomics and threads are those
 //! of `crate::sync`, which here is made of loom's.
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,9 @@ use std::{env, fs};
 fn main() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
-    for file in ["cancel.rs", "broadcast.rs", "channel.rs", "gap.rs", "ledger.rs", "member.rs", "parking.rs"] {
+    for file in
+        ["cancel.rs", "broadcast.rs", "channel.rs", "gap.rs", "ledger.rs", "member.rs", "parking.rs", "place.rs"]
+    {
         let path = source.join(file);
         println!("cargo::rerun-if-changed={}", path.display());
         let text = fs::read_to_string(&path).expect("the crate's source");

@@ -1,4 +1,4 @@
-//! `cancel.rs`, `broadcast.rs`, `ledger.rs`, `member.rs`, `channel.rs` and `parking.rs` of `src` in every interleaving: `cargo run --release`, at most three
+//! `cancel.rs`, `broadcast.rs`, `ledger.rs`, `member.rs`, `channel.rs`, `parking.rs` and `place.rs` of `src` in every interleaving: `cargo run --release`, at most three
 //! preemptions a schedule; `cargo run --release -- 5` or `-- unbounded` for more.
 //!
 //! Loom runs each property below again and again, with every order of the steps of its threads that can make a difference.
@@ -6,9 +6,9 @@
 
 mod bursts;
 mod crossbeam;
-mod socket;
 mod marks;
 mod receivers;
+mod socket;
 mod stopping;
 mod sync;
 mod thread;
@@ -34,6 +34,11 @@ mod ledger {
 }
 
 #[allow(dead_code, reason = "the model drives a part")]
+mod place {
+    include!(concat!(env!("OUT_DIR"), "/place.rs"));
+}
+
+#[allow(dead_code, reason = "the model drives a part")]
 mod member {
     include!(concat!(env!("OUT_DIR"), "/member.rs"));
 }
@@ -56,7 +61,7 @@ mod error {
 
 mod event {
     use crate::gap::Gap;
-    use crate::ledger::Place;
+    use crate::place::Place;
     use crate::sync::Arc;
 
     #[derive(Clone, Debug)]
@@ -139,8 +144,8 @@ mod receiver {
 }
 
 mod handle {
-    use crate::error::Error;
     use crate::cancel::CancelToken;
+    use crate::error::Error;
     use crate::sync::Arc;
 
     #[derive(Clone, Debug, PartialEq, Eq)]

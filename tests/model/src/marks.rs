@@ -2,9 +2,10 @@
 
 use loom::thread;
 
-use crate::broadcast::{EventSender, Item, Overflow, Queueing, Sink};
+use crate::broadcast::{EventSender, Overflow, Queueing, Sink};
 use crate::event::Event;
 use crate::gap::Gap;
+use crate::ledger::Item;
 use crate::receivers::{rest, with_gaps};
 use crate::sync::Arc;
 

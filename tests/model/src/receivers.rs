@@ -2,12 +2,13 @@
 
 use loom::thread;
 
-use crate::broadcast::{Broadcast, EventSender, Item, Overflow, Queueing, Sink, Subscription};
+use crate::broadcast::{Broadcast, EventSender, Overflow, Queueing, Sink, Subscription};
 use crate::channel::{BurstReceiver, BurstSender};
 use crate::crossbeam::{TryRecvError, bounded};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared};
+use crate::ledger::Item;
 use crate::member::Member;
 use crate::receiver::Delivery;
 use crate::sync::Arc;
@@ -33,9 +34,7 @@ pub(crate) fn broadcast(
     with_gaps(Queueing { capacity, overflow, marks_gaps: false })
 }
 
-pub(crate) fn with_gaps(
-    queueing: Queueing,
-) -> (Arc<Broadcast>, Arc<Shared>, BurstReceiver<Item>, Subscription) {
+pub(crate) fn with_gaps(queueing: Queueing) -> (Arc<Broadcast>, Arc<Shared>, BurstReceiver<Item>, Subscription) {
     let broadcast = Broadcast::new(queueing, true);
     let (receiver, subscription) = broadcast.open();
     (broadcast, Shared::new(), receiver, subscription)
@@ -148,7 +147,10 @@ fn tagged_delivery_ends() {
     let (sender, receiver) = bounded(1);
     let other = Arc::clone(&shared);
     let connection = thread::spawn(move || {
-        let mut sender = EventSender::new(Sink::Tagged(Member::new(BurstSender::bare(sender), Arc::clone(&other))), Arc::clone(&other));
+        let mut sender = EventSender::new(
+            Sink::Tagged(Member::new(BurstSender::bare(sender), Arc::clone(&other))),
+            Arc::clone(&other),
+        );
         sender.event(Event(0));
         sender.event(Event(1));
         assert!(other.token.is_cancelled(), "there was no room for the second");

@@ -2,8 +2,8 @@
 
 use loom::thread;
 
-use crate::socket::Socket;
 use crate::cancel::{AttemptToken, CancelToken};
+use crate::socket::Socket;
 use crate::sync::Arc;
 
 pub(crate) const PROPERTIES: [(&str, fn()); 8] = [
