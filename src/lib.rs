@@ -224,6 +224,7 @@ mod channel;
 mod clock;
 mod coding;
 mod connection;
+mod delivery;
 mod parking;
 mod spin;
 mod worker;
@@ -265,13 +266,14 @@ pub mod testing;
 pub use broadcast::Overflow;
 pub use checkpoint::{Checkpoint, Checkpointed};
 pub use client::{Client, ClientBuilder};
+pub use delivery::Delivery;
 pub use error::{Error, ErrorResponse, JsonError, PanicOrigin, PinMismatch, Timeout};
 pub use event::Event;
 pub use gap::{Gap, Reconnected};
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};
-pub use receiver::{Delivery, EventReader, Events, Merged};
+pub use receiver::{EventReader, Events, Merged};
 #[cfg(feature = "multipart")]
 pub use request::Multipart;
 pub use request::{Attempt, Cursor, Opened, Request};

@@ -5,9 +5,9 @@ use std::mem;
 use crossbeam_channel::{Select, TrySendError};
 
 use crate::channel::{BurstSender, Sent};
+use crate::delivery::Delivery;
 use crate::event::Event;
 use crate::handle::{End, Shared};
-use crate::receiver::Delivery;
 use crate::sync::{Arc, Mutex, lock};
 
 pub(crate) type Tagged = (Arc<str>, Delivery);

@@ -28,7 +28,7 @@ mod typed;
 
 #[cfg(feature = "json")]
 pub use json::{Decoded, JsonEvents};
-pub use merged::{Delivery, Merged};
+pub use merged::Merged;
 
 /// The shortest wait for a socket: with less, what has arrived would never be looked at.
 const POLL: Duration = Duration::from_millis(1);

@@ -9,10 +9,11 @@ use super::registry::Live;
 use crate::broadcast::{Overflow, Sink};
 use crate::channel::{BurstSender, channel};
 use crate::connection::Connection;
+use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::handle::{Handle, Shared};
 use crate::member::Member;
-use crate::receiver::{Delivery, Events, Merged};
+use crate::receiver::{Events, Merged};
 use crate::request::{MAX_CAPACITY, Request};
 
 impl Client {

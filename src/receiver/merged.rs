@@ -8,56 +8,8 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use crate::channel::BurstReceiver;
-use crate::error::Error;
-use crate::event::Event;
-use crate::handle::{End, Handle, Shared};
-
-/// What a channel of several connections carries of one of them: an event, or how it ended.
-///
-/// # Example: a failure as an error, and every other end as none
-///
-/// ```
-/// use http_sse::{Delivery, End, Error, Event};
-///
-/// let failed = Delivery::End(End::Failed(Error::Disconnected));
-/// assert!(matches!(failed.into_result(), Some(Err(Error::Disconnected))));
-/// assert!(Delivery::End(End::NoContent).into_result().is_none());
-/// assert!(matches!(Delivery::Event(Event::new("", "21.5")).into_result(), Some(Ok(event)) if event.data() == "21.5"));
-/// ```
-#[derive(Clone, Debug)]
-#[allow(clippy::exhaustive_enums, reason = "like a `Result`: a third kind would have to break every loop")]
-pub enum Delivery {
-    /// An event.
-    Event(Event),
-    /// The last item of its connection.
-    End(End),
-}
-
-impl Delivery {
-    /// Returns what [`Events`](crate::Events) would give: the event, the failure that ended the connection, or `None` for
-    /// every other end.
-    ///
-    /// # Example: one `?` for all
-    ///
-    /// ```no_run
-    /// use http_sse::{Client, Request};
-    ///
-    /// let requests = ["attic", "cellar"].map(|room| (room, Request::get(format!("https://example.com/{room}"))));
-    /// for (room, delivery) in Client::new().connect_all(requests)? {
-    ///     if let Some(event) = delivery.into_result().transpose()? {
-    ///         println!("{room}: {}", event.data());
-    ///     }
-    /// }
-    /// # Ok::<(), http_sse::Error>(())
-    /// ```
-    pub fn into_result(self) -> Option<Result<Event, Error>> {
-        match self {
-            Self::Event(event) => Some(Ok(event)),
-            Self::End(End::Failed(error)) => Some(Err(error)),
-            Self::End(_) => None,
-        }
-    }
-}
+use crate::delivery::Delivery;
+use crate::handle::{Handle, Shared};
 
 /// The events of several connections, each with the id of its own.
 ///

@@ -8,12 +8,12 @@ use loom::thread;
 use crate::broadcast::{EventSender, Overflow, Sink};
 use crate::channel::{BurstReceiver, BurstSender, Sent, channel};
 use crate::crossbeam::{Receiver, Sender, TryRecvError, bounded};
+use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Shared;
 use crate::ledger::Item;
 use crate::member::{Member, Tagged};
-use crate::receiver::Delivery;
 use crate::receivers::{broadcast, rest};
 use crate::sync::Arc;
 

@@ -132,7 +132,7 @@ mod spin {
     }
 }
 
-mod receiver {
+mod delivery {
     use crate::event::Event;
     use crate::handle::End;
 

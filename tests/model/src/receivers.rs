@@ -5,12 +5,12 @@ use loom::thread;
 use crate::broadcast::{Broadcast, EventSender, Overflow, Queueing, Sink, Subscription};
 use crate::channel::{BurstReceiver, BurstSender};
 use crate::crossbeam::{TryRecvError, bounded};
+use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Shared};
 use crate::ledger::Item;
 use crate::member::Member;
-use crate::receiver::Delivery;
 use crate::sync::Arc;
 
 pub(crate) const PROPERTIES: [(&str, fn()); 11] = [
