@@ -13,7 +13,7 @@ use crate::handle::{Handle, Shared};
 
 /// The events of several connections, each with the id of its own.
 ///
-/// An iterator of `(id, Delivery)`, and by dereference a crossbeam [`Receiver`]. The [`End`] is the last item of its id; the
+/// An iterator of `(id, Delivery)`, and by dereference a crossbeam [`Receiver`]. The [`End`](crate::End) is the last item of its id; the
 /// others go on. It ends when all have. Dropping it stops all, without waiting.
 ///
 /// # Example: every sensor of a house
