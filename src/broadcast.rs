@@ -1,4 +1,4 @@
-//! Where a connection's events go: one channel for each receiver, or the user's own.
+//! Where the events of a connection go: one channel per receiver, or the user's own.
 
 use std::convert::Infallible;
 
@@ -14,9 +14,9 @@ use crate::place::Ledger;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, Weak, lock};
 
-/// What to do with an event for which a receiver's channel has no room.
+/// What happens to an event when the channel of a receiver is full.
 ///
-/// [`Request::mark_gaps`](crate::Request::mark_gaps) marks the place of what is dropped.
+/// [`Request::mark_gaps`](crate::Request::mark_gaps) marks the place of dropped events.
 ///
 /// # Example: a sensor of which only the newest readings matter
 ///
@@ -28,16 +28,16 @@ use crate::sync::{Arc, Mutex, Weak, lock};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Waits for room: nothing is read meanwhile, and by TCP the server waits too. Nothing is lost.
+    /// Blocks: nothing is read meanwhile, and TCP makes the server wait. No event is lost.
     #[default]
     Block,
-    /// Drops the event that has waited longest.
+    /// Drops the oldest event in the channel.
     DropOldest,
-    /// Drops the event that has just come.
+    /// Drops the new event.
     DropNewest,
 }
 
-/// How many events wait for a receiver, and what it gets of the others.
+/// How many events may wait for a receiver, and what happens to the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queueing {
     pub(crate) capacity: usize,
@@ -45,9 +45,9 @@ pub(crate) struct Queueing {
     pub(crate) marks_gaps: bool,
 }
 
-/// Where the connection's thread delivers to.
+/// The destination of the connection's thread.
 pub(crate) enum Sink {
-    /// Channels of this crate, which come and go.
+    /// Channels of this crate, which can be added and removed.
     Broadcast(Arc<Broadcast>),
     /// One channel of several connections.
     Tagged(Member),
@@ -57,10 +57,10 @@ pub(crate) enum Sink {
 #[derive(Debug)]
 pub(crate) struct Broadcast {
     queueing: Queueing,
-    /// A connection ends with the last of its own receivers; one that is listened to does not.
+    /// A connection of `connect` ends with its last receiver, one of `listen` does not.
     ends_with_last: bool,
     receivers: Mutex<Receivers>,
-    /// Counts changes: the thread looks at the list only when there was one.
+    /// Counts changes: the thread reads the list only after a change.
     version: AtomicUsize,
 }
 
@@ -75,15 +75,15 @@ struct Receivers {
 struct Subscriber {
     number: u64,
     sender: BurstSender<Item>,
-    /// Under `DropOldest`: the other end, to make room.
+    /// With `DropOldest`: the receiving side, to make room.
     oldest: Option<Receiver<Item>>,
-    /// Under both ways of dropping, where gaps are marked.
+    /// With both ways of dropping, if gaps are marked.
     ledger: Option<Arc<Ledger>>,
     /// Disconnects when the receiver is dropped: its channel may live on in a bare clone.
     gone: Receiver<Infallible>,
 }
 
-/// A receiver's place in the broadcast, given up when it is dropped.
+/// A receiver's place in the broadcast, released on drop.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     broadcast: Arc<Broadcast>,
@@ -121,7 +121,7 @@ impl Broadcast {
         (receiver, Subscription { broadcast: Arc::clone(self), number, alive: Some(alive) })
     }
 
-    /// Takes no more receivers; the last item is on its way.
+    /// Accepts no more receivers; the last item follows.
     fn close(&self) -> Vec<Arc<Subscriber>> {
         let mut receivers = lock(&self.receivers);
         receivers.is_closed = true;
@@ -138,7 +138,7 @@ impl Broadcast {
 }
 
 impl Subscription {
-    /// Gives the place up, and returns `true` if the connection has no receiver left.
+    /// Releases the place; returns `true` if the connection has no receiver left.
     pub(crate) fn unsubscribe(&mut self) -> bool {
         self.alive = None;
         let mut receivers = lock(&self.broadcast.receivers);
@@ -155,13 +155,13 @@ impl Subscription {
     }
 }
 
-/// The thread's side: delivers, and knows which receivers there are.
+/// The thread's side: delivers to the current receivers.
 pub(crate) struct EventSender {
     sink: Sink,
     shared: Arc<Shared>,
-    /// Between bursts empty: a receiver that is dropped then must end at once, with all that it had queued.
+    /// Empty between bursts: a receiver that is dropped then must end immediately, with everything that it had queued.
     current: Vec<Arc<Subscriber>>,
-    /// Of the list that `current` is.
+    /// The version of the list in `current`.
     version: Option<usize>,
 }
 
@@ -170,9 +170,9 @@ impl EventSender {
         Self { sink, shared, current: Vec::new(), version: None }
     }
 
-    /// Sends an event to every receiver; waits for room until the connection is stopped.
+    /// Sends an event to every receiver; blocks until there is room or the connection is stopped.
     ///
-    /// A loop that is parked may be woken only by [`flush`](Self::flush).
+    /// A parked loop may not be woken before [`flush`](Self::flush).
     pub(crate) fn event(&mut self, event: Event) {
         let broadcast = match &self.sink {
             Sink::Tagged(member) => return member.event(event),
@@ -204,14 +204,14 @@ impl EventSender {
         }
     }
 
-    /// Lets go of the receivers, until there is another event.
+    /// Releases the receivers until the next event.
     pub(crate) fn release(&mut self) {
         self.current.clear();
         self.version = None;
     }
 
-    /// Wakes the loops over events: to be called when what one read brought is sent, before anything that may block, and
-    /// before anything user-supplied is called. Costs little where there is nobody to wake.
+    /// Wakes the loops over events. Call it after all events of one read have been sent, and before anything that may
+    /// block or any user-supplied code. It is cheap if no loop is parked.
     pub(crate) fn flush(&self) {
         match &self.sink {
             Sink::Tagged(member) => member.flush(),
@@ -219,8 +219,8 @@ impl EventSender {
         }
     }
 
-    /// Waits until one has room, or has gone, or the connection is stopped. What is left of `current` are those behind it
-    /// that have not gone meanwhile.
+    /// Blocks until one receiver has room or is dropped, or the connection is stopped. `current` then contains the
+    /// receivers after it that still exist.
     fn wait(&mut self, index: usize, item: Item) {
         self.flush();
         let subscriber = Arc::clone(&self.current[index]);
@@ -231,14 +231,14 @@ impl EventSender {
         self.current.extend(behind.iter().filter_map(Weak::upgrade));
     }
 
-    /// Sends an end that is no failure where that is an item.
+    /// Sends an end that is not a failure, if the channel has items for that.
     pub(crate) fn over(&mut self, end: &End) {
         if let Sink::Tagged(member) = &self.sink {
             member.end(end);
         }
     }
 
-    /// Sends the terminal failure to every receiver; false when a stop came before it was sent.
+    /// Sends the terminal failure to every receiver; returns `false` if a stop came first.
     pub(crate) fn last(&mut self, error: Error) -> bool {
         self.flush();
         let broadcast = match &self.sink {

@@ -18,7 +18,7 @@ use crate::parking::Parking;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Weak, lock};
 
-/// Something that blocks in system calls and can be shut down from another thread.
+/// A resource that blocks in system calls and can be shut down from another thread.
 pub(crate) trait ShutdownHandle: Send + Sync {
     fn shutdown(&self);
 }
@@ -35,13 +35,13 @@ impl fmt::Display for Cancelled {
 
 impl std::error::Error for Cancelled {}
 
-/// Shared between a connection and everybody who may stop it.
+/// Shared between a connection and everything that may stop it.
 #[derive(Debug)]
 pub(crate) struct CancelToken {
-    /// Sticky. Written by anybody, before the attempt is cancelled.
+    /// Sticky. Set by any thread, before the attempt is cancelled.
     is_cancelled: AtomicBool,
     attempts: Mutex<Attempts>,
-    /// Disconnects at the stop, and not at a reconnect: an event in delivery outlives its attempt.
+    /// Disconnects at the stop, but not at a reconnect: an event in delivery outlives its attempt.
     wake: Wake,
     /// Where the connection's thread waits for room in a channel.
     parking: Parking,
@@ -50,21 +50,21 @@ pub(crate) struct CancelToken {
 #[derive(Debug)]
 struct Attempts {
     current: Arc<AttemptToken>,
-    /// `reconnect_now()` was called, and has not happened yet.
+    /// `reconnect_now()` was called and is pending.
     is_next_urgent: bool,
 }
 
-/// Of one attempt, with its stream and the wait after it.
+/// The token of one attempt, its stream and the delay after it.
 pub(crate) struct AttemptToken {
     is_cancelled: AtomicBool,
     is_urgent: bool,
-    /// The sockets in use, registered before they connect; the code that connects owns and closes them. Several are there only
-    /// while connects to several addresses run side by side.
+    /// The sockets in use, registered before they connect; the code that connects owns and closes them. There are
+    /// several only while parallel connects to several addresses are in progress.
     sockets: Mutex<Vec<Weak<dyn ShutdownHandle>>>,
     wake: Wake,
 }
 
-/// A channel that never carries anything: all that happens is its end.
+/// A channel that never carries an item: its only signal is its end.
 #[derive(Debug)]
 struct Wake {
     sender: Mutex<Option<Sender<Infallible>>>,
@@ -81,7 +81,7 @@ impl CancelToken {
         }
     }
 
-    /// Ends the connection for good, at a stop. Idempotent, never blocks.
+    /// Ends the connection permanently, at a stop. Idempotent, never blocks.
     pub(crate) fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::SeqCst);
         self.wake.fire();
@@ -90,12 +90,12 @@ impl CancelToken {
         self.current_attempt().cancel();
     }
 
-    /// Cancels the current attempt; the connection begins the next one at once.
+    /// Cancels the current attempt; the connection begins the next one immediately.
     pub(crate) fn reconnect(&self) {
         self.current_attempt().cancel();
     }
 
-    /// Does what `reconnect` does; the attempt that it leads to is urgent.
+    /// Like `reconnect`, but the next attempt is urgent.
     pub(crate) fn reconnect_now(&self) {
         let current = {
             let mut attempts = lock(&self.attempts);

@@ -1,10 +1,10 @@
 //! A crossbeam channel whose ends wake each other once per burst, until the bare receiver is used.
 //!
-//! A channel wakes its receiver at the first event, and its sender at the first free place; and before a thread blocks
-//! there, it yields a few times, each of which costs a time slice on a busy machine. So the loop over events parks, and the
-//! sender wakes it when it has sent all it has; a sender that finds the channel full parks until half of it is
-//! empty. Code that asks for crossbeam's receiver (for `select!`, a timeout, a clone) waits inside the channel, where only
-//! crossbeam can wake: from then on both ends do.
+//! A channel wakes its receiver at the first event, and its sender at the first free slot; and before a thread blocks,
+//! crossbeam yields a few times, each of which costs a time slice on a busy machine. So the loop over events parks, and
+//! the sender wakes it after it has sent everything; a sender that finds the channel full parks until it is half empty.
+//! Code that uses crossbeam's receiver (for `select!`, a timeout, a clone) waits inside the channel, where only
+//! crossbeam can wake it: from then on both ends do.
 
 use std::convert::Infallible;
 
@@ -29,11 +29,11 @@ pub(crate) struct BurstSender<T> {
 pub(crate) struct BurstReceiver<T> {
     receiver: Receiver<T>,
     link: Arc<Link>,
-    /// Of the loop over events alone.
+    /// Used only by the loop over events.
     spin: Mutex<AdaptiveSpin>,
 }
 
-/// What the two ends know of each other beside the channel.
+/// The state shared by the two ends in addition to the channel.
 #[derive(Debug)]
 struct Link {
     /// Where the loop over events waits for the next one.
@@ -48,13 +48,13 @@ struct Link {
 #[derive(Clone, Debug)]
 struct WakeAtEnd(Arc<Link>);
 
-/// What became of an item.
+/// The result of sending an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Delivered,
     /// There are no receivers.
     Disconnected,
-    /// The sender stopped, or the receiver went, while there was no room.
+    /// The sender was stopped, or the receiver dropped, while the channel was full.
     Interrupted,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) 
     let link = Arc::new(Link {
         receiver: Parking::default(),
         waiting: AtomicUsize::new(0),
-        // Without a place, an item passes only to who waits inside the channel.
+        // Without slots, an item passes only to a receiver that waits inside the channel.
         is_bare: AtomicBool::new(capacity == 0),
         half: capacity / 2,
     });
@@ -82,20 +82,21 @@ impl<T> BurstSender<T> {
 
     /// Sends if there is room. A loop that is parked is not woken: see [`flush`](Self::flush).
     ///
-    /// A channel without places has none, even if somebody receives: [`send`](Self::send) looks at the stop first.
+    /// A channel without slots is always full, even if a receiver waits: [`send`](Self::send) checks the stop first.
     #[inline]
     pub(crate) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         if self.sender.capacity() == Some(0) { Err(TrySendError::Full(item)) } else { self.sender.try_send(item) }
     }
 
-    /// Wakes the loop over events: to be called before anything that takes time.
+    /// Wakes the loop over events. Call it before anything that takes time.
     pub(crate) fn flush(&self) {
         if let Some(WakeAtEnd(link)) = &self.link {
             link.receiver.unpark();
         }
     }
 
-    /// Waits for room, until the stop, or until `gone` disconnects: after either, no more is received than was buffered.
+    /// Blocks until there is room, until the stop, or until `gone` disconnects: after either, no more is received than
+    /// was queued.
     pub(crate) fn send(&self, mut item: T, token: &CancelToken, gone: &Receiver<Infallible>) -> Sent {
         self.flush();
         while let Some(link) = self.parking_link() {
@@ -117,7 +118,7 @@ impl<T> BurstSender<T> {
         }
     }
 
-    /// Returns the link while the loop over events parks; `None` where only crossbeam wakes.
+    /// Returns the link while the loop over events parks; `None` if only crossbeam wakes.
     fn parking_link(&self) -> Option<&Link> {
         self.link.as_ref().map(|WakeAtEnd(link)| &**link).filter(|link| !link.is_bare())
     }
@@ -131,7 +132,7 @@ impl<T> BurstSender<T> {
         link.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Crossbeam's own, to wait for room in several channels at once.
+    /// Returns crossbeam's sender, to wait for room in several channels at once.
     pub(crate) fn as_crossbeam(&self) -> &Sender<T> {
         &self.sender
     }
@@ -152,8 +153,8 @@ impl<T> BurstReceiver<T> {
             Err(TryRecvError::Disconnected) => None,
             Err(TryRecvError::Empty) => self.wait(),
         };
-        // After the item was taken, as crossbeam's own look for somebody to wake: either this sees who waits, or that sees
-        // the room.
+        // After the item was taken, like crossbeam's own check for waiting senders: either this sees the waiting
+        // sender, or the sender sees the room.
         if self.link.waiting.load(Ordering::SeqCst) > 0 && self.receiver.len() <= self.link.half {
             wake_senders();
         }
@@ -173,18 +174,18 @@ impl<T> BurstReceiver<T> {
         found.unwrap_or_else(|| self.link.receiver.park_until(attempt))
     }
 
-    /// Returns crossbeam's own, and leaves all waking to it from now on.
+    /// Returns crossbeam's receiver, and leaves all waking to crossbeam from now on.
     #[inline]
     pub(crate) fn bare(&self, wake_senders: impl FnOnce()) -> &Receiver<T> {
         if !self.link.is_bare() {
             self.link.is_bare.store(true, Ordering::SeqCst);
-            // One that waits until half is empty would not be woken any more.
+            // A sender that waits until the channel is half empty would not be woken any more.
             wake_senders();
         }
         &self.receiver
     }
 
-    /// Returns another receiver of the same channel, for an end that only makes room.
+    /// Returns another receiver of the same channel, for a sender that only makes room.
     pub(crate) fn drain(&self) -> Receiver<T> {
         self.receiver.clone()
     }

@@ -1,4 +1,4 @@
-//! What time it is: the system's, or that of a simulation (`tests/simulation`).
+//! The current time: of the system, or of a simulation (`tests/simulation`).
 
 #[cfg(not(http_sse_simulation))]
 pub(crate) use system::{now, random, wall_time};
@@ -16,12 +16,12 @@ mod system {
         Instant::now()
     }
 
-    /// For dates that others have set. No timer uses it.
+    /// For dates set by others. No timer uses it.
     pub(crate) fn wall_time() -> SystemTime {
         SystemTime::now()
     }
 
-    /// A number in `0.0..1.0` from the system's seed: clients that were cut off together must differ.
+    /// A random number in `0.0..1.0`: clients that were disconnected together must differ.
     pub(crate) fn random() -> f64 {
         let bits = RandomState::new().build_hasher().finish();
         (bits >> 11) as f64 / (1_u64 << 53) as f64

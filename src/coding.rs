@@ -1,10 +1,11 @@
-//! The words of a Content-Encoding: which of them change a body, and which are gzip.
+//! The values of a Content-Encoding: which of them change a body, and which are gzip.
 
-/// The codings that change the body (IANA's registry). Any other word is no coding: `none`, `utf-8`, `binary` are sent.
+/// The codings that change the body (IANA registry). Other values that are not codings are also sent: `none`, `utf-8`,
+/// `binary`.
 pub(crate) const CODINGS: [&str; 9] =
     ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"];
 
-/// Returns `true` if a Content-Encoding is gzip, once, beside words that are no coding.
+/// Returns `true` if a Content-Encoding contains gzip once, and otherwise only values that are not codings.
 pub(crate) fn is_gzip(encoding: &str) -> bool {
     let mut codings = encoding.split(',').map(str::trim).filter(|item| is_coding(item));
     let is_gzip =

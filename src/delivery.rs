@@ -1,10 +1,10 @@
-//! What a channel of several connections carries.
+//! The items of a channel of several connections.
 
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::End;
 
-/// What a channel of several connections carries of one of them: an event, or how it ended.
+/// An item of a channel of several connections: an event, or how its connection ended.
 ///
 /// # Example: a failure as an error, and every other end as none
 ///
@@ -26,8 +26,8 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// Returns what [`Events`](crate::Events) would give: the event, the failure that ended the connection, or `None` for
-    /// every other end.
+    /// Returns what [`Events`](crate::Events) would yield: the event, the failure that ended the connection, or `None`
+    /// for any other end.
     ///
     /// # Example: one `?` for all
     ///

@@ -1,4 +1,4 @@
-//! How a receiver that loses events is told of it in their place: the sender turns them into gaps in the middle of a queue
+//! Marks the events that a receiver loses, in their place: the sender turns them into gaps in the middle of a queue
 //! from which only the oldest item can be taken.
 
 use crossbeam_channel::{Receiver, Sender};
@@ -9,26 +9,27 @@ use crate::gap::Gap;
 use crate::place::{Ledger, Place, State};
 use crate::sync::{Arc, lock};
 
-/// What a receiver takes: an event or the mark of a gap, and at last the failure.
+/// An item of a receiver: an event or the mark of a gap, and finally the failure.
 pub(crate) type Item = Result<Event, Error>;
 
-/// What became of an item that was to be queued.
+/// The result of queueing an item.
 pub(crate) struct Entered {
-    /// To be sent; `None` if it is in the queue as a part of another.
+    /// The item to send; `None` if it was merged into another one in the queue.
     pub(crate) item: Option<Event>,
     /// How many events were dropped for it, itself included.
     pub(crate) lost: u64,
 }
 
 impl Ledger {
-    /// Returns how many places the channel needs: no two gaps stand side by side, and behind all comes the failure.
+    /// Returns how many slots the channel needs: no two gaps are adjacent, and the failure comes last.
     pub(crate) fn places(max_events: usize) -> usize {
         max_events.saturating_mul(2).saturating_add(2)
     }
 
-    /// Gives an event or a gap its place, for which others are dropped if `oldest`, the queue's other end, is there.
+    /// Assigns a place to an event or a gap; others are dropped for it if `oldest`, the receiving side of the queue, is
+    /// given.
     ///
-    /// For the only thread that sends. The item must be sent before the next one enters.
+    /// Only for the sending thread. The item must be sent before the next one enters.
     pub(crate) fn enter(
         self: &Arc<Self>,
         event: Event,
@@ -69,8 +70,8 @@ impl Ledger {
 }
 
 impl State {
-    /// Returns the number of the first item that waits, or has been taken a moment ago: nobody has looked at it or at a
-    /// later one, and nobody does before the lock is free.
+    /// Returns the number of the first item that is queued, or was taken a moment ago: no consumer has looked at it or
+    /// at a later one, and none can before the lock is free.
     fn first(&self, queue: &Sender<Item>) -> u64 {
         self.next.saturating_sub(queue.len() as u64)
     }
@@ -82,11 +83,11 @@ impl State {
         waiting.saturating_sub(gaps)
     }
 
-    /// Turns the first event that waits into a gap, and returns how many events were lost by that.
+    /// Turns the first queued event into a gap, and returns how many events this lost.
     fn lose_oldest(&mut self, queue: &Sender<Item>, oldest: &Receiver<Item>, removed: &mut Vec<Event>) -> u64 {
         let Some(victim) = (self.first(queue)..self.next).find(|number| !self.is_gap(*number)) else { return 0 };
         let mut lost = self.lose(victim);
-        // Of gaps side by side the later one takes over: only the first item can leave the queue.
+        // Of adjacent gaps the later one remains: only the first item can leave the queue.
         loop {
             let first = self.first(queue);
             if !self.is_gap(first) || !self.is_gap(first + 1) {

@@ -12,13 +12,13 @@ use crate::sync::{Arc, Mutex, lock};
 
 pub(crate) type Tagged = (Arc<str>, Delivery);
 
-/// The connection's own side of its place.
+/// The connection's side of its place.
 pub(crate) struct Member {
     turn: Arc<Turn>,
 }
 
-/// What a connection and the next one with its id know of each other: the end of the first comes before anything of the
-/// second, and nothing of the first after it.
+/// Links a connection and the next one with the same id: the end of the first comes before anything of the second, and
+/// nothing of the first comes after it.
 pub(crate) struct Turn {
     sender: BurstSender<Tagged>,
     shared: Arc<Shared>,
@@ -30,7 +30,7 @@ pub(crate) struct Turn {
 struct TurnState {
     /// The end has been sent, or is about to be by the successor.
     is_over: bool,
-    /// Whose end must have come first.
+    /// The connection whose end must come first.
     before: Option<Arc<Turn>>,
 }
 
@@ -43,7 +43,7 @@ impl Member {
         &self.turn
     }
 
-    /// Sends an event; waits for room until the connection is stopped.
+    /// Sends an event; blocks until there is room or the connection is stopped.
     pub(crate) fn event(&self, event: Event) {
         let Turn { shared, state: own, .. } = &*self.turn;
         let mut state = lock(own);
@@ -58,8 +58,8 @@ impl Member {
         drop(state);
     }
 
-    /// Sends the end; waits for room until the connection is stopped, after which it is sent only if there is room.
-    /// Returns `false` if a stop came before that.
+    /// Sends the end; blocks until there is room or the connection is stopped, after which it is sent only if there is
+    /// room. Returns `false` if a stop came first.
     pub(crate) fn end(&self, end: &End) -> bool {
         self.end_those_before();
         let Turn { sender, shared, state } = &*self.turn;
@@ -91,7 +91,7 @@ impl Member {
         self.turn.sender.flush();
     }
 
-    /// Sends the ends of those that had the id before, unless they have done so; they send nothing any more.
+    /// Sends the ends of the previous connections with this id, unless already sent; they send nothing more.
     fn end_those_before(&self) {
         let mut silent = Vec::new();
         let mut next = lock(&self.turn.state).before.take();
@@ -115,14 +115,14 @@ impl Turn {
         &self.shared.id
     }
 
-    /// Comes after another, if both send into one channel.
+    /// Follows another connection, if both send into one channel.
     pub(crate) fn follow(&self, before: Arc<Self>) {
         if self.sender.as_crossbeam().same_channel(before.sender.as_crossbeam()) {
             lock(&self.state).before = Some(before);
         }
     }
 
-    /// Stops the connection at the first send after the receivers have gone.
+    /// Stops the connection at the first send after all receivers are dropped.
     fn send(&self, delivery: Delivery) {
         let Self { sender, shared, .. } = self;
         let sent = match sender.try_send((Arc::clone(&shared.id), delivery)) {

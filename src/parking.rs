@@ -8,7 +8,7 @@ use crate::sync::{Mutex, lock};
 #[derive(Debug, Default)]
 pub(crate) struct Parking {
     is_parked: AtomicBool,
-    /// Who parks: the loop over events may move from thread to thread.
+    /// The parked thread: the loop over events may move between threads.
     thread: Mutex<Option<Thread>>,
 }
 
@@ -25,14 +25,14 @@ impl Parking {
                 self.is_parked.swap(false, Ordering::AcqRel);
                 return outcome;
             }
-            // It may be woken for another reason: a token that somebody left, or for nothing.
+            // It may be woken for another reason: a leftover token, or spuriously.
             while self.is_parked.load(Ordering::Acquire) {
                 thread::park();
             }
         }
     }
 
-    /// Wakes the thread that is parked, if one is: to be called after the change that it waits for.
+    /// Wakes the parked thread, if any. Call it after the change that it waits for.
     pub(crate) fn unpark(&self) {
         fence(Ordering::SeqCst);
         if !self.is_parked.load(Ordering::Relaxed) || !self.is_parked.swap(false, Ordering::AcqRel) {

@@ -1,8 +1,8 @@
 //! An item's place in the queue of a receiver that loses events, and whether it is an event there or a gap.
 //!
-//! That is decided when the consumer looks at it for the first time. Until then the sender may turn an event into a gap
-//! where it stands (`ledger`). Each item has a number, and the ledger knows those that are gaps; both sides look there under
-//! its lock, so that no item is one thing first and another later.
+//! This is decided when the consumer first looks at it. Until then the sender may turn an event into a gap in place
+//! (`ledger`). Each item has a number, and the ledger has the numbers of the gaps; both sides use it under its lock, so
+//! that no item changes after it was looked at.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::sync::{Arc, Mutex, OnceLock, lock};
 /// Of one receiver.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// So many events may wait; gaps do not count.
+    /// The maximum number of queued events, without gaps.
     pub(crate) max_events: usize,
     pub(crate) state: Mutex<State>,
 }
@@ -76,7 +76,7 @@ impl Place {
         self.number
     }
 
-    /// Looks: from now on it is what it is.
+    /// Decides whether it is a gap; the result is final.
     pub(crate) fn gap(&self) -> Option<&Gap> {
         if let Some(decided) = self.decided.get() {
             return decided.as_ref();
@@ -87,7 +87,7 @@ impl Place {
 }
 
 impl Drop for Place {
-    /// One that nobody has looked at.
+    /// An item that no consumer has looked at.
     fn drop(&mut self) {
         if self.decided.get().is_none() {
             lock(&self.ledger.state).take(self.number);

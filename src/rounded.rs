@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Shows two digits at most of a duration that is not of a whole unit: `340 ms`, `2.4 s`, `45 s`, `12 min`, `5 h`, `3 d`.
+/// Shows a duration with at most two digits, unless it is a whole number of a unit: `340 ms`, `2.4 s`, `45 s`, `12
+/// min`, `5 h`, `3 d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rounded(pub(crate) Duration);
 

@@ -1,28 +1,28 @@
-//! A short wait that keeps the core, where that costs less than to be woken.
+//! A short wait that keeps the core, for when this costs less than being woken.
 
 use std::hint;
 use std::time::{Duration, Instant};
 
-/// For how long at most: about what it costs to be woken from another core, which is 5 to 50 µs.
+/// The maximum duration: about the cost of being woken from another core, which is 5 to 50 µs.
 const LIMIT: Duration = Duration::from_micros(25);
 
-/// What comes later than this was not worth the wait: a stream of single events must not keep a core busy.
+/// An item that takes longer was not worth the spin: a stream of single events must not keep a core busy.
 const PROMPT: Duration = Duration::from_micros(9);
 
-/// Between two attempts. A receiver that looks all the time takes the memory that the sender writes to away from it.
+/// The pause between two attempts. A receiver that polls without a pause keeps taking the sender's cache lines.
 const PAUSE: Duration = Duration::from_micros(4);
 
-/// How many waits at most go by without an attempt.
+/// The maximum number of waits without spinning.
 const MAX_REST: u32 = 1023;
 
-/// Spins before a thread parks, less and less often where that was in vain.
+/// Spins before a thread parks, and less often the more often it was in vain.
 ///
-/// On two cores at full speed, two threads that park are each woken too late for the other to be still at work. Where both
-/// share a core, or others use it, spinning leads to nothing: then one wait of 1,024 is tried. It never yields: on a busy
-/// machine that gives a whole time slice away.
+/// On two cores at full speed, two threads that park are each woken too late for the other to be still active. If both
+/// share a core, or other programs use it, spinning is useless: then one wait in 1,024 spins. It never yields: on a
+/// busy machine that gives up a whole time slice.
 #[derive(Debug, Default)]
 pub(crate) struct AdaptiveSpin {
-    /// How many waits still go by, and how many did the last time.
+    /// How many waits are left without spinning, and how many there were the last time.
     rest: u32,
     last_rest: u32,
 }

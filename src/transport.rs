@@ -1,7 +1,7 @@
-//! The way to the server: DNS lookup, TCP, proxy and TLS, with deadlines and a stop that reach every wait.
+//! The connection to the server: DNS lookup, TCP, proxy and TLS, with deadlines and cancellation of every wait.
 //!
-//! `http` gives it to ureq as connector and transport, up to the end of the response head. Then the [`Wire`] is taken
-//! out of ureq again, and the body is read from it directly. ureq's own timers stay off.
+//! `http` passes it to ureq as connector and transport, until the end of the response head. Then the [`Wire`] is taken
+//! out of ureq, and the body is read from it directly. ureq's own timers are off.
 
 pub(crate) mod addresses;
 pub(crate) mod buffers;
@@ -44,46 +44,46 @@ pub(crate) enum Wire {
     Simulated(crate::simulation::Connection),
 }
 
-/// Why the wire brought nothing.
+/// Why the wire returned no data.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Cancelled,
-    /// The wait is over; the connection is as good as before.
+    /// The deadline was reached; the connection is unchanged.
     DeadlineReached,
     Io(io::Error),
     #[cfg(feature = "tls")]
     Tls(rustls::Error),
 }
 
-/// The largest response head that is accepted, of a server with its 1xx responses, or of a proxy, in bytes.
+/// The maximum size of a response head, of a server including its 1xx responses or of a proxy, in bytes.
 pub(crate) const MAX_HEAD: usize = 20 * 1024;
 
-/// How often a read may look once its time is over: enough for the largest head, or for a TLS record.
+/// How often a read may poll after its deadline: enough for the largest head, or for a TLS record.
 const MAX_LOOKS: u8 = 8;
 
-/// How long reads and writes may wait. Once that has passed, a read still takes what is there, without waiting.
+/// How long reads and writes may wait. After that, a read still takes what has arrived, without waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     since: Instant,
-    /// How long there was silence before that.
+    /// The time of silence before that.
     silent_for: Duration,
-    /// How long there may be silence; `None` is without limit.
+    /// The maximum time of silence; `None` is no limit.
     idle: Option<Duration>,
-    /// When it ends whatever arrives.
+    /// The deadline, whatever arrives.
     deadline: Option<Instant>,
-    /// How often reads have looked since: what goes on arriving does not extend it.
+    /// How often reads have polled since: further data does not extend the deadline.
     looks: u8,
 }
 
 impl Wire {
-    /// A connection that is there already.
+    /// Wraps an existing connection.
     #[cfg(test)]
     pub(crate) fn over(socket: std::net::TcpStream) -> Self {
         let socket = std::sync::Arc::new(tcp::StreamSocket(socket));
         Self::Tcp(Tcp::new(socket, crate::cancel::CancelToken::new().current_attempt()))
     }
 
-    /// Reads what has arrived, or waits for it. Zero bytes are the end: FIN, under TLS close_notify.
+    /// Reads received data, or waits for it. Zero bytes are the end: FIN, with TLS close_notify.
     #[inline]
     pub(crate) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
         match self {
@@ -106,7 +106,7 @@ impl Wire {
         }
     }
 
-    /// Sends what a write has taken and not sent.
+    /// Sends data that a write has accepted but not sent.
     #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "TCP takes no more than it sends"))]
     pub(crate) fn flush(&mut self, wait: &mut Wait) -> Result<(), Fault> {
         match self {
@@ -118,7 +118,7 @@ impl Wire {
         }
     }
 
-    /// Keeps an error until nothing can be read any more: what the peer said before it comes first.
+    /// Keeps an error until nothing can be read any more: data that the peer sent before it comes first.
     pub(crate) fn defer(&mut self, error: io::Error) {
         match self {
             Self::Tcp(tcp) => tcp.defer(error),
@@ -135,17 +135,17 @@ impl Wire {
 }
 
 impl Wait {
-    /// Waits up to an instant, whatever arrives; without one, without limit.
+    /// Waits until a deadline, whatever arrives; `None` is no limit.
     pub(crate) fn until(deadline: Option<Instant>) -> Self {
         Self::while_not_silent(None, Duration::ZERO, deadline)
     }
 
-    /// Waits for as long as there is no silence of this length, some of which has passed already.
+    /// Waits until there is this much silence, part of which has passed already.
     pub(crate) fn while_not_silent(idle: Option<Duration>, silent_for: Duration, deadline: Option<Instant>) -> Self {
         Self { since: clock::now(), silent_for, idle, deadline, looks: 0 }
     }
 
-    /// Only looks.
+    /// Polls without waiting.
     pub(crate) fn none() -> Self {
         Self::until(Some(clock::now()))
     }
@@ -154,12 +154,12 @@ impl Wait {
         self.deadline
     }
 
-    /// Returns for how long nothing has been received.
+    /// Returns the time since the last received byte.
     pub(crate) fn silence(&self, now: Instant) -> Duration {
         self.silent_for + now.saturating_duration_since(self.since)
     }
 
-    /// Something was received that is not data yet.
+    /// Bytes were received that are not data yet.
     #[cfg(feature = "tls")]
     fn restart(&mut self) {
         self.since = clock::now();
@@ -169,8 +169,8 @@ impl Wait {
         }
     }
 
-    /// Returns how long to wait first. Where only silence counts, that is as of the start, without a look at the clock:
-    /// a socket's timer then stays as it is from read to read.
+    /// Returns how long to wait first. If only silence is limited, this is the value from the start, without reading
+    /// the clock: the timer of the socket then stays the same from read to read.
     pub(crate) fn first(&self) -> Option<Duration> {
         match self.deadline {
             None => self.left_at(self.since),
@@ -182,7 +182,7 @@ impl Wait {
         self.left_at(clock::now())
     }
 
-    /// Allows a look behind the deadline.
+    /// Allows one poll after the deadline.
     pub(crate) fn look(&mut self) -> Result<(), Fault> {
         self.looks = self.looks.saturating_add(1);
         if self.looks > MAX_LOOKS { Err(Fault::DeadlineReached) } else { Ok(()) }

@@ -8,8 +8,8 @@ use crate::connection::{Connection, Item, Panicked, catch_panic};
 use crate::error::Error;
 use crate::handle::{End, Shared};
 
-/// What a connection's stack has over a helper's, in bytes: glibc keeps the stacks of ended threads for new ones that
-/// need no more, and one that a helper has used is resident.
+/// How much larger a connection's stack is than a helper's, in bytes: glibc reuses the stacks of ended threads for new
+/// threads that need no more, and a stack that a helper has used is resident.
 const EXTRA_STACK: usize = 4 * 1024;
 
 /// Starts the thread `sse-<id>`.
@@ -20,14 +20,14 @@ pub(crate) fn start(
     stack_size: usize,
 ) -> Result<(), Error> {
     connection.open_on_helpers();
-    // Moved through half a dozen frames of the new thread's stack.
+    // It would be moved through half a dozen frames of the new thread's stack.
     let mut connection = Box::new(connection);
     shared.start_running();
     let own = Arc::clone(shared);
     let builder =
         thread::Builder::new().name(format!("sse-{}", shared.id)).stack_size(stack_size.saturating_add(EXTRA_STACK));
     let spawned = builder.spawn(move || {
-        // Declared first, dropped last: whoever joins finds the channel ended and the socket closed.
+        // Declared first, dropped last: after a join, the channel has ended and the socket is closed.
         let _leaving = Leaving(Arc::clone(&own));
         own.enter();
         let mut sender = EventSender::new(sink, Arc::clone(&own));
@@ -39,12 +39,12 @@ pub(crate) fn start(
             }
         };
         if !handed_over {
-            // The stop came while the failure waited for room: it ended the connection.
+            // The stop came while the failure waited for room: the stop ended the connection.
             own.update(|life| life.ended(End::Stopped));
         }
-        // The user's closures first: what they hold may be part of the channel's other end.
+        // User-supplied closures first: they may own part of the channel's other end.
         connection.close();
-        // Either may hold an error of the program's own, which may panic when it is dropped.
+        // Either may contain a user-supplied error, whose drop may panic.
         let _ = catch_panic(|| drop(sender));
         // Last: to free a large request body takes milliseconds.
         let _ = catch_panic(|| drop(connection));
@@ -84,6 +84,7 @@ fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
             }
         }
     });
-    // What it calls is contained closer by: this is a defect of the library, and must not look like a clean end.
+    // Panics of user-supplied code are caught elsewhere: this is a defect of the library, and must not look like a
+    // clean end.
     pumped.unwrap_or_else(|Panicked| connection.handle_crash())
 }

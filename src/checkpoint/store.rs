@@ -1,4 +1,4 @@
-//! The file of a checkpoint: read once, replaced as a whole, never torn.
+//! The file of a checkpoint: read once, replaced atomically.
 
 use std::ffi::OsString;
 #[cfg(not(http_sse_simulation))]
@@ -14,7 +14,7 @@ use crate::clock;
 #[cfg(http_sse_simulation)]
 use crate::simulation::disk::{self as fs, File, Metadata, OpenOptions, imitate};
 
-/// Of Linux, on every architecture that this crate is tested on.
+/// The value on Linux, on every architecture that this crate is tested on.
 const EOPNOTSUPP: i32 = 95;
 
 const FIRST_LINE: &str = "http-sse checkpoint 1";
@@ -23,21 +23,21 @@ const LAST_LINE: &str = "end";
 const MAX_ID: usize = 1024 * 1024;
 /// The text around the id takes less than the rest.
 const MAX_FILE: u64 = MAX_ID as u64 + 100;
-/// Links that are followed; as many as Linux does.
+/// The maximum number of links to follow, as in Linux.
 const MAX_LINKS: u32 = 40;
-/// The age from which on a temporary file is a leftover.
+/// The minimum age of a temporary file to be a leftover.
 const LEFTOVER_AGE: Duration = Duration::from_secs(60);
-/// Where the clock jumps, another program that opens the same checkpoint may take a new temporary file for a leftover.
+/// After a clock jump, another program that opens the same checkpoint may treat a new temporary file as a leftover.
 const MAX_TRIES: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Store {
-    /// Absolute, and not a symbolic link: a rename would replace the link in place of its target.
+    /// Absolute, and not a symbolic link: a rename would replace the link instead of its target.
     path: PathBuf,
     folder: PathBuf,
 }
 
-/// What the file held.
+/// The content of the file.
 #[derive(Debug)]
 pub(super) enum Content {
     Missing,
@@ -47,7 +47,7 @@ pub(super) enum Content {
 }
 
 impl Store {
-    /// Finds out where the file is, and that it can be replaced.
+    /// Locates the file, and checks that it can be replaced.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = follow_links(std::path::absolute(path)?);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -56,7 +56,7 @@ impl Store {
         let store = Self { path: folder.join(name), folder: folder.to_owned() };
         let unwritable = |error| store.explain("cannot be created or replaced", &error);
         match Temporary::create(&store.path, None) {
-            // A disk that is full now may have room at the first commit.
+            // A disk that is full now may have space at the first commit.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
                 warn!("{}", unwritable(error));
             }
@@ -67,7 +67,7 @@ impl Store {
 
     pub(super) fn read(&self) -> io::Result<Content> {
         let unreadable = |error| self.explain("cannot be read", &error);
-        // Asked before it is opened: opening a FIFO would block.
+        // Checked before it is opened: opening a FIFO would block.
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => {}
             Ok(metadata) if metadata.is_dir() => return Err(unreadable(ErrorKind::IsADirectory.into())),
@@ -81,7 +81,7 @@ impl Store {
         Ok(parse(&bytes).map_or(Content::Damaged, |id| Content::Id(id.to_owned())))
     }
 
-    /// Makes what was read last: the program that wrote it may have been killed before it did.
+    /// Makes the read data durable: the program that wrote it may have been killed before it did.
     pub(super) fn flush(&self) -> io::Result<()> {
         if !cfg!(unix) {
             return Ok(());
@@ -90,13 +90,13 @@ impl Store {
         sync_folder(&self.folder)
     }
 
-    /// Gives the damaged file the first free name of `<name>.damaged-1`, `-2`, …, and returns it.
+    /// Renames the damaged file to the first free name of `<name>.damaged-1`, `-2`, …, and returns it.
     pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
         let cannot = |error| self.explain("is damaged and cannot be set aside", &error);
         let mut number = 1_u32;
         let aside = loop {
             let aside = beside(&self.path, &format!(".damaged-{number}"));
-            // Claims the name: a rename alone would overwrite what is there.
+            // Reserves the name: a rename alone would overwrite an existing file.
             match OpenOptions::new().write(true).create_new(true).open(&aside) {
                 Ok(_) => break aside,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => number = number.saturating_add(1),
@@ -112,7 +112,7 @@ impl Store {
         Ok(aside)
     }
 
-    /// Returns an error for an id that [`read`](Self::read) would not give back.
+    /// Returns an error for an id that [`read`](Self::read) would not return.
     pub(super) fn check(&self, id: &str) -> io::Result<()> {
         let problem = if id.len() > MAX_ID {
             format!("an id of {} bytes (maximum {MAX_ID})", id.len())
@@ -134,19 +134,20 @@ impl Store {
         let mut temporary = Temporary::create(&self.path, fs::metadata(&self.path).ok().as_ref())?;
         temporary.file.write_all(text(id).as_bytes())?;
         temporary.file.sync_all()?;
-        // On FAT the space of the old file would be free before the new entry is on the disk: not while it is open.
+        // On FAT the space of the old file would be free before the new entry is on the disk, unless it is open.
         let old = File::open(&self.path);
         temporary.rename(&self.path)?;
-        // On FAT the new entry holds neither size nor place of the data until the file is flushed under its new name.
+        // On FAT the new entry contains neither size nor location of the data until the file is flushed under its new
+        // name.
         temporary.file.sync_all()?;
         sync_folder(&self.folder)?;
         drop(old);
         Ok(())
     }
 
-    /// Returns the id of the newest temporary file that is whole.
+    /// Returns the id of the newest complete temporary file.
     ///
-    /// A check of a FAT file system after a power cut may find the same data under both names, and empties one of them.
+    /// A FAT file system check after a power cut may find the same data under both names, and then empties one of them.
     pub(super) fn rescue(&self) -> Option<String> {
         let newest = |file: &(PathBuf, Metadata)| file.1.modified().ok();
         let mut files = self.temporaries();
@@ -154,10 +155,10 @@ impl Store {
         files.iter().rev().find_map(|(path, _)| Some(parse(&fs::read(path).ok()?)?.to_owned()))
     }
 
-    /// Removes the temporary files of writes that a crash has interrupted; `id` is what the checkpoint holds.
+    /// Removes the temporary files of writes interrupted by a crash; `id` is the content of the checkpoint.
     pub(super) fn remove_leftovers(&self, id: &str) {
         for (path, metadata) in self.temporaries() {
-            // The same id: on a FAT that was not checked it is the same data, and would go with it.
+            // With the same id, on an unchecked FAT, it is the same data, which would be removed too.
             if is_old(&metadata) && fs::read(&path).is_ok_and(|bytes| parse(&bytes) != Some(id)) {
                 let result = fs::remove_file(&path);
                 debug!("removing the leftover {} of an interrupted write: {result:?}", path.display());
@@ -165,7 +166,7 @@ impl Store {
         }
     }
 
-    /// Links and folders are not ours. A folder that can be written and not listed keeps its secrets.
+    /// Links and directories are not ours. A directory that is writable but not listable is left alone.
     fn temporaries(&self) -> Vec<(PathBuf, Metadata)> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
         let ours = entries.flatten().filter(|entry| is_temporary_of(&self.path, &entry.path()));
@@ -178,7 +179,7 @@ impl Store {
     }
 }
 
-/// A new file beside the checkpoint, which goes unless it is renamed.
+/// A new file in the directory of the checkpoint, removed unless it is renamed.
 #[derive(Debug)]
 struct Temporary {
     file: File,
@@ -187,7 +188,7 @@ struct Temporary {
 }
 
 impl Temporary {
-    /// Creates it under a name that nobody can foresee; with owner and mode of the file it is to replace.
+    /// Creates it with an unpredictable name, and with owner and mode of the file it replaces.
     fn create(target: &Path, replaced: Option<&Metadata>) -> io::Result<Self> {
         let unique = RandomState::new().build_hasher().finish();
         let path = beside(target, &format!(".{unique:016x}.tmp"));
@@ -195,7 +196,7 @@ impl Temporary {
         options.write(true).create_new(true);
         #[cfg(unix)]
         if replaced.is_some() {
-            // Until it has the right mode, nobody else may read it.
+            // Until it has the right mode, no one else may read it.
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
         let temporary = Self { file: options.open(&path)?, path, is_renamed: false };
@@ -223,13 +224,13 @@ impl Drop for Temporary {
     }
 }
 
-/// Gives a file owner, group and mode of another, as far as the system allows.
+/// Copies owner, group and mode of another file, as far as the system allows.
 #[cfg(all(unix, not(http_sse_simulation)))]
 fn imitate(file: &File, other: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
 
     let own = file.metadata()?;
-    // Not every user may give a file away, and not every file system has owners and modes.
+    // Not every user may change the owner of a file, and not every file system has owners and modes.
     if (own.uid(), own.gid()) != (other.uid(), other.gid()) {
         let _ = fchown(file, Some(other.uid()), Some(other.gid()));
     }
@@ -239,7 +240,7 @@ fn imitate(file: &File, other: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Tries again where the temporary file has vanished.
+/// Retries if the temporary file has disappeared.
 fn retried(mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     for _ in 1..MAX_TRIES {
         match write() {
@@ -250,13 +251,13 @@ fn retried(mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     write()
 }
 
-/// Makes the rename itself last; elsewhere than on Unix folders cannot be flushed.
+/// Makes the rename durable; directories can be flushed only on Unix.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
     }
     match File::open(folder)?.sync_all() {
-        // Some file systems cannot flush a folder and say so. There is nothing else to flush there.
+        // Some file systems cannot flush a directory and report it. There is nothing else to flush there.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         // The standard library of Rust 1.85 has no kind for it.
         Err(error) if cfg!(target_os = "linux") && error.raw_os_error() == Some(EOPNOTSUPP) => Ok(()),
@@ -266,7 +267,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 fn follow_links(mut path: PathBuf) -> PathBuf {
     for _ in 0..MAX_LINKS {
-        // Whether it is a link or a problem shows when it is opened.
+        // Opening it shows whether it is a link or an error.
         let Ok(target) = fs::read_link(&path) else { return path };
         path.pop();
         path.push(target);
@@ -290,7 +291,7 @@ fn is_temporary_of(target: &Path, path: &Path) -> bool {
     middle.is_some_and(|unique| unique.len() == 16 && unique.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// What seems to come from the future may be new.
+/// A file from the future may be new.
 fn is_old(metadata: &Metadata) -> bool {
     let modified = metadata.modified().ok().and_then(|modified| clock::wall_time().duration_since(modified).ok());
     modified.is_some_and(|age| age >= LEFTOVER_AGE)
@@ -300,12 +301,12 @@ fn text(id: &str) -> String {
     format!("{FIRST_LINE}\n{}\n{id}\n{LAST_LINE}\n", id.len())
 }
 
-/// Returns the id of a whole checkpoint.
+/// Returns the id of a complete checkpoint.
 fn parse(bytes: &[u8]) -> Option<&str> {
     let rest = std::str::from_utf8(bytes).ok()?.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?;
     let (length, rest) = rest.split_once('\n')?;
     let id = rest.get(..length.parse().ok()?)?;
-    // No id holds them: a disk that lost its power may have left zeros.
+    // No id contains them: a disk may have left zeros after a power cut.
     (rest[id.len()..] == *format!("\n{LAST_LINE}\n") && !id.contains(['\r', '\n', '\0'])).then_some(id)
 }
 

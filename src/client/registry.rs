@@ -9,7 +9,7 @@ use crate::handle::Shared;
 use crate::member::Turn;
 use crate::sync::lock;
 
-/// Which ids are taken, and which connections are still winding down.
+/// The ids in use, and the connections that are still shutting down.
 #[derive(Default)]
 pub(super) struct Registry(Mutex<Entries>);
 
@@ -17,14 +17,14 @@ pub(super) struct Registry(Mutex<Entries>);
 struct Entries {
     live: BTreeMap<Arc<str>, Live>,
     winding_down: Vec<Weak<Shared>>,
-    /// Who sent last for an id into a channel of several connections.
+    /// The last sender for each id into a channel of several connections.
     turns: BTreeMap<Arc<str>, Weak<Turn>>,
 }
 
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) shared: Arc<Shared>,
-    /// The receivers, where there can be more than one.
+    /// The receivers, if there can be more than one.
     pub(super) broadcast: Option<Arc<Broadcast>>,
 }
 
@@ -68,7 +68,7 @@ impl Registry {
         entries.winding_down.push(Arc::downgrade(shared));
     }
 
-    /// Puts a connection behind the one that had its id before, in a channel that may be the same.
+    /// Queues a connection after the previous one with its id, in a channel that may be the same.
     pub(super) fn line_up(&self, turn: &Arc<Turn>) {
         let mut entries = lock(&self.0);
         entries.turns.retain(|_, old| old.strong_count() > 0);

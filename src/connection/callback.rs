@@ -1,4 +1,4 @@
-//! Calls into user-supplied code, whose panics end the connection and nothing else.
+//! Calls to user-supplied code, whose panics end only the connection.
 
 use std::any::Any;
 use std::mem;
@@ -13,22 +13,22 @@ use crate::request::Callbacks;
 
 pub(super) const CALLBACK_PANICKED: Error = Error::Panicked(PanicOrigin::Callback);
 
-/// Something panicked, and has been contained.
+/// A panic was caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
 impl Connection {
-    /// Reports a failure, or an event that was skipped, to `on_error`.
+    /// Reports a failure, or a skipped event, to `on_error`.
     pub(super) fn report(&mut self, error: &Error) -> Result<(), Panicked> {
         self.shared.note_error(error);
         invoke(&mut self.request.callbacks.on_error, |on_error| on_error(error))
     }
 
-    /// Settles the end after a panic outside of the callbacks, by a logger for one.
+    /// Sets the end after a panic outside of the callbacks, for example of a logger.
     pub(crate) fn handle_crash(&mut self) -> End {
         self.stage = Stage::Over;
         self.shared.release();
-        // A stop that came meanwhile wins.
+        // A stop in the meantime takes precedence.
         let is_stopped = self.shared.token.is_cancelled();
         let error = Error::Panicked(PanicOrigin::Library);
         self.shared.note_error(&error);
@@ -37,7 +37,7 @@ impl Connection {
         end
     }
 
-    /// Drops all callbacks but `on_close`, before a clean end is told: a captured value may panic meanwhile.
+    /// Drops all callbacks except `on_close`, before a clean end is reported: the drop of a captured value may panic.
     pub(super) fn checked(&mut self, end: End) -> End {
         if matches!(end, End::Failed(_) | End::Stopped) {
             return end;
@@ -51,19 +51,19 @@ impl Connection {
         }
     }
 
-    /// Drops all callbacks, and runs the last of them.
+    /// Drops all callbacks, and runs `on_close`.
     pub(super) fn close_callbacks(&mut self, end: &End) {
         let dropped = self.drop_callbacks();
         let on_close = self.request.callbacks.on_close.take();
         let closed = catch_panic(|| on_close.into_iter().for_each(|on_close| on_close(end)));
         let id = &self.shared.id;
-        // A logger may be what panics.
+        // The logger may be what panics.
         let _ = catch_panic(|| match (dropped, closed) {
             (_, Err(Panicked)) => warn!("sse {id}: on_close panicked"),
             (Err(Panicked), Ok(())) => warn!("sse {id}: a value captured by a callback panicked while it was dropped"),
             (Ok(()), Ok(())) => {}
         });
-        // It may hold an error of the program's own.
+        // It may contain a user-supplied error.
         let _ = catch_panic(|| self.last_error = None);
     }
 
@@ -98,13 +98,13 @@ impl Connection {
     }
 }
 
-/// Calls a callback, if there is one, and contains its panic.
+/// Calls a callback, if there is one, and catches its panic.
 pub(super) fn invoke<F: ?Sized>(callback: &mut Option<Box<F>>, run: impl FnOnce(&mut F)) -> Result<(), Panicked> {
     let Some(callback) = callback else { return Ok(()) };
     catch_panic(|| run(callback))
 }
 
-/// Contains a panic, and the one that its payload may cause when it is dropped.
+/// Catches a panic, and the one that its payload may cause when it is dropped.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(discard)
 }

@@ -1,4 +1,4 @@
-//! The cursor in force, for requests that have one.
+//! The current cursor, for requests that have one.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use crate::request::check_cursor;
 pub(super) struct Position {
     /// Empty without one.
     pub(super) value: Arc<str>,
-    /// That a value cannot be sent was reported, and none that can be has come since.
+    /// A value that cannot be sent was reported, and no valid one has followed.
     is_reported: bool,
     /// The value was sent, and the first event that has one may be the event of the cursor itself.
     may_be_repeated: bool,
 }
 
 impl Connection {
-    /// Sets the cursor in force, and shows it.
+    /// Sets the current cursor, and publishes it.
     pub(super) fn set_cursor(&mut self, value: &str) {
         self.position = Position { value: Arc::from(value), is_reported: false, may_be_repeated: false };
         self.shared.progress().cursor = Arc::clone(&self.position.value);
     }
 
-    /// Adds the cursor in force to the request of an attempt.
+    /// Adds the current cursor to the request of an attempt.
     pub(super) fn send_cursor(&mut self, url: &mut Uri, headers: &mut HeaderMap) -> Result<(), Error> {
         let Some(place) = &self.request.cursor else { return Ok(()) };
         if self.position.value.is_empty() {
@@ -39,7 +39,7 @@ impl Connection {
         place.set(&self.position.value, url, headers).map_err(Error::InvalidRequest)
     }
 
-    /// Takes the cursor from an event, and gives the event the one that is in force after it; `None` for the event that
+    /// Extracts the cursor from an event, and stores the current cursor in the event; returns `None` for an event that
     /// was handled before.
     pub(super) fn take_cursor(&mut self, event: Event) -> Result<Option<Event>, Panicked> {
         if self.request.callbacks.cursor.is_none() {

@@ -1,4 +1,4 @@
-//! On which thread an attempt is opened.
+//! The thread on which an attempt is opened.
 
 use std::thread::{self, Builder};
 use std::time::Instant;
@@ -9,18 +9,18 @@ use super::{Break, Connection, Continue, Item, Panicked, Stage, Step, catch_pani
 use crate::error::{Error, PanicOrigin};
 use crate::http::{Body, Outcome, Outgoing};
 
-/// Who opens for a caller that waits for as long as it takes.
+/// The thread that opens for a caller without a deadline.
 #[derive(Clone, Copy)]
 pub(super) enum Opener {
     Caller,
-    /// Opening goes deeper than anything after it, and a thread keeps every page that its stack has ever touched.
-    /// It also allocates much that is freed with the stream, and glibc keeps some of what is freed for the thread that
-    /// did: what a helper has allocated, a helper must free. Both leave nothing when they end.
+    /// Opening uses more stack than anything after it, and a thread keeps every page that its stack has ever touched.
+    /// It also allocates much that is freed with the stream, and glibc keeps some freed memory for the thread that
+    /// freed it: so a helper must free what a helper has allocated. When helpers end, both are released.
     Helper,
 }
 
 impl Connection {
-    /// Keeps the stack of the thread that is about to enter shallow.
+    /// Keeps the stack of the calling thread shallow.
     pub(crate) fn open_on_helpers(&mut self) {
         self.opener = Opener::Helper;
     }
@@ -34,9 +34,9 @@ impl Connection {
             };
             return self.handle_opening(outcome);
         }
-        // The caller may have to leave before this is through: it goes on meanwhile.
+        // The caller may return before this is finished; it continues meanwhile.
         let (sender, outcome) = bounded(1);
-        // Contained here: what a thread leaves behind must not panic when it is dropped.
+        // Caught here: the result of a thread must not panic when it is dropped.
         match helper.spawn(move || sender.send(catch_panic(|| outgoing.open()))) {
             Ok(_) => self.stage = Stage::Opening(outcome),
             Err(error) => return self.handle_error(Error::io(error)),
@@ -48,12 +48,12 @@ impl Connection {
         Builder::new().name(format!("sse-{task}-{}", self.shared.id)).stack_size(self.stack_size)
     }
 
-    /// Returns once the socket is closed. Only where the connection goes on: a thread that ends leaves nothing behind.
+    /// Returns once the socket is closed. Only used if the connection continues: a thread that ends keeps nothing.
     pub(super) fn free(&self, body: Body) {
         match self.opener {
             Opener::Caller => drop(body),
             Opener::Helper => thread::scope(|scope| {
-                // Where the system refuses a thread, it is dropped here.
+                // If the system refuses a thread, it is dropped here.
                 let _ = self.helper("close").spawn_scoped(scope, move || drop(body));
             }),
         }
@@ -78,12 +78,12 @@ impl Connection {
     }
 }
 
-/// Waits for the helper's end: a stop ends it as it ends an attempt here, and its socket must be closed by then.
+/// Waits for the helper to end: a stop ends it like an attempt on this thread, and its socket must be closed by then.
 fn open_on(helper: Builder, outgoing: &mut Outgoing) -> Result<Outcome, Panicked> {
     let opened = thread::scope(|scope| {
         let helper = helper.spawn_scoped(scope, || catch_panic(|| outgoing.open()));
         Some(helper.ok()?.join().unwrap_or(Err(Panicked)))
     });
-    // Where the system refuses a thread, the deeper stack is the smaller harm.
+    // If the system refuses a thread, a deeper stack is the lesser problem.
     opened.unwrap_or_else(|| catch_panic(|| outgoing.open()))
 }

@@ -1,4 +1,4 @@
-//! What follows a failure, the end of a response, or a call of `reconnect()`: the next attempt, a wait, or the end.
+//! What follows a failure, the end of a response, or a call of `reconnect()`: the next attempt, a delay, or the end.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::sync::deadline;
 use crate::transport::route;
 
 impl Connection {
-    /// A stop ends everything; a reconnect drops what there is and begins anew, as soon as it may.
+    /// A stop ends everything; a reconnect drops the current stream and starts again, as soon as the policy allows.
     pub(super) fn handle_cancel(&mut self) -> Step {
         if self.shared.token.is_cancelled() {
             return self.finish(End::Stopped);
@@ -38,16 +38,16 @@ impl Connection {
         }
         debug!("sse {}: reconnecting in {} on request", self.shared.id, Rounded(wait));
         let until = deadline(now, wait);
-        // Never later than without being asked.
+        // Never later than without the request.
         self.wait_until(match planned.flatten() {
             Some(planned) => Some(until.map_or(planned, |until| until.min(planned))),
             None => until,
         })
     }
 
-    /// The response ended as its framing says.
+    /// The response ended cleanly.
     pub(super) fn handle_end(&mut self) -> Step {
-        // Closing takes a thread's life, which is no part of the connection's.
+        // Closing takes the lifetime of a thread, which is not part of the connection's.
         let now = clock::now();
         let is_over_early = self.request.callbacks.until.is_some();
         let error = match self.start.take() {
@@ -63,7 +63,7 @@ impl Connection {
         } else if is_over_early {
             return self.handle_error_at(now, error);
         } else {
-            // The response is complete, unless the program knows better: a subscription by POST.
+            // The response is complete, unless `retry_when` returns `true`: a subscription by POST.
             match self.is_wanted_again(&error) {
                 Ok(true) if is_failure => return self.retry(now, error, Cause::Ordinary),
                 Ok(true) => {}
@@ -100,7 +100,7 @@ impl Connection {
                 self.backoff.ends_with_failure(now);
                 self.give_up(error)
             }
-            // The failure itself is reported all the same, before what became of it.
+            // The failure itself is still reported, before its consequence.
             Err(Panicked) => {
                 self.backoff.ends_with_failure(now);
                 match self.report(&error) {
@@ -123,7 +123,7 @@ impl Connection {
         self.wait_for(delay)
     }
 
-    /// Tries once more at once: `before_connect` may have a fresh token.
+    /// Retries immediately, once: `before_connect` may set a fresh token.
     fn renew(&mut self, error: Error) -> Step {
         let text = error.log_text();
         warn!("sse {}: {text}; retrying immediately with new credentials", self.shared.id);
@@ -136,7 +136,7 @@ impl Connection {
         self.begin_attempt()
     }
 
-    /// Returns what kind of failure it is, if another attempt is worth making.
+    /// Returns the kind of failure, if another attempt should be made.
     fn verdict(&mut self, error: &Error) -> Result<Option<Cause>, Panicked> {
         let policy = self.backoff.policy();
         if policy.is_never() || matches!(error, Error::InvalidRequest(_) | Error::Panicked(_)) {
@@ -150,7 +150,7 @@ impl Connection {
         if self.request.callbacks.retry_when.is_some() {
             return Ok(self.is_wanted_again(error)?.then_some(cause));
         }
-        // The answer to a request that was not a GET may cost money, or have had its effect.
+        // The response to a request other than GET may cost money, or the request may have had its effect.
         if !self.is_get() && self.shared.has_events() {
             return Ok(None);
         }
@@ -163,7 +163,7 @@ impl Connection {
         })
     }
 
-    /// Asks `retry_when`; without it the answer is no.
+    /// Calls `retry_when`; returns `false` without it.
     fn is_wanted_again(&mut self, error: &Error) -> Result<bool, Panicked> {
         let mut verdict = false;
         if !self.backoff.policy().is_never() {
@@ -225,7 +225,7 @@ impl Connection {
     }
 }
 
-/// Returns `true` if it is this machine that has no network.
+/// Returns `true` if this machine has no network.
 fn is_offline(error: &Error) -> bool {
     match error {
         Error::Io(error) if route::is_missing(error) => true,

@@ -1,9 +1,9 @@
-//! What a stream began with: where it brings no event, that may say why.
+//! The start of a stream: if it contains no event, this may say why.
 
 use crate::error::Error;
 use crate::http::{MAX_ERROR_BODY, start_of_text};
 
-/// The first bytes of a stream that has brought no event.
+/// The first bytes of a stream without an event so far.
 #[derive(Debug, Default)]
 pub(super) struct Start(Vec<u8>);
 

@@ -1,12 +1,12 @@
-//! An event whose blank line is missing at the end of the response: it can only be the last one of all.
+//! An event without its blank line at the end of the response, which can only be the last one.
 
 use super::callback::{Panicked, invoke};
 use super::{Connection, Continue, Step};
 use crate::handle::End;
 
 impl Connection {
-    /// Asks `until`, where the request allows it, about the lines that the response has ended with. The event is put in
-    /// force only if it is the last one: otherwise it is discarded (HTML §9.2.6), and a later response brings it whole.
+    /// Passes the last lines of the response to `until`, if the request allows it. The event takes effect only if it is
+    /// the last one: otherwise it is discarded (HTML §9.2.6), and a later response sends it completely.
     pub(super) fn end_by_unfinished(&mut self) -> Step {
         if !self.request.ends_without_blank_line {
             return Continue(());

@@ -1,14 +1,14 @@
-//! A server that shows another certificate than the pinned one.
+//! A server certificate that does not match the pins.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// The SHA-256 digests of what a server showed in place of a certificate that is pinned, and of what was expected.
+/// The SHA-256 digests of a server certificate that does not match the pins, and the expected ones.
 ///
-/// None of it is a secret. Each text is one that
+/// None of them is secret. Each text can be passed to
 #[cfg_attr(feature = "tls", doc = "[`ClientBuilder::pin_sha256`](crate::ClientBuilder::pin_sha256)")]
 #[cfg_attr(not(feature = "tls"), doc = "`ClientBuilder::pin_sha256`")]
-/// takes: a person who has compared it with what is printed on the device may pin it.
+/// after a person has compared it with the print on the device.
 ///
 /// # Example: ask before a device is trusted
 ///
@@ -33,7 +33,7 @@ pub struct PinMismatch {
 }
 
 impl PinMismatch {
-    /// Creates one from the digests of a certificate and of the public key in it, and the pins.
+    /// Creates a mismatch from the digests of a certificate and of its public key, and the pins.
     ///
     /// # Example: what code under test may be given
     ///
@@ -53,7 +53,7 @@ impl PinMismatch {
         Self { certificate: certificate.into(), public_key: public_key.into(), expected }
     }
 
-    /// Returns the digest of the certificate that the server showed: 64 hexadecimal digits in pairs, with colons.
+    /// Returns the digest of the server's certificate: 64 hexadecimal digits in pairs, with colons.
     ///
     /// # Example: what a browser shows too
     ///
@@ -65,7 +65,7 @@ impl PinMismatch {
         &self.certificate
     }
 
-    /// Returns the digest of the public key in that certificate: `sha256//` and base64, as curl has it.
+    /// Returns the digest of the public key in that certificate: `sha256//` and base64, like curl.
     ///
     /// # Example: a pin that outlasts a new certificate
     ///
@@ -77,7 +77,7 @@ impl PinMismatch {
         &self.public_key
     }
 
-    /// Returns the pins that the client was given.
+    /// Returns the pins of the client.
     ///
     /// # Example: what was expected instead
     ///

@@ -1,11 +1,12 @@
-//! What an event holds.
+//! The content of an event.
 
 use std::sync::Arc;
 
 use super::mark::Mark;
 use crate::gap::Gap;
 
-/// How many bytes beyond twice its size an event's text may hold; the rest of the promised 256 is for what points to it.
+/// How many bytes beyond twice its size the text of an event may use; the rest of the promised 256 is for the
+/// structures around it.
 const SPARE_BYTES: usize = 128;
 
 #[derive(Default)]
@@ -14,14 +15,14 @@ pub(crate) struct Content {
     pub(super) text: String,
     pub(super) data_end: usize,
     pub(super) type_end: usize,
-    /// The id of an earlier block, where this one has none of its own.
+    /// The id of an earlier block, if this one has no id.
     pub(super) inherited_id: Option<Arc<str>>,
     pub(super) extra: Option<Box<Extra>>,
     /// Of the connection, from 1; 0 without one.
     pub(crate) attempt: u32,
 }
 
-/// What few events have.
+/// The parts that only few events have.
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) comment: Option<Box<str>>,
@@ -33,7 +34,7 @@ pub(crate) struct Extra {
 }
 
 impl Extra {
-    /// Returns the gap, if it is no event; it stays what it is from now on.
+    /// Returns the gap, if it is not an event; this decides which of the two it is.
     pub(super) fn gap(&self) -> Option<&Gap> {
         match self.mark.as_deref()? {
             Mark::Gap(gap) => Some(gap),
@@ -48,7 +49,7 @@ impl Extra {
     }
 }
 
-/// The copy of one that waits in a queue has no place there.
+/// The copy of a queued event has no place in the queue.
 impl Clone for Extra {
     fn clone(&self) -> Self {
         if let Some(gap) = self.gap() {
@@ -60,7 +61,7 @@ impl Clone for Extra {
 }
 
 impl Content {
-    /// Makes one whose text begins with the memory of the data.
+    /// Creates content that reuses the memory of the data for its text.
     pub(crate) fn new(mut text: String, event_type: &str, own_id: &str, inherited_id: Option<Arc<str>>) -> Self {
         let data_end = text.len();
         let type_end = data_end + event_type.len();
@@ -78,14 +79,14 @@ impl Content {
         content
     }
 
-    /// Returns `true` if another event's text of this size fits the memory: it may be neither too small nor too large.
+    /// Returns `true` if a text of this size fits the memory, which may be neither too small nor too large for it.
     #[inline]
     pub(crate) fn has_room_for(&self, size: usize) -> bool {
         let capacity = self.text.capacity();
         size <= capacity && capacity <= max_bytes(size) && self.extra.is_none()
     }
 
-    /// Makes it another event's content in the same memory, which must have room for it.
+    /// Replaces the content by that of another event in the same memory, which must have room for it.
     #[inline]
     pub(crate) fn refill(&mut self, data: &str, event_type: &str, own_id: &str, inherited_id: Option<&Arc<str>>) {
         let text = &mut self.text;
@@ -123,21 +124,21 @@ impl Content {
         self.own_bytes() + self.inherited_id.as_ref().map_or(0, |id| id.len())
     }
 
-    /// The same without what it shares with other events.
+    /// The same, without the parts shared with other events.
     pub(crate) fn own_bytes(&self) -> usize {
         let extra = self.extra.as_ref().map_or(0, |extra| extra.held_bytes());
         size_of::<Self>() + self.text.capacity() + extra
     }
 }
 
-/// Keeps the promise on what a kept event holds on to.
+/// Limits the memory of a kept event to what is promised.
 pub(super) fn release_spare(text: &mut String) {
     if text.capacity() > max_bytes(text.len()) {
         text.shrink_to_fit();
     }
 }
 
-/// Returns how much memory a text of this size may have.
+/// Returns how much memory a text of this size may use.
 fn max_bytes(size: usize) -> usize {
     size.saturating_mul(2).saturating_add(SPARE_BYTES)
 }

@@ -1,10 +1,10 @@
-//! An event that is none: a gap, or what may still become one while it waits in a queue.
+//! Items that are not, or may not remain, events: gaps, and queued events that may still become one.
 
 use super::{Content, Event, Extra};
 use crate::gap::Gap;
 use crate::place::Place;
 
-/// What a consumer that wants gaps marked may find in place of an event.
+/// What a consumer that marks gaps may find instead of an event.
 pub(crate) enum Mark {
     Gap(Gap),
     /// It is decided there.
@@ -12,10 +12,11 @@ pub(crate) enum Mark {
 }
 
 impl Event {
-    /// Returns why events may be missing here, if this is no event but the mark of a gap: see
+    /// Returns why events may be missing here, if this is the mark of a gap instead of an event: see
     /// [`Request::mark_gaps`](crate::Request::mark_gaps).
     ///
-    /// A gap has no data, no id and no [`position`](Self::position), and its type is `message`. As text it is a comment.
+    /// A gap has no data, no id and no [`position`](Self::position), and its type is `message`. Its text form is a
+    /// comment.
     ///
     /// # Example: state that is fetched again where something may be missing
     ///
@@ -45,13 +46,13 @@ impl Event {
         self.content.extra.as_ref()?.gap()
     }
 
-    /// Returns `true` if nothing of the content counts.
+    /// Returns `true` if this is a gap, whose content does not count.
     #[inline]
     pub(super) fn is_gap(&self) -> bool {
         self.content.extra.is_some() && self.gap().is_some()
     }
 
-    /// Returns what the event has beside its text.
+    /// Returns the parts of the event other than its text.
     pub(super) fn extra(&self) -> Option<&Extra> {
         self.content.extra.as_deref().filter(|extra| extra.gap().is_none())
     }
@@ -62,17 +63,17 @@ impl Event {
         Self::of(content)
     }
 
-    /// Returns what a gap in the place of the event has: the number of the attempt.
+    /// Returns an item with only the attempt number, which a gap in place of the event has.
     pub(crate) fn without_content(&self) -> Self {
         Self::of(Content { attempt: self.content.attempt, ..Content::default() })
     }
 
-    /// Copied: each receiver has another place for it.
+    /// Copied, since each receiver has a different place for it.
     pub(crate) fn placed(&self, place: Place) -> Self {
         self.copied_with(|extra| extra.mark = Some(Box::new(Mark::Place(place))))
     }
 
-    /// Returns the number of its place, without a look at what it is.
+    /// Returns the number of its place, without deciding what it is.
     pub(crate) fn number(&self) -> Option<u64> {
         match self.content.extra.as_ref()?.mark.as_deref()? {
             Mark::Place(place) => Some(place.number()),
@@ -92,7 +93,7 @@ impl Event {
     }
 }
 
-/// For the test of code that handles gaps.
+/// For testing code that handles gaps.
 impl From<Gap> for Event {
     fn from(gap: Gap) -> Self {
         Self::of_gap(gap, 0)

@@ -15,6 +15,6 @@ pub(crate) struct Progress {
     /// Empty without one.
     pub(crate) cursor: Arc<str>,
     pub(crate) last_byte: Option<Instant>,
-    /// What the last `retry:` said.
+    /// The value of the last `retry:`.
     pub(crate) reconnection_time: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! What a connection, its handles and its client share.
+//! The state shared by a connection, its handles and its client.
 
 use std::fmt;
 use std::mem;
@@ -20,15 +20,15 @@ use crate::sync::lock;
 pub(crate) struct Shared {
     pub(crate) id: Arc<str>,
     pub(crate) token: CancelToken,
-    /// Frees the id; set by the client, called by whoever ends the connection first.
+    /// Frees the id; set by the client, called by the first code that ends the connection.
     release: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    /// Written by the connection's thread alone.
+    /// Written only by the connection's thread.
     events: AtomicCell<u64>,
-    /// Of response bodies, framing not counted; written by the connection's thread alone.
+    /// Bytes of response bodies, without framing; written only by the connection's thread.
     bytes: AtomicCell<u64>,
-    /// Written by the connection's thread once a read, and at an event with a new id.
+    /// Written by the connection's thread once per read, and at an event with a new id.
     progress: Mutex<Progress>,
-    /// Written by the connection's thread a few times an attempt.
+    /// Written by the connection's thread a few times per attempt.
     life: Mutex<Life>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -41,12 +41,12 @@ pub(crate) struct Life {
     pub(crate) failures: u32,
     pub(crate) last_status: Option<u16>,
     pub(crate) retry_at: Option<Instant>,
-    /// What was reported last, and when it came.
+    /// The last reported failure and its time.
     last_error: Option<(Error, Instant)>,
     end: Option<End>,
     /// How many streams were opened: `wait_open` must not miss a short one.
     opened: u64,
-    /// How many threads wait for a change: to wake nobody is a system call too.
+    /// The number of threads that wait for a change: waking nobody is a system call too.
     waiting: u32,
     /// A thread is inside the connection, or about to be.
     running: bool,
@@ -97,7 +97,7 @@ impl Shared {
     pub(crate) fn stop(&self) {
         self.release();
         self.token.cancel();
-        // Whoever waits for an open stream waits in vain.
+        // A thread that waits for an open stream waits in vain.
         self.update(|_| {});
     }
 
@@ -105,7 +105,7 @@ impl Shared {
         lock(&self.progress)
     }
 
-    /// Counts an event; for the connection's thread, which is the only writer.
+    /// Counts an event. Only for the connection's thread, the only writer.
     #[inline]
     pub(crate) fn count_event(&self) {
         self.events.store(self.events.load().saturating_add(1));
@@ -116,19 +116,19 @@ impl Shared {
         self.events.load() > 0
     }
 
-    /// Counts bytes of a body; for the connection's thread, which is the only writer.
+    /// Counts bytes of a body. Only for the connection's thread, the only writer.
     #[inline]
     pub(crate) fn count_bytes(&self, amount: usize) {
         self.bytes.store(self.bytes.load().saturating_add(amount as u64));
     }
 
-    /// Not inlined: most events have no new id, and the lock would be in their way.
+    /// Not inlined: most events have no new id, and the lock would slow them down.
     #[inline(never)]
     pub(crate) fn show_last_event_id(&self, id: &LastEventId) {
         self.progress().last_event_id.clone_from(id);
     }
 
-    /// Changes what the connection's life is at, and wakes who waits for it.
+    /// Changes the state, and wakes the threads that wait for it.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Life)) {
         let mut life = self.life();
         change(&mut life);
@@ -175,10 +175,10 @@ impl Shared {
         self.life().runner == Some(OWN_ID.with(|id| *id))
     }
 
-    /// Keeps a failure for those who look at the connection from outside.
+    /// Stores a failure for the handles of the connection.
     pub(crate) fn note_error(&self, error: &Error) {
         let noted = Some((error.clone(), clock::now()));
-        // Dropped behind the lock: it may hold an error of the program's own.
+        // Dropped after the lock: it may contain a user-supplied error.
         let _before = mem::replace(&mut self.life().last_error, noted);
     }
 
@@ -190,7 +190,7 @@ impl Shared {
         self.life().end.clone()
     }
 
-    /// Waits until no thread is inside; without an instant, for ever.
+    /// Waits until no thread is inside; `None` waits without limit.
     pub(crate) fn join_until(&self, until: Option<Instant>) -> bool {
         let mut life = self.life();
         while life.running {
@@ -200,9 +200,9 @@ impl Shared {
             }
         }
         drop(life);
-        // The thread has nothing left to do but to end; the lock makes others wait for that too.
+        // The thread only has to end; the lock makes others wait for that too.
         if let Some(thread) = lock(&self.thread).take() {
-            // Its panics were contained and reported.
+            // Its panics were caught and reported.
             let _ = thread.join();
         }
         true
@@ -283,7 +283,7 @@ impl Drop for Inside {
 }
 
 thread_local! {
-    /// A reader enters and leaves with every read: asking for the id each time costs two atomic operations more.
+    /// A reader enters and leaves with every read: looking up the id each time costs two atomic operations more.
     static OWN_ID: ThreadId = thread::current().id();
 }
 
@@ -293,7 +293,7 @@ impl Life {
         self.opened += 1;
     }
 
-    /// Sets the end; a stop that wins over a waiting failure sets it again.
+    /// Sets the end; a stop that takes precedence over a waiting failure sets it again.
     pub(crate) fn ended(&mut self, end: End) {
         self.end = Some(end);
         self.state = State::Closed;

@@ -1,4 +1,4 @@
-//! What a connection tells of itself: what it does, why it is over, and its figures.
+//! The observable state of a connection: what it is doing, why it ended, and its statistics.
 
 use std::time::Duration;
 
@@ -23,17 +23,17 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// Looking up, connecting, or waiting for the response head.
+    /// DNS lookup, connect, or waiting for the response head.
     Connecting,
     /// The stream is open.
     Open,
     /// Waiting before the next attempt.
     Waiting,
-    /// Over, or told to stop.
+    /// Ended or stopped.
     Closed,
 }
 
-/// Why a connection is over.
+/// Why a connection ended.
 ///
 /// # Example: is it worth a word to the user?
 ///
@@ -55,20 +55,20 @@ pub enum State {
 pub enum End {
     /// It was stopped, closed or dropped.
     Stopped,
-    /// The server answered 204: do not come back (HTML §9.2.3).
+    /// The server answered 204: do not reconnect (HTML §9.2.3).
     NoContent,
-    /// The server took the request, and has no stream for it: 202 to a request that is not a GET, without an event stream.
-    /// Holds the status.
+    /// The server accepted the request without a stream: 202 for a request other than GET, without an event stream.
+    /// Contains the status.
     NoStream(u16),
-    /// The event that [`Request::until`](crate::Request::until) waits for has come.
+    /// The event of [`Request::until`](crate::Request::until) was received.
     Until,
-    /// A one-shot response ended as its framing says.
+    /// A one-shot response ended cleanly.
     Complete,
-    /// It failed and does not try again.
+    /// The connection failed and does not retry.
     Failed(Error),
 }
 
-/// Figures of a connection at one moment.
+/// Statistics of a connection at one moment.
 ///
 /// # Example: one line for the log
 ///
@@ -87,7 +87,7 @@ pub struct Stats {
     pub events: u64,
     /// Comment lines received.
     pub comments: u64,
-    /// Bytes of response bodies received, after decoding where they were compressed.
+    /// Bytes of response bodies received, after decompression.
     pub bytes: u64,
     /// Events dropped because the consumer was slow.
     pub dropped: u64,
@@ -99,19 +99,19 @@ pub struct Stats {
     pub consecutive_failures: u32,
     /// The status of the last response.
     pub last_status: Option<u16>,
-    /// How long ago the open stream received its last byte; `None` while no stream is open.
+    /// Time since the last byte of the open stream; `None` if no stream is open.
     pub idle_for: Option<Duration>,
-    /// The reconnection time that the server sent last, as `retry:` (HTML §9.2.6); `None` while it has sent none.
+    /// The last reconnection time of the server, from `retry:` (HTML §9.2.6); `None` if it has sent none.
     ///
-    /// As it was sent: for a program that makes the next request itself. The connection's own waits stay within the limits
+    /// Unchanged, for a program that makes the next request itself. The connection's own delays stay within the limits
     /// of its policy.
     pub reconnection_time: Option<Duration>,
-    /// How long until the next attempt; `None` while not waiting for one.
+    /// Time until the next attempt; `None` if no attempt is scheduled.
     pub retry_in: Option<Duration>,
 }
 
 impl End {
-    /// What the log says.
+    /// Returns the text for the log.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Stopped => "stopped".into(),

@@ -1,4 +1,4 @@
-//! What ureq resolves and connects with: DNS lookup, TCP, the proxy's tunnel and TLS of one attempt.
+//! The resolver and connector for ureq: DNS lookup, TCP, the proxy's tunnel and TLS of one attempt.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,10 +30,10 @@ use crate::transport::{tls::Tls, tls_config};
 #[cfg(feature = "tls")]
 use rustls::ClientConfig;
 
-/// As many addresses as ureq passes on.
+/// The number of addresses that ureq passes on.
 const MAX_ADDRESSES: usize = 16;
 
-/// One request and its way to the server; a redirect is another one.
+/// One request and its route to the server; a redirect is another hop.
 #[derive(Debug)]
 pub(super) struct Hop {
     pub(super) attempt: Arc<AttemptToken>,
@@ -43,9 +43,9 @@ pub(super) struct Hop {
     pub(super) names: HostNames,
     pub(super) proxy: Option<ProxyTarget>,
     pub(super) user_agent: Option<HeaderValue>,
-    /// Of DNS lookup, TCP, proxy and TLS together.
+    /// The deadline of DNS lookup, TCP, proxy and TLS together.
     pub(super) deadline: Option<Instant>,
-    /// Starts when these are through.
+    /// Starts when these are done.
     pub(super) response_timeout: Duration,
     pub(super) sizes: Sizes,
     pub(super) slot: Arc<Slot>,
@@ -55,12 +55,12 @@ pub(super) struct Hop {
 #[derive(Debug)]
 enum Missed {
     Failure(Failure),
-    /// No root of the configuration vouches for the certificate of the other end.
+    /// No root of the configuration has signed the certificate of the peer.
     #[cfg(feature = "tls")]
     Untrusted(Failure, Arc<ClientConfig>),
 }
 
-/// Who is at the other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Proxy,
@@ -97,7 +97,7 @@ impl Connector<()> for HopConnector {
 }
 
 impl Hop {
-    /// Returns whom to connect to: the proxy, if there is one.
+    /// Returns the host to connect to: the proxy, if there is one.
     fn peer(&self) -> (&str, u16) {
         match &self.proxy {
             Some(proxy) => (&proxy.host, proxy.port),
@@ -107,7 +107,7 @@ impl Hop {
 
     fn resolve(&self) -> Result<Vec<SocketAddr>, Fault> {
         if self.transport.link.is_local() {
-            // ureq wants one.
+            // ureq requires one.
             return Ok(vec![SocketAddr::from(([0, 0, 0, 0], 0))]);
         }
         let (host, port) = self.peer();
@@ -227,7 +227,7 @@ impl Hop {
         Wait::until(self.deadline)
     }
 
-    /// Names the proxy, where it is what could not be reached.
+    /// Adds the proxy to the error, if the proxy could not be reached.
     fn unreachable(&self, fault: Fault, timeout: Timeout) -> Failure {
         let failure = Failure::of(fault, timeout);
         match &self.proxy {
@@ -247,7 +247,7 @@ impl Missed {
         }
     }
 
-    /// Names the proxy that could not be reached.
+    /// Adds the proxy that could not be reached.
     fn named(self, proxy: &ProxyTarget) -> Self {
         match self {
             Self::Failure(failure) => named(failure, proxy).into(),

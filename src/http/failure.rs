@@ -10,11 +10,11 @@ use crate::error::PinMismatch;
 use crate::error::{Error, Timeout};
 use crate::transport::Fault;
 
-/// The day on which this version was released, in seconds since 1970: 22 November 2026. To be moved at each release.
+/// The release date of this version, in seconds since 1970: 22 November 2026. Update it at each release.
 #[cfg(feature = "tls")]
 const RELEASED: u64 = 1_795_305_600;
 
-/// Why an attempt, or a stream, is over.
+/// Why an attempt, or a stream, ended.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The attempt was cancelled: nothing failed.
@@ -23,7 +23,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Returns what a fault of the transport means in a phase that has this timeout.
+    /// Maps a fault of the transport in a phase with this timeout.
     pub(super) fn of(fault: Fault, timeout: Timeout) -> Self {
         match fault {
             Fault::Cancelled => Self::Cancelled,
@@ -77,7 +77,7 @@ pub(super) fn is_disconnect(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
-/// Keeps the text and drops the type: no foreign one is part of this crate's interface.
+/// Keeps the text and drops the type: no type of rustls is part of this API.
 #[cfg(feature = "tls")]
 fn tls(error: &rustls::Error) -> Error {
     use rustls::InvalidMessage::InvalidContentType;
@@ -85,7 +85,7 @@ fn tls(error: &rustls::Error) -> Error {
         return Error::PinMismatch(std::sync::Arc::new(shown.clone()));
     }
     let text = match error {
-        // Most often the text of a server that waited for a request in plain text.
+        // Usually the text of a server that expected a plain request.
         rustls::Error::InvalidMessage(InvalidContentType) => {
             "the server does not speak TLS on this port, is it an http port?".into()
         }
@@ -95,7 +95,7 @@ fn tls(error: &rustls::Error) -> Error {
     if is_clock_not_set(error) { Error::ClockNotSet(text) } else { Error::Tls(text) }
 }
 
-/// Returns what the verifier of pins says, where it is that.
+/// Returns the mismatch, if the verifier of pins has refused the certificate.
 #[cfg(feature = "tls")]
 fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
     match error {
@@ -104,7 +104,7 @@ fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
     }
 }
 
-/// Returns `true` if the certificate was checked by a clock that cannot be right.
+/// Returns `true` if the certificate was checked with a clock that cannot be right.
 #[cfg(feature = "tls")]
 fn is_clock_not_set(error: &rustls::Error) -> bool {
     use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};

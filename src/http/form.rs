@@ -13,7 +13,7 @@ pub(crate) struct Part {
     pub(crate) data: Vec<u8>,
 }
 
-/// Returns the body and its content type, which holds the boundary.
+/// Returns the body and its content type, which contains the boundary.
 pub(crate) fn encode(parts: &[Part]) -> Result<(Vec<u8>, String), String> {
     let names: Vec<_> = parts.iter().map(|part| escaped(&part.name)).collect();
     let mut form = multipart::Form::new();
@@ -33,7 +33,7 @@ pub(crate) fn encode(parts: &[Part]) -> Result<(Vec<u8>, String), String> {
     Ok((body, content_type))
 }
 
-/// HTML §4.10.21.8: what would end the name is percent-encoded.
+/// HTML §4.10.21.8: characters that would end the name are percent-encoded.
 fn escaped(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,19 +1,19 @@
-//! Where a response's body begins and ends in the bytes that are received (RFC 9112 sections 6 and 7.1).
+//! The start and end of a response's body in the received bytes (RFC 9112 sections 6 and 7.1).
 //!
-//! Sans-I/O: it is shown what has been received, and says how much of it is framing and how much is data. What it does
-//! not understand is an error, never a guess; no byte is looked at twice.
+//! Sans-I/O: it receives bytes, and returns how many of them are framing and how many are data. Bytes that it does not
+//! understand are an error, never a guess; each byte is examined once.
 
-/// The longest line of a chunk's size with its extensions, or of a trailer, in bytes.
+/// The maximum length of a chunk size line with its extensions, or of a trailer, in bytes.
 const MAX_LINE: usize = 16 * 1024;
-/// All trailers together, in bytes.
+/// The maximum size of all trailers together, in bytes.
 const MAX_TRAILERS: usize = 64 * 1024;
 
-/// How the end of a body is found, and how far it is.
+/// How the end of a body is determined, and the position in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// The body ends with the connection.
     Close,
-    /// So many bytes are still to come.
+    /// The number of bytes still to come.
     Length(u64),
     Chunked(Chunked),
 }
@@ -22,7 +22,7 @@ pub(crate) enum Framing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chunked {
     at: At,
-    /// Of the chunk: its size as far as it is read, then the data still to come.
+    /// The size of the chunk as read so far, then the number of data bytes still to come.
     size: u64,
     /// Bytes of the line so far.
     line: usize,
@@ -35,12 +35,12 @@ enum At {
     /// Before the first digit of a size.
     Size,
     Digits,
-    /// Behind the size: blanks or an extension, up to the CR.
+    /// After the size: spaces or an extension, up to the CR.
     Extension,
-    /// At the LF of the line with the size.
+    /// At the LF of the size line.
     SizeEnd,
     Data,
-    /// At the CR, and at the LF, behind the data.
+    /// At the CR, or the LF, after the data.
     DataCr,
     DataLf,
     Trailer,
@@ -48,12 +48,12 @@ enum At {
     Malformed(&'static str),
 }
 
-/// What comes next in the bytes that were shown.
+/// The next part of the given bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// So many bytes of framing, which are skipped; then
+    /// The number of framing bytes, which are skipped; then
     pub(crate) framing: usize,
-    /// so many bytes of data. None: more bytes are needed, or it is the end.
+    /// the number of data bytes. Zero: more bytes are needed, or the body has ended.
     pub(crate) data: usize,
 }
 
@@ -63,7 +63,7 @@ impl Framing {
         Self::Chunked(Chunked { at: At::Size, size: 0, line: 0, trailers: 0 })
     }
 
-    /// Says what the bytes begin with. All that it names counts as taken: the next call is for what follows.
+    /// Returns what the bytes start with. All reported bytes count as consumed: the next call continues after them.
     ///
     /// An error is final: every further call returns it again.
     #[inline]
@@ -75,7 +75,7 @@ impl Framing {
         }
     }
 
-    /// Returns true once nothing of the body is to come any more.
+    /// Returns `true` once the body is complete.
     #[inline]
     pub(crate) fn is_complete(&self) -> bool {
         match self {
@@ -85,9 +85,9 @@ impl Framing {
         }
     }
 
-    /// Returns true if the end of the connection at this point is the end of the body.
+    /// Returns `true` if the end of the connection here is the end of the body.
     ///
-    /// Behind the last chunk's line `0` nothing but trailers can come, which are not the body's: it is complete.
+    /// After the last chunk's line `0` only trailers can follow, which are not part of the body: it is complete.
     pub(crate) fn may_end(&self) -> bool {
         match self {
             Self::Close => true,
@@ -121,7 +121,7 @@ impl Chunked {
         Ok(Piece { framing, data: 0 })
     }
 
-    /// Returns the position behind a byte of framing.
+    /// Returns the position after a byte of framing.
     #[inline]
     fn after(&mut self, byte: u8) -> At {
         match (self.at, byte) {
@@ -175,7 +175,7 @@ impl Chunked {
     }
 }
 
-/// Takes as much as there is of what is left.
+/// Consumes as much of the rest as is available.
 #[inline]
 fn take(left: &mut u64, available: usize) -> usize {
     let taken = usize::try_from(*left).map_or(available, |left| left.min(available));

@@ -1,4 +1,5 @@
-//! What ureq sends its request through and reads the response head from; then the connection is taken out of it.
+//! The transport through which ureq sends the request and reads the response head; then the connection is taken out of
+//! it.
 
 use std::fmt;
 use std::mem;
@@ -17,13 +18,14 @@ use crate::sync::lock;
 use crate::transport::buffers::IoBuffers;
 use crate::transport::{Fault, MAX_HEAD, Wait, Wire};
 
-/// How often the socket is looked at for an early answer while a body is sent.
+/// How often the socket is checked for an early response while a body is sent.
 const LOOK: Duration = Duration::from_secs(1);
-/// So many looks in a row a server that has begun a success may take nothing of the body: then it is not going to.
+/// The number of checks in a row without progress, after which a server that has begun a success will not accept the
+/// rest of the body.
 const MAX_STALLS: u32 = 10;
 
-/// Where a transport leaves its connection when ureq drops it, and the reason when it failed: ureq's errors cannot
-/// carry ours.
+/// Where a transport stores its connection when ureq drops it, or the reason if it failed: ureq's errors cannot carry
+/// ours.
 #[derive(Default)]
 pub(super) struct Slot(Mutex<Left>);
 
@@ -34,7 +36,7 @@ struct Left {
 }
 
 impl Slot {
-    /// Keeps the reason, and returns what to tell ureq.
+    /// Stores the reason, and returns an error for ureq.
     pub(super) fn fail(&self, failure: Failure) -> Error {
         lock(&self.0).failure = Some(failure);
         Error::ConnectionFailed
@@ -57,17 +59,17 @@ impl fmt::Debug for Slot {
 
 #[derive(Debug)]
 pub(super) struct HeadTransport {
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     wire: Option<Wire>,
     buffers: IoBuffers,
     slot: Arc<Slot>,
-    /// Of sending the request and receiving the head, whatever arrives.
+    /// The deadline of sending the request and receiving the head, whatever arrives.
     wait: Wait,
     /// The size of the informational responses before the head.
     skipped: usize,
-    /// ureq was shown the head: it asks again only for one that it cannot read.
+    /// ureq has seen the head: it asks again only if it cannot parse it.
     is_shown: bool,
-    /// The answer came before all was sent: the rest is not.
+    /// The response came before the whole body was sent: the rest is not sent.
     is_answered: bool,
     last_look: Instant,
 }
@@ -86,9 +88,9 @@ impl HeadTransport {
         }
     }
 
-    /// Reads on until the head is complete: ureq parses it from the start each time it is asked, which a server that
-    /// drips single bytes would turn into quadratic work. Informational responses are skipped: ureq refuses some of them
-    /// for their headers. Returns false at the end of the connection.
+    /// Reads until the head is complete: ureq parses it from the start each time, which would take quadratic time if a
+    /// server sends single bytes. Informational responses are skipped: ureq refuses some of them for their headers.
+    /// Returns `false` at the end of the connection.
     fn await_head(&mut self) -> Result<bool, Failure> {
         self.buffers.release_output();
         if self.is_shown {
@@ -115,7 +117,7 @@ impl HeadTransport {
             if input.len() > MAX_HEAD {
                 return Err(too_large());
             }
-            // The end of a head may straddle what was there before.
+            // The end of a head may span old and new bytes.
             searched = input.len().saturating_sub(3);
             let Some(wire) = &mut self.wire else { return Ok(false) };
             let amount = wire.read(self.buffers.room(), &mut self.wait)?;
@@ -126,7 +128,7 @@ impl HeadTransport {
         }
     }
 
-    /// A server of https answers plain text with an alert (RFC 8446 section 6), and closes.
+    /// An https server answers a plain request with an alert (RFC 8446 section 6), and closes.
     fn is_answered_in_tls(&self) -> bool {
         !self.is_tls() && self.buffers.bytes().starts_with(&[0x15, 0x03])
     }
@@ -163,13 +165,13 @@ impl HeadTransport {
         Ok(())
     }
 
-    /// Reads what the server says before it has got everything. A refusal ends the sending; so does a success once the
-    /// server takes no more, and until then the start of its stream waits in the input.
+    /// Reads a response that arrives before the whole body was sent. A refusal ends the sending; so does a success once
+    /// the server accepts no more, and until then the start of its stream waits in the input.
     fn look_for_answer(&mut self, takes_no_more: bool) -> Result<(), Failure> {
         self.last_look = clock::now();
         let Some(wire) = &mut self.wire else { return Ok(()) };
         let room = self.buffers.room();
-        // A read into no room would look like the end.
+        // A read into an empty buffer would look like the end.
         let read = if room.is_empty() { Err(Fault::DeadlineReached) } else { wire.read(room, &mut Wait::none()) };
         match read {
             Ok(0) => self.is_answered = true,
@@ -207,7 +209,7 @@ impl Transport for HeadTransport {
         self.await_head().map_err(|failure| self.slot.fail(failure))
     }
 
-    /// Never pooled: a stream's connection is not used again.
+    /// Never pooled: the connection of a stream is not reused.
     fn is_open(&mut self) -> bool {
         false
     }
@@ -227,13 +229,13 @@ impl Drop for HeadTransport {
 }
 
 impl From<Fault> for Failure {
-    /// What a fault means while the request is sent and the head awaited.
+    /// Maps a fault while the request is sent and the head awaited.
     fn from(fault: Fault) -> Self {
         Self::of(fault, Timeout::Response)
     }
 }
 
-/// Returns where a head ends, blank line included. The parser skips blank lines before it.
+/// Returns the end of a head, including the blank line. The parser skips blank lines before it.
 fn head_end(input: &[u8], from: usize) -> Option<usize> {
     let from = from.max(input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count());
     let fresh = &input[from..];
@@ -242,7 +244,7 @@ fn head_end(input: &[u8], from: usize) -> Option<usize> {
     [with_cr, without].into_iter().flatten().min()
 }
 
-/// Returns the status of the first response that is not informational, as soon as it is there.
+/// Returns the status of the first final response, once it has arrived.
 fn final_status(mut input: &[u8]) -> Option<u16> {
     loop {
         let status = status(input)?;
@@ -253,13 +255,13 @@ fn final_status(mut input: &[u8]) -> Option<u16> {
     }
 }
 
-/// Returns the status of the response that the input begins with.
+/// Returns the status of the response at the start of the input.
 fn status(input: &[u8]) -> Option<u16> {
     let status = input.trim_ascii_start().strip_prefix(b"HTTP/1.")?.get(2..5)?;
     std::str::from_utf8(status).ok()?.parse().ok()
 }
 
-/// Returns true if another response follows (RFC 9110 section 15.2); behind 101, it would not be HTTP.
+/// Returns `true` if another response follows (RFC 9110 section 15.2); after 101, it would not be HTTP.
 fn is_informational(status: u16) -> bool {
     matches!(status, 100 | 102..200)
 }

@@ -1,4 +1,4 @@
-//! Which proxy a URL is reached through, set by hand or by the environment as curl reads it (7.86 and later). Pure.
+//! Selects the proxy for a URL, set explicitly or by the environment like in curl (7.86 and later). Pure.
 
 mod exception;
 
@@ -12,7 +12,7 @@ use super::url::{self, HostNames, Parsed, host_names};
 use super::validate::basic_of;
 use exception::Exception;
 
-/// Finds the proxy for a URL. The default: every URL is reached directly.
+/// Selects the proxy for a URL. Default: every URL is reached directly.
 #[derive(Clone, Default)]
 pub(crate) struct ProxyRules(Option<Arc<Rules>>);
 
@@ -23,20 +23,20 @@ struct Rules {
     exceptions: Vec<Exception>,
 }
 
-/// A proxy that is of no use is an error of the request that would need it, not of any other.
+/// An unusable proxy is an error only of a request that needs it.
 type Choice = Result<ProxyTarget, String>;
 
-/// A proxy that is asked to CONNECT.
+/// A proxy for CONNECT.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ProxyTarget {
-    /// The proxy itself is spoken to by TLS.
+    /// The connection to the proxy itself uses TLS.
     pub(crate) is_tls: bool,
     /// For the resolver: a name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
     /// `Proxy-Authorization`, from the user name and password of the proxy's URL.
     pub(crate) authorization: Option<HeaderValue>,
-    /// The proxy's URL without its secrets, for errors and the log.
+    /// The URL of the proxy without secrets, for errors and the log.
     pub(crate) shown: String,
 }
 
@@ -53,9 +53,10 @@ impl ProxyRules {
         Self::from_environment(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
-    /// Reads an environment: the variable of the scheme and then that of all, lower case first; an empty one counts for none.
+    /// Reads an environment: the variable of the scheme, then that for all, lower case first; an empty variable counts
+    /// as not set.
     ///
-    /// To a CGI program, `HTTP_PROXY` is a header of the request that it answers.
+    /// In a CGI program, `HTTP_PROXY` is a header of the incoming request.
     pub(crate) fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| Some((*name, lookup(name).filter(|value| !value.is_empty())?)))
@@ -65,7 +66,7 @@ impl ProxyRules {
         };
         let http = match lookup("REQUEST_METHOD") {
             None => choice(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
-            // There names have no case.
+            // There, names are case-insensitive.
             Some(_) if cfg!(windows) => choice(&["all_proxy", "ALL_PROXY"]),
             Some(_) => choice(&["http_proxy", "all_proxy", "ALL_PROXY"]),
         };
@@ -77,7 +78,7 @@ impl ProxyRules {
         Self(Some(Arc::new(Rules { http, https, exceptions: exceptions.unwrap_or_default() })))
     }
 
-    /// Returns the proxy to reach a URL through, `None` if it is reached directly; the error says why its proxy is of no use.
+    /// Returns the proxy for a URL, or `None` if it is reached directly; the error says why the proxy is unusable.
     pub(crate) fn for_url(&self, url: &Uri) -> Result<Option<ProxyTarget>, String> {
         let Some(rules) = &self.0 else { return Ok(None) };
         let choice = if url.scheme_str() == Some("https") { &rules.https } else { &rules.http };
@@ -105,7 +106,7 @@ impl fmt::Debug for ProxyRules {
     }
 }
 
-/// Parses a proxy's URL, whose scheme may be left out; path and query mean nothing.
+/// Parses the URL of a proxy; the scheme is optional, path and query are ignored.
 fn parse(text: &str, from: &str) -> Choice {
     let bad = |why: &str| format!("the proxy {:?} from {from} {why}", redacted_nonsense(text));
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.trim().to_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! Shows URLs without what may be secret: user name and password, query and fragment.
+//! Shows URLs without parts that may be secret: user name and password, query and fragment.
 
 use ureq::http::Uri;
 
@@ -7,13 +7,13 @@ use super::url;
 /// A URL without query and user name, for logs.
 pub(super) fn redacted(url: &Uri) -> String {
     let host = url.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
-    // A URL pasted behind another scheme: what is host and password there is a path here.
+    // A URL pasted after another scheme: its host and password are part of the path here.
     let is_userinfo = |segment: &str| segment.split_once('@').is_some_and(|(front, _)| front.contains(':'));
     let path = if url.path().split('/').any(is_userinfo) { "/…" } else { url.path() };
     format!("{}://{}{path}", url.scheme_str().unwrap_or_default(), host.unwrap_or_default())
 }
 
-/// The same for a text that need not be a URL.
+/// The same for a text that may not be a URL.
 pub(crate) fn redacted_text(text: &str) -> String {
     match url::parse(text.as_bytes(), None) {
         Ok(parsed) => redacted(&parsed.uri),
@@ -21,11 +21,11 @@ pub(crate) fn redacted_text(text: &str) -> String {
     }
 }
 
-/// The same for what is no URL: secrets may stand in front of any `@`, and behind `?` and `#`.
+/// The same for a text that is not a URL: secrets may be before any `@`, and after `?` and `#`.
 pub(super) fn redacted_nonsense(text: &str) -> String {
     let (scheme, rest) = text.split_at(scheme_length(text));
     let visible = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-    // An encoded one means that too much was encoded.
+    // An encoded `@` means that too much was encoded.
     let at_sign = |text: &str| [text.rfind('@').map(|at| at + 1), text.rfind("%40").map(|at| at + 3)].into_iter().max();
     let authority = visible.split(['/', '\\']).next().unwrap_or_default();
     let port_or_password = authority.rsplit(']').next().unwrap_or_default().contains(':');
@@ -42,7 +42,7 @@ pub(super) fn redacted_nonsense(text: &str) -> String {
     format!("{scheme}{shown}")
 }
 
-/// Returns how long a scheme and the slashes behind it are, however many and of which kind: 0 without any.
+/// Returns the length of a scheme and the slashes after it, of any number and kind: 0 without any.
 fn scheme_length(text: &str) -> usize {
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     let name = text.bytes().position(|byte| !is_scheme(byte)).unwrap_or(text.len());

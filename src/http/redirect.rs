@@ -1,4 +1,4 @@
-//! Where a redirect leads, and what may go along (Fetch, "HTTP-redirect fetch"). Pure functions.
+//! The target of a redirect, and what it may carry (Fetch, "HTTP-redirect fetch"). Pure functions.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::url::{self, Parsed};
 
-/// What may go along over a redirect to another origin.
+/// What a redirect to another origin may carry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OriginPolicy {
-    /// May have what the first origin gets.
+    /// Origins that may receive what the first origin receives.
     pub(crate) trusted: Arc<[Uri]>,
-    /// Where the body would go to an origin that is not trusted, the redirect is refused.
+    /// A redirect that would send the body to an untrusted origin is refused.
     pub(crate) keeps_body: bool,
 }
 
 impl OriginPolicy {
-    /// Drops the headers that `target` must not learn; the error says why it must not be asked at all.
+    /// Drops the headers that `target` must not receive; the error says why the redirect is refused.
     ///
-    /// What is dropped is never restored: a way back to the origin may be of the other host's making.
+    /// Dropped headers are never restored: the other host may have caused the redirect back to the origin.
     pub(super) fn enter(
         &self,
         origin: &Uri,
@@ -41,12 +41,12 @@ impl OriginPolicy {
     }
 }
 
-/// Whether the status redirects. 300, 304 and the rest of 3xx do not.
+/// Returns `true` if the status redirects; 300, 304 and the rest of 3xx do not.
 pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Resolves a Location against the URL it came from; the error says what is wrong with it.
+/// Resolves a Location against the URL of the response; the error says what is wrong with it.
 pub(super) fn target(base: &Uri, location: Option<&HeaderValue>) -> Result<Uri, String> {
     let location = location.ok_or("the response has no Location")?;
     if location.is_empty() {
@@ -63,13 +63,13 @@ pub(super) fn target(base: &Uri, location: Option<&HeaderValue>) -> Result<Uri, 
     Ok(uri)
 }
 
-/// Whether the two URLs have one origin: scheme, host and port (HTML §7.1.1).
+/// Returns `true` if the two URLs have the same origin: scheme, host and port (HTML §7.1.1).
 fn same_origin(one: &Uri, other: &Uri) -> bool {
     let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
     one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
 }
 
-/// Returns the method of the next request; with `GET` in place of another the body is dropped.
+/// Returns the method of the next request; if it changes to `GET`, the body is dropped.
 pub(super) fn method(status: u16, method: &Method) -> Method {
     match status {
         303 if *method != Method::HEAD => Method::GET,
@@ -78,7 +78,8 @@ pub(super) fn method(status: u16, method: &Method) -> Method {
     }
 }
 
-/// Drops what another origin must not learn; what describes a body goes with it (Fetch, "request-body-header name").
+/// Drops the headers that another origin must not receive, and keeps those that describe a body (Fetch,
+/// "request-body-header name").
 fn strip_for_other_origin(headers: &mut HeaderMap) {
     let last_event_id = HeaderName::from_static("last-event-id");
     let kept = [ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, USER_AGENT, last_event_id];
@@ -86,12 +87,12 @@ fn strip_for_other_origin(headers: &mut HeaderMap) {
     retain(headers, |name| kept.contains(name) || body.contains(name));
 }
 
-/// Drops what describes a body that is not sent any more, and the name of the host that was left.
+/// Drops the headers that describe a body that is no longer sent.
 pub(super) fn strip_body_headers(headers: &mut HeaderMap) {
     retain(headers, |name| !name.as_str().starts_with("content-"));
 }
 
-/// Drops a Host header of the user's: it was meant for the URL that redirected.
+/// Drops a user-supplied Host header: it was meant for the original URL.
 pub(super) fn strip_host(headers: &mut HeaderMap) {
     headers.remove(HOST);
 }

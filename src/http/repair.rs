@@ -1,7 +1,7 @@
-//! Makes heads of old devices readable for the parser, which refuses what RFC 9112 lets a client accept.
+//! Repairs heads of old devices for the parser, which refuses some syntax that RFC 9112 allows a client to accept.
 
-/// Returns a head as it should have been: folded lines are joined by a blank (RFC 9112 section 5.2), and blanks before
-/// a colon removed (section 5.1). `None` when there is nothing to repair.
+/// Returns the repaired head: folded lines are joined by a space (RFC 9112 section 5.2), and spaces before a colon
+/// removed (section 5.1). `None` if there is nothing to repair.
 pub(super) fn repair(head: &[u8]) -> Option<Vec<u8>> {
     let mut lines = head.split_inclusive(|&byte| byte == b'\n');
     let status = lines.next()?;
@@ -33,7 +33,7 @@ fn is_folded(line: &[u8]) -> bool {
     matches!(line, [b' ' | b'\t', ..])
 }
 
-/// Returns the name without the blanks behind it, and the line from its colon on.
+/// Returns the name without the spaces after it, and the line from its colon on.
 fn blanks_before_colon(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, rest) = line.split_at(colon);

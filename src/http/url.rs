@@ -1,7 +1,7 @@
-//! Parses http and https URLs, and serialises them as browsers do (URL Standard §4). Pure functions.
+//! Parses http and https URLs, and serialises them like browsers (URL Standard §4). Pure functions.
 //!
-//! Stricter than the standard where it guesses: the authority needs its two slashes. A zone of an IPv6 address, which the
-//! standard does not know, is allowed (RFC 6874).
+//! Stricter than the standard where that guesses: the authority needs its two slashes. A zone of an IPv6 address, which
+//! the standard does not define, is allowed (RFC 6874).
 
 mod host;
 mod punycode;
@@ -17,7 +17,7 @@ const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b
 const PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'^').add(b'`').add(b'{').add(b'}');
 
-/// A URL without fragment, and what stood in front of its host.
+/// A URL without fragment, and the userinfo before its host.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) uri: Uri,
@@ -27,7 +27,7 @@ pub(super) struct Parsed {
 
 /// Parses a URL; a relative one is resolved against `base`.
 ///
-/// The error goes on after "the URL": what is wrong and what to do, without any part that may be secret.
+/// The error continues the phrase "the URL": what is wrong and what to do, without any part that may be secret.
 pub(super) fn parse(text: &[u8], base: Option<&Uri>) -> Result<Parsed, String> {
     let is_space = |byte: &u8| *byte <= b' ';
     let start = text.iter().position(|byte| !is_space(byte)).unwrap_or(text.len());
@@ -41,7 +41,7 @@ pub(super) fn parse(text: &[u8], base: Option<&Uri>) -> Result<Parsed, String> {
             ("http" | "https", Some(base)) if base.scheme_str() == Some(&*scheme) => relative(rest, base),
             ("http" | "https", _) => Err(format!("has no host (write {scheme}:// and the host first)")),
             (_, base) if base.is_some() || has_authority(rest) => Err("is neither http:// nor https://".into()),
-            // It may be a host and its port.
+            // It may be a host with a port.
             _ => Err(NO_SCHEME.into()),
         },
         None => relative(text, base.ok_or(NO_SCHEME)?),
@@ -76,7 +76,7 @@ fn absolute(scheme: &str, rest: &[u8], base: Option<&Uri>) -> Result<Parsed, Str
         None => (&[][..], authority),
     };
     let (host, port) = split_port(host_and_port);
-    // Part of a password with a slash in it, or of the user name before, must not be shown.
+    // Part of a password that contains a slash, or of the user name before it, must not be shown.
     let may_show = !authority.contains(&b'@') && !rest.contains(&b'@');
     let host = host::serialise(host, may_show, base)?;
     let port = match parse_port(port)? {
@@ -132,7 +132,7 @@ fn parse_port(port: &[u8]) -> Result<Option<u16>, String> {
     port.map(Some).ok_or_else(|| "has an invalid port (must be a number up to 65535)".into())
 }
 
-/// Puts a URL together; `http::Uri` takes every path and query that is encoded by the sets above.
+/// Assembles a URL; `http::Uri` accepts every path and query that is encoded with the sets above.
 fn assemble(origin: &str, path: &[u8], query: Option<&[u8]>) -> Result<Uri, String> {
     let mut text = format!("{origin}{}", normal_path(path));
     if let Some(query) = query {
@@ -145,7 +145,7 @@ fn assemble(origin: &str, path: &[u8], query: Option<&[u8]>) -> Result<Uri, Stri
     })
 }
 
-/// URL Standard §4.4, "path state": removes dot segments, and encodes what no path may hold.
+/// URL Standard §4.4, "path state": removes dot segments, and encodes characters that are not allowed in a path.
 fn normal_path(path: &[u8]) -> String {
     let path = if path.first().is_some_and(|byte| is_slash(*byte)) { &path[1..] } else { path };
     let mut normal = String::with_capacity(path.len() + 1);
@@ -167,7 +167,7 @@ fn normal_path(path: &[u8]) -> String {
     normal
 }
 
-/// Returns how many dots a dot segment consists of, encoded or not: 1, 2, or 0 for any other segment.
+/// Returns the number of dots in a dot segment, encoded or not: 1, 2, or 0 for any other segment.
 fn dots(mut segment: &[u8]) -> usize {
     let mut count = 0;
     while let [first, rest @ ..] = segment {

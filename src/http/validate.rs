@@ -1,4 +1,4 @@
-//! Checks what the user passed in; an error names it without its secrets.
+//! Validates user-supplied values; an error names the value without its secrets.
 
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use ureq::http::{HeaderName, HeaderValue, Uri};
@@ -7,10 +7,10 @@ use super::headers::is_token;
 use super::redact::{redacted_nonsense, redacted_text};
 use super::url::{self, Parsed};
 
-/// Parses a URL; returns it without user name and password, and the `Authorization` that these ask for.
+/// Parses a URL; returns it without user name and password, and the `Authorization` for them.
 pub(crate) fn parse_url(text: &str) -> Result<(Uri, Option<HeaderValue>), String> {
     let bad = |why: &str| format!("the URL {:?} {why}", redacted_nonsense(text));
-    // Browsers drop some and encode others: in a program they are a mistake.
+    // Browsers drop some and encode others: in a program they are an error.
     if text.trim_matches(|character| character <= ' ').contains(|character: char| character.is_ascii_control()) {
         return Err(bad("contains a control character"));
     }
@@ -21,10 +21,10 @@ pub(crate) fn parse_url(text: &str) -> Result<(Uri, Option<HeaderValue>), String
     Ok((uri, userinfo.map(|userinfo| basic_of(&userinfo))))
 }
 
-/// Parses an origin, with or without the slash behind it.
+/// Parses an origin, with or without a trailing slash.
 pub(crate) fn parse_origin(text: &str) -> Result<Uri, String> {
     let (url, authorization) = parse_url(text)?;
-    // The URL itself has normal form.
+    // The URL itself is normalised.
     if authorization.is_some() || url.path() != "/" || text.contains(['?', '#']) {
         return Err(format!("the origin {:?} must be only scheme, host and port", redacted_text(text)));
     }
@@ -43,7 +43,7 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
     use base64::Engine;
     let pair = [user, b":", password].concat();
     let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-    // Base64 is legal in a header.
+    // Base64 is valid in a header.
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
@@ -74,7 +74,7 @@ pub(crate) fn content_type(value: &str) -> Result<(HeaderName, HeaderValue), Str
     parse_header(CONTENT_TYPE.as_str(), value)
 }
 
-/// Returns the start of a header's name: a whole header line must not show its value.
+/// Returns the start of a header name: a whole header line must not show its value.
 fn up_to_illegal(name: &str) -> &str {
     let illegal = name.char_indices().find(|(_, character)| !u8::try_from(*character).is_ok_and(is_token));
     illegal.map_or(name, |(at, character)| &name[..at + character.len_utf8()])

@@ -1,4 +1,4 @@
-//! What is held of a block until its blank line.
+//! The state of a block until its blank line.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Block {
     data: Vec<u8>,
     has_data: bool,
     event_type: String,
-    /// Not in force before the blank line.
+    /// Takes effect at the blank line.
     id: String,
     has_id: bool,
     comment: String,
@@ -66,7 +66,7 @@ impl Block {
         self.has_id = true;
     }
 
-    /// Keeps whole lines only, and none after the first that has no room.
+    /// Keeps only whole lines, and none after the first that does not fit.
     pub(super) fn add_comment(&mut self, text: &str) {
         if self.is_skipped || self.comment_is_full {
             return;
@@ -84,7 +84,7 @@ impl Block {
     }
 
     pub(super) fn start_raw_line(&mut self) {
-        // No line of a block is empty: an empty buffer is before the first one.
+        // No line of a block is empty: an empty buffer is at the start.
         if !self.raw.is_empty() {
             self.raw.push(b'\n');
         }
@@ -107,7 +107,7 @@ impl Block {
         self.line_bytes = self.line_bytes.saturating_add(bytes);
     }
 
-    /// Drops what is held, except an id that is to be committed, and what follows up to the blank line.
+    /// Drops the content, except an id to commit, and everything up to the blank line.
     pub(super) fn skip(&mut self) {
         self.is_skipped = true;
         self.has_data = false;
@@ -117,11 +117,11 @@ impl Block {
         self.raw = Vec::new();
     }
 
-    /// Makes the event of a block that has data.
+    /// Creates the event of a block that has data.
     pub(super) fn take_event(&mut self, own_id: &str, inherited_id: Option<&Arc<str>>, pool: &mut Pool) -> Event {
         let comment = self.has_comment.then(|| Box::from(self.comment.as_str()));
         let raw = (!self.raw.is_empty()).then(|| Box::from(String::from_utf8_lossy(&self.raw)));
-        // Copied, so that the buffer can be used again.
+        // Copied, so that the buffer can be reused.
         let data = decode(&self.data);
         if comment.is_none() && raw.is_none() {
             return pool.event(&data, &self.event_type, own_id, inherited_id);
@@ -131,7 +131,7 @@ impl Block {
         pool.event_of(content)
     }
 
-    /// Forgets the block, keeping its small buffers, and that of the data if the next block is likely to need it.
+    /// Resets the block, keeping its small buffers, and the data buffer if the next block will probably need it.
     #[inline]
     pub(super) fn clear(&mut self) {
         if self.data.len() < self.data.capacity() / 4 {
@@ -199,9 +199,9 @@ impl Block {
     }
 }
 
-/// Decodes UTF-8 as the standard has it: what is invalid becomes U+FFFD. No sequence crosses a line end.
+/// Decodes UTF-8 like the standard: invalid bytes become U+FFFD. No sequence crosses a line end.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    // Valid text, almost all there is, has the faster check.
+    // Valid text, the common case, has the faster check.
     match utf8::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(lossy(bytes)),
@@ -213,7 +213,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Empties a buffer for reuse, or gives it back when it grew large.
+/// Empties a buffer for reuse, or releases it if it is large.
 #[inline]
 pub(super) fn recycle(buffer: &mut Vec<u8>) {
     buffer.clear();

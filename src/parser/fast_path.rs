@@ -1,4 +1,4 @@
-//! The fast path: a block that lies complete in the input, as almost all do, becomes an event at once.
+//! The fast path: a block that is complete in the input, as almost all are, becomes an event directly.
 
 use memchr::{memchr, memchr2};
 use simdutf8::basic as utf8;
@@ -8,18 +8,18 @@ use super::line::{Field, Line};
 use super::{CR, LF, Parser};
 use crate::event::Event;
 
-/// A block of one data line, and perhaps an event type and an id, up to its blank line.
+/// A block of one data line, with an optional event type and id, up to its blank line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CompleteBlock<'a> {
     data: &'a [u8],
     event_type: &'a [u8],
-    /// Empty without one: a line `id:` by itself is not for here.
+    /// Empty if there is none: a bare `id:` line is not handled here.
     id: &'a [u8],
-    /// What is left of the input.
+    /// The rest of the input.
     rest: &'a [u8],
 }
 
-/// The same once it has been checked and taken.
+/// The same after it has been checked and consumed.
 struct CheckedBlock<'a> {
     data: &'a str,
     event_type: &'a str,
@@ -27,11 +27,12 @@ struct CheckedBlock<'a> {
 }
 
 impl Parser {
-    /// Takes the next event without copying it, where its block lies complete in the input and holds nothing but an event
-    /// type, an id and one line of data, as most do.
+    /// Returns the next event without copying it, if its block is complete in the input and contains only an event
+    /// type, an id and one data line, as most do.
     ///
-    /// For whoever looks at many events and keeps few. `None` does not say that there is no event: call
-    /// [`next_frame`](Self::next_frame), and this again once that has returned a frame, or `None` and more input has come.
+    /// For code that inspects many events and keeps few. `None` does not mean that there is no event: call
+    /// [`next_frame`](Self::next_frame) then, and this method again after it has returned a frame, or `None` and there
+    /// is more input.
     ///
     /// # Example: keep what matters
     ///
@@ -66,7 +67,7 @@ impl Parser {
         })
     }
 
-    /// The same, as an event of its own.
+    /// The same, as an owned event.
     #[inline]
     pub(crate) fn complete_event(&mut self, input: &mut &[u8]) -> Option<Event> {
         let CheckedBlock { data, event_type, own_id } = self.take_complete(input)?;
@@ -74,8 +75,8 @@ impl Parser {
         Some(self.pool.event(data, event_type, own_id, inherited))
     }
 
-    /// Takes the block that the input starts with, if it is complete and holds nothing out of the ordinary. Otherwise
-    /// nothing is taken, and `next_frame` must go on from here.
+    /// Consumes the block at the start of the input, if it is complete and contains only the usual fields. Otherwise
+    /// nothing is consumed, and `next_frame` must continue from here.
     #[inline]
     fn take_complete<'i>(&mut self, input: &mut &'i [u8]) -> Option<CheckedBlock<'i>> {
         if !self.is_at_block {
@@ -147,7 +148,7 @@ impl<'a> CompleteBlock<'a> {
     }
 }
 
-/// Returns the part of a text that these bytes of it are. Empty ones may be from elsewhere.
+/// Returns the part of a text that these bytes are. Empty bytes may be from elsewhere.
 #[inline]
 fn part_of<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
     if bytes.is_empty() {

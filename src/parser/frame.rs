@@ -1,4 +1,4 @@
-//! What the parser hands out.
+//! The output of the parser.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::event::{Content, DEFAULT_TYPE, Event};
 
-/// What a stream consists of.
+/// A part of a stream.
 ///
 /// # Example: tell them apart
 ///
@@ -25,11 +25,11 @@ use crate::event::{Content, DEFAULT_TYPE, Event};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
-    /// A block with data came to its blank line.
+    /// A block with data was completed by its blank line.
     Event(Event),
-    /// A comment line ended: everything after its colon, unaltered, but cut to 4 KiB.
+    /// A comment line: the text after its colon, unchanged, but at most 4 KiB.
     Comment(Box<str>),
-    /// The server asks for this reconnection time.
+    /// The server set this reconnection time.
     Retry(Duration),
 }
 
@@ -52,12 +52,12 @@ pub struct EventRef<'a> {
     pub(super) data: &'a str,
     pub(super) event_type: &'a str,
     pub(super) id: Option<&'a str>,
-    /// The same id where it is inherited and long: not to be copied with each event.
+    /// The same id if it is inherited and long: not copied for each event.
     pub(super) shared_id: Option<&'a Arc<str>>,
 }
 
 impl<'a> EventRef<'a> {
-    /// Returns the event type, `message` when the server named none.
+    /// Returns the event type; `message` if the server sent none.
     ///
     /// # Example: the default
     ///
@@ -89,7 +89,7 @@ impl<'a> EventRef<'a> {
         self.data
     }
 
-    /// Returns the last event id in force, as [`Event::id`] does.
+    /// Returns the last event id, like [`Event::id`].
     ///
     /// # Example: no id yet
     ///
@@ -105,7 +105,7 @@ impl<'a> EventRef<'a> {
         self.id
     }
 
-    /// Copies it into an event of its own.
+    /// Copies the data into an owned event.
     ///
     /// # Example: an event to keep
     ///

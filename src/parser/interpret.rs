@@ -1,4 +1,4 @@
-//! What a whole line does, blank lines included (HTML §9.2.6, "Interpreting an event stream").
+//! The effect of a complete line, including blank lines (HTML §9.2.6, "Interpreting an event stream").
 
 use super::block::{COMMENT_BYTES, decode};
 use super::line::{self, Field, Line};
@@ -44,7 +44,7 @@ impl Parser {
         None
     }
 
-    /// The blank line: puts the block's id in force, dispatches its data, forgets the rest.
+    /// The blank line: commits the block's id, dispatches its data, resets the rest.
     pub(super) fn end_block(&mut self) -> Option<Event> {
         let has_own_id = self.commit_id();
         let event = self.block.has_data().then(|| self.event(has_own_id));
@@ -53,7 +53,7 @@ impl Parser {
         event
     }
 
-    /// Returns the event of a block of whole lines that lacks its blank line. Its id is not put in force.
+    /// Returns the event of a block of complete lines that lacks its blank line. Its id is not committed.
     pub(crate) fn unfinished_event(&mut self) -> Option<Event> {
         if self.is_runaway || self.line_state.has_started() || !self.block.has_data() {
             return None;
@@ -65,7 +65,7 @@ impl Parser {
         Some(self.block.take_event(&own_id, None, &mut self.pool))
     }
 
-    /// Puts the block's id in force; returns `true` if it has one.
+    /// Commits the block's id; returns `true` if it has one.
     pub(crate) fn commit_id(&mut self) -> bool {
         let has_own_id = self.block.has_id();
         if has_own_id {

@@ -1,11 +1,11 @@
-//! The last event id in force.
+//! The last event id.
 
 use std::sync::Arc;
 
-/// A longer id is never copied: all who hold it share one allocation, which goes when the id is replaced.
+/// A longer id is never copied: all events share one allocation, which is released with the next id.
 pub(super) const MAX_COPIED_BYTES: usize = 1024;
 
-/// An id in a buffer that is used again, or shared by all who hold it; empty means none.
+/// An id in a reused buffer, or shared by its events; empty means none.
 #[derive(Debug, Default)]
 pub(crate) struct LastEventId {
     /// The id, while it is not shared.
@@ -14,7 +14,7 @@ pub(crate) struct LastEventId {
 }
 
 impl LastEventId {
-    /// Replaces the id; returns `true` if it is another one.
+    /// Replaces the id; returns `true` if it has changed.
     #[inline]
     pub(crate) fn set(&mut self, id: &str) -> bool {
         if self.as_str() == id {
@@ -31,7 +31,7 @@ impl LastEventId {
         true
     }
 
-    /// Returns the id for an event that inherits it, `None` if there is none. The work is done once per id.
+    /// Returns the id for an event that inherits it, or `None` if there is none. The allocation is made once per id.
     #[inline]
     pub(super) fn share(&mut self) -> Option<&Arc<str>> {
         if self.shared.is_none() && !self.text.is_empty() {

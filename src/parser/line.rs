@@ -1,8 +1,8 @@
-//! What one line is (HTML §9.2.6), told from the whole line or from its first bytes.
+//! The kind of a line (HTML §9.2.6), from the whole line or from its first bytes.
 
 use std::time::Duration;
 
-/// The fields that mean something; every other is ignored.
+/// The known fields; all others are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     Data,
@@ -14,18 +14,18 @@ pub(super) enum Field {
 /// A line that is not blank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
-    /// Starts with a colon; everything after it.
+    /// A comment: everything after its colon.
     Comment(&'a [u8]),
     /// The value, without the one space that may follow the colon.
     Field(Field, &'a [u8]),
-    /// Of an unknown field.
+    /// A line with an unknown field.
     Unknown,
 }
 
 const NAMES: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
 
 impl<'a> Line<'a> {
-    /// Tells what a line is; the value is as far as the bytes go.
+    /// Classifies a line; the value extends as far as the bytes.
     #[inline]
     pub(super) fn of(line: &'a [u8]) -> Self {
         // The most frequent first.
@@ -47,7 +47,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Returns true while the bytes that follow this start of a line can still change what it is.
+    /// Returns `true` while further bytes can still change the kind of the line.
     pub(super) fn is_open(start: &[u8]) -> bool {
         NAMES.iter().any(|name| name.starts_with(start))
     }

@@ -1,4 +1,4 @@
-//! A line that comes in parts, or is about to pass a limit: the careful way to take a line.
+//! A line that arrives in parts, or is about to exceed a limit: the careful way to read a line.
 
 use std::mem;
 
@@ -6,15 +6,15 @@ use super::block::{Block, recycle};
 use super::line::{Field, Line, without_space};
 use super::{COMMENT_RAW_BYTES, EventTooLarge, Frame, Parser};
 
-/// A line of which the end has not come yet.
+/// A line whose end has not arrived yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LineState {
     kind: Kind,
     /// Raw bytes so far.
     bytes: usize,
-    /// What counted against the event size before this line.
+    /// The event size before this line.
     event_bytes: usize,
-    /// What is needed of the line at its end. Data is not: it goes straight to the block.
+    /// The part of the line that is needed at its end. Data goes directly to the block.
     text: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ impl LineState {
 }
 
 impl Parser {
-    /// Takes so many bytes of a line from the input. On an error fewer: those that passed the limit.
+    /// Consumes this many bytes of a line from the input; on an error only those up to the limit.
     pub(super) fn receive(&mut self, input: &mut &[u8], bytes: usize) -> Result<(), EventTooLarge> {
         if !self.line_state.has_started() {
             self.line_state.event_bytes = self.block.event_bytes();
@@ -56,7 +56,7 @@ impl Parser {
         Ok(())
     }
 
-    /// Takes the rest of a line up to its end.
+    /// Consumes the rest of a line up to its end.
     pub(super) fn receive_end(&mut self, input: &mut &[u8], bytes: usize) -> Result<Option<Frame>, EventTooLarge> {
         self.receive(input, bytes)?;
         if self.line_state.kind == Kind::Open {
@@ -66,8 +66,8 @@ impl Parser {
         Ok(self.finish_line())
     }
 
-    /// Returns how many of the bytes at hand to take at once: up to the one that passes a limit, so that errors do not
-    /// depend on where chunks are cut.
+    /// Returns how many of the available bytes to consume at once: up to the one that exceeds a limit, so that errors
+    /// do not depend on chunk boundaries.
     fn step(&self, left: usize) -> usize {
         let runaway = self.runaway_room();
         let room = match self.line_state.kind {
@@ -95,7 +95,7 @@ impl Parser {
             }
             return self.check_limits();
         }
-        // What passes the event limit may still be an id, so it is stored before it is reported.
+        // The bytes that exceed the limit may still be an id, so they are stored before the error is returned.
         let within_limits = self.check_limits();
         self.store(part);
         within_limits
@@ -119,7 +119,7 @@ impl Parser {
         if bytes > self.runaway_room() {
             self.is_runaway = true;
             self.line_state = LineState::default();
-            // The next request asks for what follows the id, or it would meet the block again.
+            // The next request resumes after the id, otherwise it would meet the block again.
             self.commit_id();
             self.block = Block::default();
             return Err(self.too_large());
@@ -172,7 +172,7 @@ impl Parser {
         frame
     }
 
-    /// Returns how many raw bytes the line may have before it, or its block, is a runaway.
+    /// Returns how many raw bytes are left before the line, or its block, is a runaway.
     fn runaway_room(&self) -> usize {
         match self.line_state.kind {
             Kind::Comment => self.runaway_limit(),

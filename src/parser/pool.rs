@@ -1,8 +1,9 @@
-//! The memory of events that their consumer has let go, for the next ones.
+//! The memory of events that their consumer has dropped, reused for the next ones.
 //!
-//! What one thread allocates and another frees is the largest part of what an event costs: both threads wait for the
-//! allocator's lock, and the memory of a large event goes back to the system, to be fetched again page by page. So the
-//! parser stays an owner of the events that it made last, and makes the next one of the oldest, once nobody else has it.
+//! Memory that one thread allocates and another frees is the largest part of the cost of an event: both threads wait
+//! for the allocator's lock, and the memory of a large event is returned to the system and fetched again page by page.
+//! So the parser keeps a reference to the most recent events, and reuses the oldest once there is no other reference to
+//! it.
 
 use std::fmt;
 use std::mem;
@@ -11,26 +12,26 @@ use std::sync::Arc;
 use super::last_event_id::MAX_COPIED_BYTES;
 use crate::event::{Content, Event};
 
-/// More than a channel of the default capacity holds: where events in flight have no place here, each costs an allocation.
+/// More than a channel of the default capacity: an event in flight that is not in the pool costs an allocation.
 const MAX_EVENTS: usize = 1024;
 
-/// Of all events together: a consumer that lags further behind gains nothing.
+/// The maximum size of all events together: a consumer that lags further behind gains nothing.
 const MAX_BYTES: usize = 512 << 10;
 
 #[derive(Default)]
 pub(super) struct Pool {
     /// A ring.
     events: Vec<Event>,
-    /// Where the oldest is, and the newest before it.
+    /// The index of the oldest event, after the newest.
     oldest: usize,
-    /// What the events hold, inherited ids left out: those are shared with others.
+    /// The size of the events, without inherited ids: those are shared.
     bytes: usize,
-    /// Which attempt the events are of.
+    /// The attempt of the events.
     pub(super) attempt: u32,
 }
 
 impl Pool {
-    /// Makes an event of borrowed text, in the memory of the oldest if that fits.
+    /// Creates an event from borrowed text, in the memory of the oldest if it fits.
     #[inline]
     pub(super) fn event(&mut self, data: &str, event_type: &str, own_id: &str, inherited: Option<&Arc<str>>) -> Event {
         let attempt = self.attempt;
@@ -45,12 +46,12 @@ impl Pool {
         }
     }
 
-    /// Makes an event of content with memory of its own, in the place of the oldest.
+    /// Creates an event from content with its own memory, in the place of the oldest.
     #[inline(never)]
     pub(super) fn event_of(&mut self, mut content: Content) -> Event {
         content.attempt = self.attempt;
         let bytes = content.own_bytes();
-        // A long id of an earlier event would be held after the next id has come.
+        // A long id of an earlier event would be kept after the next id has arrived.
         if bytes > MAX_BYTES || is_long(content.inherited_id()) {
             return Event::of(content);
         }
@@ -88,13 +89,13 @@ impl Pool {
         events + self.events.capacity() * size_of::<Event>()
     }
 
-    /// Returns the content of the oldest event, if nobody else has it any more.
+    /// Returns the content of the oldest event, if there is no other reference to it.
     #[inline]
     fn free_content(&mut self) -> Option<&mut Content> {
         self.events.get_mut(self.oldest)?.content_mut()
     }
 
-    /// Hands out the oldest event, which becomes the newest.
+    /// Returns the oldest event, which becomes the newest.
     #[inline]
     fn share(&mut self) -> Event {
         let event = self.events[self.oldest].clone();
@@ -108,7 +109,7 @@ fn is_long(id: Option<&Arc<str>>) -> bool {
     id.is_some_and(|id| id.len() > MAX_COPIED_BYTES)
 }
 
-/// The memory stays with the first: two owners would find no event that is free.
+/// The memory stays with the original: with two owners no event would be free.
 impl Clone for Pool {
     fn clone(&self) -> Self {
         Self { attempt: self.attempt, ..Self::default() }

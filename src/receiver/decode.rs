@@ -1,4 +1,4 @@
-//! An event's data, decoded as JSON.
+//! Decoding the data of an event as JSON.
 
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -12,7 +12,8 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// [`Error::Json`] when the data is not JSON or does not fit `T`, and for a [gap](Self::gap); the error holds the event.
+    /// [`Error::Json`] if the data is not JSON or does not fit `T`, and for a [gap](Self::gap); the error contains the
+    /// event.
     ///
     /// # Example: borrow a string from the data
     ///
@@ -28,15 +29,15 @@ impl Event {
         self.decoded(serde_json::from_str(self.data()))
     }
 
-    /// Decodes the event as an enum: the event type names the variant, and the data is its content, as JSON.
+    /// Decodes the event into an enum: the event type selects the variant, and the data is its content, as JSON.
     ///
-    /// The enum is externally tagged, as serde's default is. A variant without content takes any data, or none; the one with
-    /// `#[serde(other)]` takes every other type. An event without a type is of the type `message`.
+    /// The enum must be externally tagged, the default of serde. A variant without content accepts any data, or none;
+    /// the variant with `#[serde(other)]` accepts every other type. An event without a type has the type `message`.
     ///
     /// # Errors
     ///
-    /// The data does not fit the variant, or no variant has the type, or it is a [gap](Self::gap): an error for which
-    /// [`Error::is_json`] is true.
+    /// If the data does not fit the variant, if no variant has the type, and for a [gap](Self::gap): an error for which
+    /// [`Error::is_json`] returns `true`.
     ///
     /// # Example: a chat
     ///
@@ -64,7 +65,7 @@ impl Event {
         self.decoded(typed::decode(self.event_type(), self.data()))
     }
 
-    /// A gap fits no type, whatever an event without data and type fits.
+    /// A gap fits no type, even if an event without data and type would.
     fn decoded<T>(&self, decoded: Result<T, serde_json::Error>) -> Result<T, Error> {
         match decoded {
             Ok(value) if self.gap().is_none() => Ok(value),

@@ -1,4 +1,4 @@
-//! An event as a value of an enum: its type chooses the variant, its data is the content.
+//! Decoding an event into an enum: its type selects the variant, its data is the content.
 
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeser
 use serde::forward_to_deserialize_any;
 use serde_json::Error;
 
-/// Decodes data whose shape the type says.
+/// Decodes data whose shape depends on the event type.
 pub(super) fn decode<'a, T: Deserialize<'a>>(event_type: &'a str, data: &'a str) -> Result<T, Error> {
     T::deserialize(Typed { event_type, data })
 }
@@ -69,7 +69,7 @@ impl<'de> EnumAccess<'de> for Typed<'de> {
 impl<'de> VariantAccess<'de> for Typed<'de> {
     type Error = Error;
 
-    /// Whatever the data is: for this variant it has no meaning.
+    /// The data has no meaning for this variant.
     fn unit_variant(self) -> Result<(), Error> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a request carries along.
+//! The body of a request.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use super::Request;
 impl Request {
     /// Sends the value as `application/json`. Default: no body.
     ///
-    /// A value that cannot be written is [`Error::InvalidRequest`](crate::Error::InvalidRequest) later.
+    /// A value that cannot be serialised is [`Error::InvalidRequest`](crate::Error::InvalidRequest) when the connection
+    /// is opened.
     ///
     /// # Example: a chat request
     ///
@@ -56,7 +57,7 @@ impl Request {
         self.body(text, "application/x-www-form-urlencoded")
     }
 
-    /// Sends the bytes, again for every reconnect. Default: no body, and no Content-Type.
+    /// Sends these bytes, again for every reconnect. Default: no body and no Content-Type.
     ///
     /// # Example: a format of one's own
     ///

@@ -1,21 +1,20 @@
-//! Asking for a compressed answer.
+//! Requesting a compressed response.
 
 use super::Request;
 
 impl Request {
-    /// Asks for gzip, and decodes it event by event. Default: `Accept-Encoding: identity`.
+    /// Requests gzip, and decodes it event by event. Default: `Accept-Encoding: identity`.
     ///
-    /// It saves bytes where they cost: an answer of a language model shrinks to a third or less. No event is late if the
-    /// server flushes its compressor after each event, as many do; from one that does not, events come in batches, and
-    /// this setting is to be left out. The server may still send the stream as it is. A compressed stream holds some
-    /// 50 KiB more.
+    /// It saves bytes on metered links: a response of a language model shrinks to a third or less. If the server
+    /// flushes its compressor after each event, as many do, no event is delayed; otherwise events arrive in batches,
+    /// and this setting is not suitable. The server may still send the stream uncompressed. A compressed stream takes
+    /// about 50 KiB more memory.
     ///
-    /// Limits, [`on_bytes`](Self::on_bytes) and [`Stats::bytes`](crate::Stats::bytes) are about what has been decoded, of
-    /// which a piece at a time is kept: a small body that stands for a large one is cut by
-    /// [`max_event_size`](Self::max_event_size). A body that ends before its gzip trailer is
-    /// [`Error::Disconnected`](crate::Error::Disconnected), one whose checksum is wrong is
-    /// [`Error::Protocol`](crate::Error::Protocol), both behind the events before. A header of this request may ask for it
-    /// in other words, as in `gzip;q=0.5`.
+    /// Limits, [`on_bytes`](Self::on_bytes) and [`Stats::bytes`](crate::Stats::bytes) apply to decoded data, of which
+    /// only one piece is in memory at a time: [`max_event_size`](Self::max_event_size) stops a small body that decodes
+    /// to a large one. A body that ends before its gzip trailer is [`Error::Disconnected`](crate::Error::Disconnected),
+    /// one with a wrong checksum is [`Error::Protocol`](crate::Error::Protocol), both after the earlier events. A
+    /// header of this request may refine the preference, as in `gzip;q=0.5`.
     ///
     /// # Example: a meter behind a connection that is paid by the byte
     ///

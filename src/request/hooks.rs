@@ -1,4 +1,4 @@
-//! The user's closures: what they may decide, and what they are told.
+//! User-supplied closures: decisions and notifications.
 
 use super::cursor::Extract;
 use super::{Attempt, Opened, Request};
@@ -9,13 +9,13 @@ use crate::handle::End;
 type OnOpen = Box<dyn FnMut(&Opened<'_>) + Send>;
 type OnBytes = Box<dyn FnMut(&[u8]) + Send>;
 type OnComment = Box<dyn FnMut(&str) + Send>;
-/// A closure of the user's that sees something of the connection.
+/// A user-supplied closure that observes the connection.
 type Hook<T> = Option<Box<dyn FnMut(&T) + Send>>;
 type Prepare = Box<dyn FnMut(&mut Attempt<'_>) + Send>;
 type Decide<T> = Box<dyn FnMut(&T) -> bool + Send>;
 type Closed = Box<dyn FnOnce(&End) + Send>;
 
-/// The user's closures. They run on the connection's thread, or inside `next()` of a reader.
+/// User-supplied closures. They run on the connection's thread, or inside `next()` of a reader.
 #[derive(Default)]
 pub(crate) struct Callbacks {
     pub(crate) retry_when: Option<Decide<Error>>,
@@ -31,14 +31,14 @@ pub(crate) struct Callbacks {
 }
 
 impl Request {
-    /// Decides for each failure whether to try again, in place of [`Error::is_transient`] and
+    /// Decides for each failure whether to retry, overriding [`Error::is_transient`] and
     /// [`RetryPolicy::persistent`](crate::RetryPolicy::persistent).
     ///
-    /// Asked only where the policy retries at all; its limits stay in force. A request that is not a GET, whose response may
-    /// cost money, is not repeated after an event unless this says so, and is asked for a clean end too, with
-    /// [`Error::Disconnected`] or [`Error::NoEvent`]: a subscription by POST says yes, otherwise the response is
-    /// [`Complete`](crate::End::Complete). A GET comes back after a clean end without a question. Default:
-    /// [`Error::is_transient`], and `false` for the rest.
+    /// Called only if the policy retries at all; its limits still apply. A request other than GET, whose response may
+    /// cost money, is not repeated after an event unless this returns `true`. For such a request it is also called
+    /// after a clean end, with [`Error::Disconnected`] or [`Error::NoEvent`]: return `true` for a subscription by POST;
+    /// otherwise the response is [`Complete`](crate::End::Complete). A GET reconnects after a clean end without this
+    /// call. Default: [`Error::is_transient`], and `false` for repeating a request other than GET.
     ///
     /// # Example: a server that answers 404 until it is ready
     ///
@@ -53,10 +53,11 @@ impl Request {
         self
     }
 
-    /// Runs before each attempt: fresh headers and query, or no attempt at all.
+    /// Runs before each attempt, to set fresh headers and query pairs, or to make the attempt fail. Default: all
+    /// attempts are equal.
     ///
-    /// With it set, a 401 is retried once in a row, at once, under every policy: the token can be renewed. A value set
-    /// there that cannot be sent is [`Error::InvalidRequest`], and ends the connection. Default: every attempt is alike.
+    /// If it is set, a 401 is retried immediately, once in a row, with every policy, since the token can be renewed. A
+    /// value that cannot be sent is [`Error::InvalidRequest`], and ends the connection.
     ///
     /// # Example: a token that expires
     ///
@@ -74,13 +75,13 @@ impl Request {
         self
     }
 
-    /// Ends the stream cleanly at the first event for which this is true; a response that ends before is a failure,
-    /// [`Error::Disconnected`].
+    /// Ends the stream cleanly at the first event for which this returns `true`; a response that ends earlier is a
+    /// failure, [`Error::Disconnected`]. Default: the stream has no last event.
     ///
-    /// So a cut answer never looks complete: its failure goes to [`on_error`](Self::on_error), and is retried as the
-    /// [policy](crate::RetryPolicy) and [`retry_when`](Self::retry_when) say; after an event only a GET is, unless
-    /// `retry_when` says so. Without any event it is [`Error::NoEvent`]. The event that ends the stream is neither delivered
-    /// nor given to [`on_event`](Self::on_event); its id counts. Default: no event is the last.
+    /// So a response that breaks off never looks complete: its failure goes to [`on_error`](Self::on_error), and is
+    /// retried according to the [policy](crate::RetryPolicy) and [`retry_when`](Self::retry_when); after an event, a
+    /// request other than GET only if `retry_when` returns `true`. A response without any event is [`Error::NoEvent`].
+    /// The last event is neither delivered nor passed to [`on_event`](Self::on_event); its id counts.
     ///
     /// # Example: the last chunk of a language model's answer
     ///
@@ -94,13 +95,14 @@ impl Request {
         self
     }
 
-    /// Shows [`until`](Self::until) a last event whose blank line is missing, too, where the response has ended as its framing
-    /// says. Default: such an event is discarded (HTML §9.2.6).
+    /// Also passes a last event without its blank line to [`until`](Self::until), if the response ended cleanly.
+    /// Default: such an event is discarded (HTML §9.2.6).
     ///
-    /// Some servers close right after the line `data: [DONE]`. The line itself must be complete, and a response that breaks
-    /// off has no such event. If `until` is false for it, it is discarded as always: a later response brings it whole, and
-    /// `until` is asked again. So it is off by default: a closure that counts events would count that one twice, and of an
-    /// event with several lines of data the last ones may be missing. Without `until` it has no effect.
+    /// Some servers close right after the line `data: [DONE]`. The line itself must be complete, and a response that
+    /// breaks off has no such event. If `until` returns `false` for the event, it is discarded as usual: a later
+    /// response sends it completely, and `until` is called again. It is off by default, since a closure that counts
+    /// events would count that one twice, and the last data lines of a multi-line event may be missing. Without `until`
+    /// it has no effect.
     ///
     /// # Example: a hasty server
     ///
@@ -123,7 +125,8 @@ impl Request {
         self
     }
 
-    /// Runs each time when a stream has opened: 200, or another 2xx where the request is not a GET, and the right Content-Type.
+    /// Runs each time a stream opens: status 200, or another 2xx for a request other than GET, and the right
+    /// Content-Type.
     ///
     /// Default: nothing.
     ///
@@ -151,12 +154,13 @@ impl Request {
         self
     }
 
-    /// Runs for each piece of a stream's body as it was received, before it is parsed. Default: nothing.
+    /// Runs for each piece of a stream's body as received, before it is parsed. Default: nothing.
     ///
-    /// The framing (RFC 9112 §7) is gone by then, and so is gzip: a piece is what one read has brought, and never more than
-    /// one chunk, unless it was compressed. How the body is cut means nothing to the parser. An empty piece is the end of the body, where its framing says so; a
-    /// body that breaks off has none. Bodies of errors and redirects do not come here. A `Client::connect` or
-    /// [`read`](crate::Client::read) with it delivers as one with [`on_event`](Self::on_event): a little slower.
+    /// The framing (RFC 9112 §7) and gzip are already decoded: a piece is the result of one read, and at most one
+    /// chunk, unless it was compressed. Piece boundaries have no meaning. An empty piece is the end of the body
+    /// according to its framing; a body that breaks off has none. The bodies of errors and redirects are not passed. A
+    /// `Client::connect` or [`read`](crate::Client::read) with this callback delivers like one with
+    /// [`on_event`](Self::on_event): a little slower.
     ///
     /// # Example: a copy of what was received
     ///
@@ -211,7 +215,7 @@ impl Request {
         self
     }
 
-    /// Runs for each comment line, with everything after its colon; 4 KiB of it at most. Default: nothing.
+    /// Runs for each comment line, with the text after its colon, at most 4 KiB. Default: nothing.
     ///
     /// # Example: the server's sign of life
     ///
@@ -225,10 +229,11 @@ impl Request {
         self
     }
 
-    /// Runs once for each failure: before the wait for a retry, before a terminal one is delivered,
-    /// for each event that was skipped as too large, and for each last event id that cannot be sent back. Default: nothing.
+    /// Runs once for each failure: before the delay of a retry, and before a terminal failure is delivered. It also
+    /// runs for each event that is skipped as too large, and for each last event id or cursor that cannot be sent.
+    /// Default: nothing.
     ///
-    /// Not for a clean end, 204, a stop, `reconnect()`, and JSON that does not decode.
+    /// It does not run for a clean end, 204, a stop, `reconnect()`, or JSON that does not decode.
     ///
     /// # Example: what the loop does not see
     ///
@@ -258,7 +263,8 @@ impl Request {
         self
     }
 
-    /// Runs exactly once and last: after the terminal item is queued, before the channel ends. Default: nothing.
+    /// Runs exactly once, as the last callback: after the terminal item is queued, before the channel ends. Default:
+    /// nothing.
     ///
     /// # Example: why it is over
     ///

@@ -1,14 +1,15 @@
-//! What may go along over a redirect to another origin.
+//! What a redirect to another origin may carry.
 
 use super::Request;
 
 impl Request {
-    /// Names another origin that may have what this request's own gets: scheme, host and port; may be called again.
+    /// Adds an origin that may receive what the request's own origin receives. Default: none.
     ///
-    /// Some services redirect to a shard that wants the same credentials. A redirect to a trusted origin takes along every
-    /// header and the body, unless it came by one that is not trusted. What is no origin is
-    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest). Default: none. To any other origin only `Accept`,
-    /// `Accept-Encoding`, `Cache-Control`, `User-Agent` and `Last-Event-ID` go along, and what describes a body
+    /// The origin has a scheme, a host and a port; any other text is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest). May be called repeatedly. Some services redirect to a
+    /// shard that needs the same credentials. A redirect to a trusted origin carries all headers and the body, unless a
+    /// previous redirect led through an origin that is not trusted. Any other origin receives only `Accept`,
+    /// `Accept-Encoding`, `Cache-Control`, `User-Agent`, `Last-Event-ID`, and the headers that describe a body
     /// (`Content-Type`, `-Language`, `-Encoding`, `-Location`).
     ///
     /// # Example: a database whose shards have hosts of their own
@@ -31,9 +32,10 @@ impl Request {
     }
 
     /// Refuses a redirect that would send the body to another origin, with [`Error::Redirect`](crate::Error::Redirect).
+    /// Default: off.
     ///
-    /// Default: a 307 or 308 takes the body along wherever it leads (Fetch, "HTTP-redirect fetch"), as curl does, too; and
-    /// so does a 301 or 302, unless the method is POST. An origin named by [`trust_origin`](Self::trust_origin) may have it.
+    /// By default, a 307 or 308 carries the body to any origin (Fetch, "HTTP-redirect fetch"), like curl, and so does a
+    /// 301 or 302 unless the method is POST. An origin of [`trust_origin`](Self::trust_origin) may receive it.
     ///
     /// # Example: a question that is for one server alone
     ///

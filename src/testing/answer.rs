@@ -1,11 +1,11 @@
-//! The steps that answer: heads, bodies, and bytes as they are.
+//! The steps that respond: heads, bodies, and raw bytes.
 
 use std::io;
 
 use super::{Peer, script};
 use crate::event::Event;
 
-/// How the body of an answer is delimited.
+/// How the body of a response is delimited.
 ///
 /// # Example: a body that is shorter than it claims
 ///
@@ -26,15 +26,15 @@ use crate::event::Event;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Framing {
-    /// `Transfer-Encoding: chunked`: every step is a chunk, and an end without the last chunk is a cut.
+    /// `Transfer-Encoding: chunked`: every step is a chunk, and an end without the last chunk breaks off the response.
     Chunked,
-    /// The close of the connection is the end.
+    /// The close of the connection ends the body.
     UntilClose,
-    /// `Content-Length` with this many bytes, which the steps need not add up to.
+    /// `Content-Length` with this many bytes; the steps need not add up to it.
     Length(u64),
 }
 
-/// Answers. Each but [`raw`](Self::raw) first reads the request, where that has not been done.
+/// Responses. Each except [`raw`](Self::raw) first reads the request, unless it has been read.
 ///
 /// # Example: a status with a header, then a stream
 ///
@@ -105,7 +105,7 @@ impl Peer {
         self.begin(200, &[("Content-Type", "text/event-stream")], Framing::UntilClose);
     }
 
-    /// Begins an answer with these headers, to which that of the framing is added.
+    /// Begins a response with these headers and that of the framing.
     ///
     /// # Example: a stream that claims to be compressed
     ///
@@ -126,7 +126,8 @@ impl Peer {
         script::check_step("head of the answer", result);
     }
 
-    /// Answers completely, with `Content-Length` unless a header frames the body already; 1xx, 204 and 304 have no body.
+    /// Sends a complete response, with `Content-Length` unless a header frames the body already; 1xx, 204 and 304 have
+    /// no body.
     ///
     /// The connection stays open: the client may send another request ([`next_request`](Self::next_request)).
     ///
@@ -158,7 +159,7 @@ impl Peer {
         script::check_step("answer", result);
     }
 
-    /// Sends bytes as they are: a malformed head, half a chunk, a byte at a time. Reads nothing first.
+    /// Sends raw bytes: a malformed head, half a chunk, one byte at a time. Does not read the request.
     ///
     /// # Example: what is not HTTP
     ///
@@ -181,7 +182,7 @@ impl Peer {
         script::check_step("raw bytes", result);
     }
 
-    /// Sends an event in its wire form, framed as the answer was begun.
+    /// Sends an event in its wire form, with the framing of the response.
     ///
     /// # Example: the same event at both ends
     ///
@@ -205,7 +206,7 @@ impl Peer {
         self.send(event.to_string());
     }
 
-    /// Sends a part of the body, framed as the answer was begun: one chunk where it is chunked.
+    /// Sends a part of the body, with the framing of the response: one chunk if it is chunked.
     ///
     /// # Example: an event in three parts
     ///
@@ -230,11 +231,11 @@ impl Peer {
         script::check_step("part of the body", result);
     }
 
-    /// Sends a part of the body like [`send`](Self::send), and returns what goes wrong.
+    /// Sends a part of the body like [`send`](Self::send), and returns errors.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` or `TimedOut` when the client takes nothing for 10 s, and others when it has gone.
+    /// `WouldBlock` or `TimedOut` if the client reads nothing for 10 s, and others if it has disconnected.
     ///
     /// # Example: sending until the client has gone
     ///
@@ -255,7 +256,7 @@ impl Peer {
     /// ```
     pub fn try_send(&mut self, text: impl AsRef<[u8]>) -> io::Result<()> {
         match (self.framing, text.as_ref()) {
-            // A chunk of no bytes would be the last one.
+            // An empty chunk would be the last one.
             (Framing::Chunked, []) => Ok(()),
             (Framing::Chunked, text) => {
                 let size = format!("{:x}\r\n", text.len());

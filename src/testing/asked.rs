@@ -1,9 +1,9 @@
-//! What a client asked for: a request, read leniently and kept to the byte.
+//! A request from a client: parsed leniently, and kept as received.
 
 use std::fmt;
 use std::io;
 
-/// A request as it came over the wire.
+/// A request as received.
 ///
 /// # Example: what a client sent
 ///
@@ -36,7 +36,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Returns the method, as it was spelled.
+    /// Returns the method, as spelled.
     ///
     /// # Example: it was a POST
     ///
@@ -54,7 +54,7 @@ impl Asked {
         &self.method
     }
 
-    /// Returns the request target with its query; for `CONNECT` the authority, from a proxy's client the whole URL.
+    /// Returns the request target with its query; for `CONNECT` the authority, for a request to a proxy the whole URL.
     ///
     /// # Example: the query is there
     ///
@@ -72,7 +72,7 @@ impl Asked {
         &self.path
     }
 
-    /// Returns the first header of this name, in any case; `None` also for one that is not UTF-8.
+    /// Returns the first header of this name (case-insensitive); `None` also for one that is not UTF-8.
     ///
     /// # Example: where the client wants to go on
     ///
@@ -90,7 +90,7 @@ impl Asked {
         self.header_bytes(name).first().and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Returns all headers of this name that are UTF-8, in the order in which they came.
+    /// Returns all headers of this name that are UTF-8, in order of arrival.
     ///
     /// # Example: one header, not two
     ///
@@ -108,7 +108,7 @@ impl Asked {
         self.header_bytes(name).into_iter().filter_map(|value| std::str::from_utf8(value).ok()).collect()
     }
 
-    /// Returns all headers of this name as the bytes that came, without the white space around them.
+    /// Returns all headers of this name as received bytes, without surrounding white space.
     ///
     /// # Example: an id beyond ASCII goes as UTF-8
     ///
@@ -126,7 +126,7 @@ impl Asked {
         self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &value[..]).collect()
     }
 
-    /// Returns the names of all headers, as they were spelled and in the order in which they came.
+    /// Returns the names of all headers, as spelled and in order of arrival.
     ///
     /// # Example: nothing is sent that nobody asked for
     ///
@@ -145,7 +145,7 @@ impl Asked {
         self.headers.iter().map(|(name, _)| &name[..]).collect()
     }
 
-    /// Returns the body without its framing; empty where there is none or it has not been read yet.
+    /// Returns the body without its framing; empty if there is none or it has not been read yet.
     ///
     /// # Example: the question came along
     ///
@@ -163,7 +163,7 @@ impl Asked {
         self.body.as_deref().unwrap_or_default()
     }
 
-    /// Returns the head as it came, with the empty line that ends it.
+    /// Returns the head as received, including the final empty line.
     ///
     /// # Example: the request line to the byte
     ///
@@ -181,7 +181,7 @@ impl Asked {
         &self.head
     }
 
-    /// Takes a head from the front of `inbox`, once it is complete.
+    /// Takes a head from the front of `inbox` once it is complete.
     pub(super) fn take_head(inbox: &mut Vec<u8>) -> io::Result<Option<Self>> {
         let Some(end) = inbox.windows(4).position(|window| window == b"\r\n\r\n") else {
             return Ok(None);
@@ -196,7 +196,7 @@ impl Asked {
         Ok(Some(Self { method: method.to_owned(), path: path.to_owned(), headers, head, body: None }))
     }
 
-    /// Takes the body from the front of `inbox`; returns whether it is complete now.
+    /// Takes the body from the front of `inbox`; returns `true` once it is complete.
     pub(super) fn take_body(&mut self, inbox: &mut Vec<u8>) -> io::Result<bool> {
         if self.body.is_some() {
             return Ok(true);
@@ -211,7 +211,7 @@ impl Asked {
         Ok(self.body.is_some())
     }
 
-    /// Returns whether the client waits for a "100 Continue" before it sends the body.
+    /// Returns `true` if the client waits for "100 Continue" before it sends the body.
     pub(super) fn expects_continue(&self) -> bool {
         self.body.is_none() && self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
     }

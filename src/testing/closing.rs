@@ -1,4 +1,4 @@
-//! The steps that wait, and those that end a connection in every way.
+//! The steps that wait, and those that end a connection.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::peer::Received;
 use super::{Framing, Peer, script, server};
 
 impl Peer {
-    /// Waits until the time is over or the client has closed its side, whichever comes first; returns whether it has.
+    /// Waits until the client has closed its side; returns `true` if it did within the timeout.
     ///
     /// # Example: a stop closes the socket
     ///
@@ -35,11 +35,11 @@ impl Peer {
         }
     }
 
-    /// Waits until the client has closed its side, then closes too; returns how long that took.
+    /// Waits until the client has closed its side, then closes too; returns the time that took.
     ///
     /// # Panics
     ///
-    /// When the client is still there after 10 s.
+    /// If the client is still connected after 10 s.
     ///
     /// # Example: an idle stream, for as long as the client wants it
     ///
@@ -65,7 +65,7 @@ impl Peer {
         start.elapsed()
     }
 
-    /// Ends the answer: the last chunk where the body is chunked, then FIN.
+    /// Ends the response: the last chunk if the body is chunked, then FIN.
     ///
     /// # Example: an answer that is complete
     ///
@@ -91,7 +91,7 @@ impl Peer {
         script::check_step("end", result);
     }
 
-    /// Closes the connection (FIN) without the last chunk: a chunked answer is cut short.
+    /// Closes the connection (FIN) without the last chunk: a chunked response breaks off.
     ///
     /// # Example: an answer that is cut
     ///
@@ -110,7 +110,7 @@ impl Peer {
         drop(self);
     }
 
-    /// Resets the connection (RST): what the client has not received yet is lost.
+    /// Resets the connection (RST): data that the client has not received yet is lost.
     ///
     /// # Example: a router that has forgotten the connection
     ///
@@ -126,11 +126,11 @@ impl Peer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reset(mut self) {
-        // On failure the client has gone already, and closing is all that is left.
+        // On failure the client has disconnected, and only closing is left.
         self.resets = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)).is_ok();
     }
 
-    /// Waits until the time is over: the only step that sleeps. The server's closing cuts it short.
+    /// Waits for this long: the only step that sleeps. Closing the server interrupts it.
     ///
     /// # Example: silence for longer than the client bears
     ///

@@ -1,4 +1,4 @@
-//! The port: accepts on a thread of its own, or refuses without losing its number.
+//! The port: accepts on a separate thread, or refuses without losing its number.
 
 use std::io;
 use std::mem;
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const BACKLOG: i32 = 128;
-/// Of a connect to this process itself, which takes microseconds.
+/// The limit for a connect to this process itself, which takes microseconds.
 const WAKE_UP_LIMIT: Duration = Duration::from_secs(10);
-/// Of the moment in which a process that is being started still holds the listener that this one has closed.
+/// The limit for the moment in which a starting child process still holds the listener that was closed here.
 const INHERITED_LIMIT: Duration = Duration::from_secs(10);
 
 type OnConnection = Arc<dyn Fn(TcpStream) + Send + Sync>;
@@ -65,11 +65,11 @@ impl Door {
         Ok(())
     }
 
-    /// Drops the listener, and with it the connections that it has not accepted.
+    /// Drops the listener, together with the connections that it has not accepted.
     pub(super) fn close(&mut self) {
         if let State::Open { thread, shut } = mem::replace(&mut self.state, State::Gone) {
             shut.store(true, Ordering::Release);
-            // Wakes the thread from `accept`; it is refused when another connection has done so.
+            // Wakes the thread from `accept`; refused if another connection has done so.
             let _ = TcpStream::connect_timeout(&self.addr, WAKE_UP_LIMIT);
             let _ = thread.join();
         }
@@ -116,7 +116,7 @@ fn accept_in_background(listener: TcpListener, then: &OnConnection) -> io::Resul
         if flag.load(Ordering::Acquire) {
             return;
         }
-        // A connection that was reset while it waited is an error here; the next one is not.
+        // A connection that was reset in the queue is an error here; the next one is not.
         if let Ok((socket, _)) = accepted {
             then(socket);
         }

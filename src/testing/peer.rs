@@ -1,4 +1,4 @@
-//! One accepted connection: reading the request, waiting for the client to leave, closing in every way.
+//! One accepted connection: reading the request, waiting for the client to disconnect, closing in every way.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -13,13 +13,13 @@ use super::{Asked, Framing, script};
 
 /// One accepted connection, whose methods are the steps of a script.
 ///
-/// Dropping it closes the connection in the ordinary way (FIN), like [`cut`](Self::cut). What a step does when the client
-/// has gone is told in the [module's documentation](super#when-the-client-goes-away).
+/// Dropping it closes the connection normally (FIN), like [`cut`](Self::cut). The [module
+/// documentation](super#when-the-client-goes-away) describes the steps after the client has disconnected.
 ///
 /// # Panics
 ///
-/// Every step does when it waits for longer than 10 s (see [`Server::wait_limit`](super::Server::wait_limit)), a blocked
-/// write included.
+/// Every step panics if it waits longer than 10 s (see [`Server::wait_limit`](super::Server::wait_limit)), including a
+/// blocked write.
 ///
 /// # Example: the client leaves
 ///
@@ -45,10 +45,10 @@ use super::{Asked, Framing, script};
 pub struct Peer {
     pub(super) number: usize,
     pub(super) socket: Arc<TcpStream>,
-    /// What speaks over the socket, where that is not the kit itself.
+    /// The protocol over the socket, if it is not this kit itself.
     pub(super) upgraded: Option<Box<dyn Duplex>>,
     asked: Option<Asked>,
-    /// Received, not used up yet.
+    /// Received and not yet consumed.
     inbox: Vec<u8>,
     pub(super) framing: Framing,
     has_left: bool,
@@ -68,7 +68,7 @@ pub(super) enum Received {
 
 impl Peer {
     pub(super) fn new(number: usize, socket: Arc<TcpStream>, limit: Duration, closing: Receiver<Infallible>) -> Self {
-        // A socket that is broken already shows it at the first step.
+        // A socket that is already broken reports it at the first step.
         let _ = socket.set_nodelay(true);
         let _ = socket.set_write_timeout(Some(limit).filter(|limit| !limit.is_zero()));
         Self {
@@ -85,7 +85,7 @@ impl Peer {
         }
     }
 
-    /// Returns the number of the connection, from 0 in the order of acceptance.
+    /// Returns the number of the connection, starting at 0, in order of acceptance.
     ///
     /// # Example: the second connection
     ///
@@ -108,7 +108,7 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// The system's, when the client has gone.
+    /// The error of the system, if the client has disconnected.
     ///
     /// # Example: who is it?
     ///
@@ -125,11 +125,12 @@ impl Peer {
         self.socket.peer_addr()
     }
 
-    /// Waits for the request with its body and returns it; later calls return the same.
+    /// Waits for the request with its body and returns it; later calls return the same request.
     ///
     /// # Panics
     ///
-    /// When it is not complete within 10 s, is not HTTP/1, or the client goes away first (which ends a script quietly).
+    /// If the request is not complete within 10 s, is not HTTP/1, or the client disconnects first (which ends a script
+    /// silently).
     ///
     /// # Example: path and headers of one request
     ///
@@ -153,7 +154,7 @@ impl Peer {
         }
     }
 
-    /// Waits for the head of the request alone, for a client whose body is meant to get stuck.
+    /// Waits only for the head of the request, for a client whose body is meant to get stuck.
     ///
     /// # Panics
     ///
@@ -180,7 +181,7 @@ impl Peer {
         }
     }
 
-    /// Waits for one more request on the same connection, as sent by clients that keep it alive or through a proxy.
+    /// Waits for another request on the same connection, from clients that keep it alive or through a proxy.
     ///
     /// # Panics
     ///
@@ -207,11 +208,11 @@ impl Peer {
         self.request()
     }
 
-    /// Waits for the request like [`request`](Self::request), and returns what goes wrong.
+    /// Waits for the request like [`request`](Self::request), and returns errors.
     ///
     /// # Errors
     ///
-    /// `TimedOut` after 10 s, `InvalidData` for what is not HTTP/1, and others when the client has gone.
+    /// `TimedOut` after 10 s, `InvalidData` if it is not HTTP/1, and others if the client has disconnected.
     ///
     /// # Example: a client that leaves without a word
     ///
@@ -238,14 +239,14 @@ impl Peer {
         Ok(self.asked.insert(asked))
     }
 
-    /// Puts another protocol on top of the connection, TLS for example: all later steps go through what `wrap` returns.
+    /// Adds a protocol on top of the connection, for example TLS: all later steps use the result of `wrap`.
     ///
-    /// A handshake may run within `wrap`, on this thread. [`end`](Self::end) drops the returned value before the FIN, so
-    /// that it may say goodbye; [`cut`](Self::cut), [`reset`](Self::reset) and dropping the peer do it the other way round.
+    /// `wrap` may perform a handshake, on this thread. [`end`](Self::end) drops the returned value before the FIN, so
+    /// that it can close properly; [`cut`](Self::cut), [`reset`](Self::reset) and dropping the peer drop it after.
     ///
     /// # Errors
     ///
-    /// What `wrap` returns; `InvalidData` when bytes have been read already that belong to the other protocol.
+    /// The error of `wrap`; `InvalidData` if bytes of the other protocol have been read already.
     ///
     /// # Example: a protocol that changes nothing
     ///
@@ -310,14 +311,14 @@ impl Peer {
         }
     }
 
-    /// Adds what arrives next to the inbox. `None` waits for ever.
+    /// Adds the next received bytes to the inbox. `None` waits without limit.
     pub(super) fn receive(&mut self, deadline: Option<Instant>) -> Received {
         let mut buffer = [0; 16 * 1024];
         loop {
             if self.has_left {
                 return Received::End(io::ErrorKind::UnexpectedEof.into());
             }
-            // A timeout of zero would be an error: a deadline that has passed still polls.
+            // A timeout of zero would be an error; a deadline that has passed still polls.
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timeout = left.map(|left| left.max(Duration::from_millis(1)));
             let result = match (self.socket.set_read_timeout(timeout), &mut self.upgraded) {
@@ -359,10 +360,10 @@ impl Drop for Peer {
         if self.resets {
             return;
         }
-        // Each of these fails when the client has gone already.
+        // Each of these fails if the client has disconnected.
         let _ = self.socket.shutdown(Shutdown::Write);
         let _ = self.socket.set_nonblocking(true);
-        // A socket that is closed with unread bytes sends RST, and the client would lose the end of the answer.
+        // A socket that is closed with unread bytes sends RST, and the client would lose the end of the response.
         let mut buffer = [0; 16 * 1024];
         for _ in 0..256 {
             if !matches!((&*self.socket).read(&mut buffer), Ok(1..)) {

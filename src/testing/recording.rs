@@ -1,4 +1,4 @@
-//! What `ssecat --record` has written: the answers of a server, with their times.
+//! The recordings of `ssecat --record`: the responses of a server, with their times.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ const FIRST_LINE: &str = "http-sse recording 1";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// No stream came of it.
+    /// A response without a stream.
     Status(u16),
     Stream(Stream),
 }
@@ -16,7 +16,7 @@ pub(super) enum Answer {
 pub(super) struct Stream {
     pub(super) status: u16,
     pub(super) content_type: String,
-    /// Since the recording began.
+    /// Since the start of the recording.
     pub(super) opened: Duration,
     pub(super) pieces: Vec<(Duration, Vec<u8>)>,
     pub(super) end: Option<(Duration, End)>,
@@ -26,7 +26,7 @@ pub(super) struct Stream {
 pub(super) enum End {
     Complete,
     Cut,
-    /// The recording client went away first.
+    /// The recording client disconnected first.
     Stopped,
 }
 
@@ -100,7 +100,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Without the signs that Rust's numbers may have.
+/// Without the signs that Rust accepts in numbers.
 fn hexadecimal(digits: &str) -> Option<u8> {
     let is_plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     u8::from_str_radix(digits, 16).ok().filter(|_| is_plain)

@@ -1,4 +1,4 @@
-//! Plays a recording: a bug report becomes a test.
+//! Replaying a recording, which turns a bug report into a test.
 
 use std::fs;
 use std::io;
@@ -9,19 +9,20 @@ use super::recording::{self, Answer, End, Stream};
 use super::{Framing, Peer, Server};
 
 impl Server {
-    /// Starts a server that answers as a recording of `ssecat --record` says: the same bytes in the same pieces.
+    /// Starts a server that replays a recording of `ssecat --record`: the same bytes in the same pieces.
     ///
-    /// The first connection gets the first answer recorded, the second one the second. After the last answer it is 204,
-    /// which tells the client not to come back. Each piece is a chunk of its own. `speed` divides the pauses before pieces
-    /// and ends: 1.0 is as recorded, `f64::INFINITY` leaves them out. What a client waits between two attempts is its own.
+    /// The first connection gets the first recorded response, the second one the second. After the last response, the
+    /// server answers 204, which tells the client not to reconnect. Each piece is a separate chunk. `speed` divides the
+    /// pauses before pieces and ends: 1.0 is the recorded speed, `f64::INFINITY` skips the pauses. The delay of the
+    /// client between attempts is its own.
     ///
-    /// Not in a recording, and not played: headers but the Content-Type, attempts without any answer (comments in the
-    /// file), and the body of an answer that is no stream.
+    /// Not recorded and not replayed: headers except the Content-Type, attempts without a response (comments in the
+    /// file), and the body of a response that is not a stream.
     ///
     /// # Errors
     ///
-    /// `InvalidData` names the line that is malformed, `InvalidInput` a speed that is not above 0; otherwise the system's:
-    /// the file cannot be read, or there is no socket or thread to be had.
+    /// `InvalidData` names a malformed line, `InvalidInput` a speed that is not above 0. Otherwise the error of the
+    /// system: the file cannot be read, or no socket or thread is available.
     ///
     /// # Example: the stream of a bug report
     ///
@@ -59,7 +60,7 @@ impl Server {
 fn play(stream: &Stream, speed: f64, mut peer: Peer) {
     peer.begin(stream.status, &[("Content-Type", &stream.content_type)], Framing::Chunked);
     let began = Instant::now();
-    // By the time since the beginning: small delays must not add up.
+    // Relative to the start: small delays must not add up.
     let has_left_before = |peer: &mut Peer, time: Duration| {
         let due = time.saturating_sub(stream.opened).as_secs_f64() / speed;
         let pause = Duration::try_from_secs_f64(due).unwrap_or(Duration::MAX).saturating_sub(began.elapsed());

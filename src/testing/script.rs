@@ -1,4 +1,4 @@
-//! Runs scripts on threads of their own, and ends one quietly when its client has gone.
+//! Runs scripts on separate threads, and ends one silently if its client has disconnected.
 
 use std::cell::Cell;
 use std::io;
@@ -12,7 +12,7 @@ thread_local! {
     static IN_SCRIPT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs one script; a panic of its own goes on to the caller, a client that went away does not.
+/// Runs one script; its panics propagate to the caller, a disconnected client does not.
 pub(super) fn run(script: impl FnOnce()) {
     IN_SCRIPT.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(script));
@@ -23,15 +23,15 @@ pub(super) fn run(script: impl FnOnce()) {
     }
 }
 
-/// Ends the running script quietly; returns where no script runs on this thread.
+/// Ends the running script silently; returns if no script runs on this thread.
 pub(super) fn end_quietly() {
     if IN_SCRIPT.get() && !thread::panicking() {
         resume_unwind(Box::new(ClientGone));
     }
 }
 
-/// Passes a step's result on as the test kit promises: a limit that passed or a malformed request is the verdict of
-/// the test, a client that went away is not.
+/// Handles the result of a step as documented: an exceeded limit or a malformed request fails the test, a disconnected
+/// client does not.
 #[track_caller]
 pub(super) fn check_step(step: &str, result: io::Result<()>) {
     match result {

@@ -1,4 +1,4 @@
-//! Which address of a host to try first: what the attempts of one connection know of each other.
+//! Which address of a host to try first: the memory shared by the attempts of one connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::sync::lock;
 
-/// How many hosts are remembered: redirects choose them.
+/// The maximum number of remembered hosts: redirects choose them.
 const MAX_HOSTS: usize = 8;
-/// How long the response head may take at most while other addresses of the host have not been tried.
+/// The maximum time for the response head while other addresses of the host are untried.
 const MAX_HEAD_TIME: Duration = Duration::from_secs(30);
 
 /// The addresses that one connection has tried, shared between its attempts.
@@ -17,7 +17,7 @@ pub(crate) struct AddressMemory(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// Only those with several addresses.
+    /// Only hosts with several addresses.
     hosts: Vec<Host>,
     /// The host and the address that the attempt is connected to.
     current: Option<(String, IpAddr)>,
@@ -26,29 +26,29 @@ struct Memory {
 #[derive(Debug)]
 struct Host {
     name: String,
-    /// The one that opened a stream last.
+    /// The address that last opened a stream.
     good: Option<IpAddr>,
-    /// Those that failed since, the latest last.
+    /// The addresses that have failed since, the latest last.
     failed: Vec<IpAddr>,
 }
 
 impl AddressMemory {
-    /// Begins a request: returns the addresses in the order in which to try them.
+    /// Begins a request: returns the addresses in the order to try them.
     ///
-    /// First the one that was good, then those of which nothing is known, with their families in turn (RFC 8305 §4), then
-    /// those that failed, the latest last.
+    /// First the good one, then unknown ones with alternating families (RFC 8305 §4), then those that failed, the
+    /// latest last.
     pub(crate) fn order(&self, host: &str, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         let mut memory = lock(&self.0);
         memory.current = None;
         let mut ordered = interleaved(addresses);
         if let Some(host) = memory.hosts.iter().find(|known| known.name == host) {
-            // Stable: what is equal stays as it is.
+            // Stable: equal items keep their order.
             ordered.sort_by_key(|address| host.rank(address.ip()));
         }
         ordered
     }
 
-    /// Notes the address that was reached, and those that could not be. Returns how long the response head may take.
+    /// Records the address that was reached, and those that failed. Returns how long the response head may take.
     pub(crate) fn connected(
         &self,
         host: &str,
@@ -68,11 +68,11 @@ impl AddressMemory {
         unreachable.iter().for_each(|address| host.failed(address.ip()));
         let is_known = |address: IpAddr| host.failed.contains(&address);
         let others = addresses.iter().map(SocketAddr::ip).filter(|address| Some(*address) != reached);
-        // One that was good may be slow for good.
+        // A good address may take the full time.
         if host.good == reached || others.into_iter().all(is_known) { head_time } else { head_time.min(MAX_HEAD_TIME) }
     }
 
-    /// The request was answered as it should be.
+    /// The request opened a stream.
     pub(crate) fn succeeded(&self) {
         let mut memory = lock(&self.0);
         if let Some((host, address)) = memory.current.take() {
@@ -82,7 +82,7 @@ impl AddressMemory {
         }
     }
 
-    /// The request failed after the address had been reached: the next one begins with another address.
+    /// The request failed after the address was reached: the next one starts with another address.
     pub(crate) fn failed(&self) {
         let mut memory = lock(&self.0);
         if let Some((host, address)) = memory.current.take() {
@@ -122,7 +122,7 @@ impl Host {
     }
 }
 
-/// Keeps the order within each family, and begins with the family that the system prefers.
+/// Keeps the order within each family, and starts with the family that the system prefers.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let starts_with_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let mut preferred = addresses.iter().filter(|address| address.is_ipv6() == starts_with_ipv6);

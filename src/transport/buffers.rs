@@ -7,9 +7,9 @@ use ureq::unversioned::transport::Buffers;
 
 use super::MAX_HEAD;
 
-/// What one read asks for, in bytes, until data fills it.
+/// The size of a read, in bytes, until data fills it.
 pub(crate) const INPUT: usize = 4 * 1024;
-/// What a head may grow the input to: one that is too large is refused before this is full.
+/// The maximum size of the input for a head: a larger head is refused before this is full.
 const MAX_HEAD_INPUT: usize = MAX_HEAD + 4 * 1024;
 
 /// How large the buffers of one connection may be, in bytes.
@@ -17,7 +17,7 @@ const MAX_HEAD_INPUT: usize = MAX_HEAD + 4 * 1024;
 pub(crate) struct Sizes {
     /// The longest header line must fit.
     pub(crate) output: usize,
-    /// What a stream of data may grow the input to.
+    /// The maximum size of the input for a stream of data.
     pub(crate) input: usize,
 }
 
@@ -32,14 +32,14 @@ pub(crate) struct IoBuffers {
     sizes: Sizes,
 }
 
-/// Chooses the size of the input by what the last reads brought.
+/// Selects the size of the input from the results of the last reads.
 #[derive(Debug, Default)]
 struct ReadStrategy {
-    /// What the input is to be, once it is empty.
+    /// The next size of the input, applied when it is empty.
     next: usize,
-    /// What it may be at most.
+    /// Its maximum size.
     max: usize,
-    /// How many reads in a row filled it; below zero, how many brought little.
+    /// The number of reads in a row that filled it; if negative, of reads that returned little.
     streak: i32,
 }
 
@@ -52,7 +52,7 @@ impl ReadStrategy {
         *self = Self::new(self.max);
     }
 
-    /// Records that a read into this much room of an input of this size has brought so many bytes.
+    /// Records how many bytes a read into this much room of an input of this size has returned.
     fn record(&mut self, amount: usize, room: usize, size: usize) {
         self.streak = match amount {
             _ if amount == size => self.streak.max(0).saturating_add(1),
@@ -60,7 +60,7 @@ impl ReadStrategy {
             _ => 0,
         };
         match self.streak {
-            // A head comes in pieces that do not.
+            // A head arrives in pieces that do not fill it.
             2.. => self.next = (self.next * 2).min(self.max),
             ..=-2 => self.next = INPUT,
             _ => {}
@@ -79,7 +79,7 @@ impl IoBuffers {
         Self::new(self.sizes)
     }
 
-    /// Returns what is received and not consumed.
+    /// Returns the received bytes that are not consumed.
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.input[self.start..self.end]
@@ -90,7 +90,7 @@ impl IoBuffers {
         self.start = (self.start + amount).min(self.end);
     }
 
-    /// Returns the room for what is received next.
+    /// Returns the room for the next read.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         self.make_room();
         &mut self.input[self.end..]
@@ -102,14 +102,14 @@ impl IoBuffers {
         self.strategy.record(amount, room, self.input.len());
     }
 
-    /// Puts other bytes in the place of the first ones.
+    /// Replaces the first bytes.
     pub(crate) fn replace(&mut self, amount: usize, by: &[u8]) {
         let input = [by, &self.bytes()[amount..]].concat();
         (self.start, self.end) = (0, input.len());
         self.input = input;
     }
 
-    /// Takes the output to send it from; [`put_output`](Self::put_output) brings it back.
+    /// Takes the output for sending; [`put_output`](Self::put_output) returns it.
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
         mem::take(&mut self.output)
     }
@@ -118,12 +118,12 @@ impl IoBuffers {
         self.output = output;
     }
 
-    /// Releases the output's memory: a stream sends nothing after its request.
+    /// Releases the memory of the output: a stream sends nothing after its request.
     pub(crate) fn release_output(&mut self) {
         self.output = Vec::new();
     }
 
-    /// Returns true if more is held than an idle stream may.
+    /// Returns `true` if the buffers are larger than an idle stream needs.
     pub(crate) fn holds_spare_memory(&self) -> bool {
         self.input.len() > INPUT
     }
@@ -145,7 +145,7 @@ impl IoBuffers {
             return;
         }
         if self.start > 0 {
-            // Little: ureq asks for more once it can do nothing with what there is.
+            // Little: ureq asks for more when it cannot continue.
             self.input.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         } else if self.end == self.input.len() && self.end < MAX_HEAD_INPUT {
@@ -182,7 +182,7 @@ impl Buffers for IoBuffers {
         (&mut self.input[self.end..], &mut self.output)
     }
 
-    /// Asked by ureq's body reader only, which never reads.
+    /// Called only by ureq's body reader, which is not used.
     fn can_use_input(&self) -> bool {
         self.start < self.end
     }

@@ -1,4 +1,4 @@
-//! Opens a connection, to one of several addresses (RFC 8305) or to a Unix socket, in a way that a stop reaches.
+//! Opens a connection, to one of several addresses (RFC 8305) or to a Unix socket, in a way that can be cancelled.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -19,14 +19,15 @@ use super::tcp::{Keepalive, StreamSocket, Tcp};
 use super::{Fault, route};
 use crate::cancel::{AttemptToken, ShutdownHandle};
 
-/// RFC 8305 §5, "Connection Attempt Delay": after so long the next address is tried beside those that have not answered.
+/// RFC 8305 §5, "Connection Attempt Delay": after this time the next address is tried in parallel to those that have
+/// not answered.
 const HEAD_START: Duration = Duration::from_millis(250);
 /// How long to wait for room in the queue of a Unix socket.
 #[cfg(unix)]
 const QUEUE_PAUSE: Duration = Duration::from_millis(50);
 /// For a helper that only connects.
 const STACK: usize = 64 * 1024;
-/// A shutdown does not wake a connect there: it is left to its deadline.
+/// There, a shutdown does not wake a connect: it waits until its deadline.
 const SHUTDOWN_WAKES: bool = cfg!(not(windows));
 
 /// How the sockets of an attempt are connected.
@@ -42,7 +43,7 @@ pub(crate) struct Dialer<'a> {
 struct Race<'a> {
     dialer: Dialer<'a>,
     running: Vec<Runner>,
-    /// Of the helpers, which have room for all that they tell. `None` once no other is to start.
+    /// Results of the helpers, with room for all of them. `None` once no more helpers are to start.
     sender: Option<Sender<Finish>>,
     finishes: Receiver<Finish>,
 }
@@ -53,18 +54,18 @@ struct Runner {
     socket: Arc<StreamSocket>,
 }
 
-/// The number of the runner, and how it went.
+/// The number of the runner, and its result.
 type Finish = (usize, Result<(), Fault>);
 
 impl Dialer<'_> {
-    /// Connects to one of the addresses, which are tried in their order; puts those that fail into `failed`.
+    /// Connects to one of the addresses, in their order; adds those that fail to `failed`.
     pub(crate) fn connect(
         &self,
         addresses: &[SocketAddr],
         failed: &mut Vec<SocketAddr>,
     ) -> Result<(Tcp, SocketAddr), Fault> {
         let (socket, address) = match addresses {
-            // The usual case needs no helper.
+            // The common case needs no helper.
             [address] => {
                 let socket = self.connect_socket(self.socket(*address)?, *address, self.deadline);
                 (socket.inspect_err(|_| failed.push(*address))?, *address)
@@ -88,14 +89,14 @@ impl Dialer<'_> {
         connected.map(|()| socket)
     }
 
-    /// Connects to a socket of this machine.
+    /// Connects to a Unix socket.
     #[cfg(unix)]
     pub(crate) fn connect_unix(&self, path: &Path) -> Result<Tcp, Fault> {
         let socket = self.registered(Socket::new(Domain::UNIX, Type::STREAM, None)?)?;
         let (socket_ref, address) = (SockRef::from(&socket.0), SockAddr::unix(path)?);
         socket_ref.set_nonblocking(true)?;
         while let Err(error) = socket_ref.connect(&address) {
-            // The server has as many waiting as it may have, and nobody tells when it takes one.
+            // The queue of the server is full, and nothing signals when it accepts a connection.
             if error.kind() != ErrorKind::WouldBlock {
                 return Err(io::Error::new(error.kind(), format!("the Unix socket {path:?}: {error}")).into());
             }
@@ -119,7 +120,7 @@ impl Dialer<'_> {
         self.registered(socket)
     }
 
-    /// Makes a stop reach the socket.
+    /// Registers the socket, so that a stop shuts it down.
     fn registered(&self, socket: Socket) -> Result<Arc<StreamSocket>, Fault> {
         let socket = Arc::new(StreamSocket(socket.into()));
         let weak: Weak<StreamSocket> = Arc::downgrade(&socket);
@@ -188,7 +189,7 @@ impl<'a> Race<'a> {
                 Err(Fault::Cancelled) => return Err(Fault::Cancelled),
                 Ok(None) => {}
                 Err(fault) => {
-                    // That there is no route for one family says little where the other has reached something.
+                    // A missing route for one family is irrelevant if the other has reached something.
                     if failed.is_empty() || !matches!(&fault, Fault::Io(error) if route::is_missing(error)) {
                         verdict = fault;
                     }
@@ -198,15 +199,15 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Starts to connect on a helper; where the system refuses the thread, connects here, and returns the socket.
+    /// Starts to connect on a helper; if the system refuses the thread, connects here, and returns the socket.
     ///
-    /// The number is that of the addresses that are left, this one included.
+    /// The number is that of the remaining addresses, including this one.
     fn start(&mut self, number: usize, address: SocketAddr) -> Result<Option<Arc<StreamSocket>>, Fault> {
         let socket = self.dialer.socket(address)?;
         let (used, sender, deadline) = (Arc::clone(&socket), self.sender.clone(), self.dialer.deadline);
         let helper = thread::Builder::new().name("sse-tcp".into()).stack_size(STACK).spawn(move || {
             let result = used.connect(address, deadline);
-            // Closed by the time that this is told, unless the race goes on with it.
+            // Closed before the result is sent, unless the race continues with it.
             drop(used);
             if let Some(sender) = sender {
                 let _ = sender.send((number, result));
@@ -223,7 +224,7 @@ impl<'a> Race<'a> {
         self.dialer.connect_socket(socket, address, share).map(Some)
     }
 
-    /// Waits for a helper, until the next one is to start.
+    /// Waits for a helper, until the next one should start.
     fn wait(&self, next_start: Option<Instant>) -> Result<Option<Finish>, Fault> {
         let deadline = self.dialer.deadline;
         let until = [next_start, deadline].into_iter().flatten().min();
@@ -243,7 +244,7 @@ impl<'a> Race<'a> {
     }
 }
 
-/// Ends the others, and waits for it: a stop must find every socket closed.
+/// Shuts the others down, and waits for them: a stop must find every socket closed.
 impl Drop for Race<'_> {
     fn drop(&mut self) {
         self.sender = None;
@@ -254,7 +255,7 @@ impl Drop for Race<'_> {
     }
 }
 
-/// Asks for what makes a connection better, and is not needed: some kernels and sandboxes refuse it.
+/// Sets optional socket options: some kernels and sandboxes refuse them.
 fn configure(socket: &StreamSocket, keepalive: Option<Keepalive>) {
     if let Err(error) = socket.0.set_nodelay(true) {
         warn!("cannot set TCP_NODELAY, requests may be delayed: {error}");

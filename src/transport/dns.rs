@@ -1,4 +1,4 @@
-//! A resolver that a stop reaches: the system's lookup runs in a helper thread that can be left behind.
+//! A resolver that can be cancelled: the system's lookup runs in a helper thread that can be left behind.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,12 +16,12 @@ use crate::sync::lock;
 
 /// `getaddrinfo` with the usual plug-ins fits well; only touched pages count.
 const STACK: usize = 256 * 1024;
-/// How many lookups of one client may hang in the system at once: redirects choose the names.
+/// The maximum number of pending lookups of one client: redirects choose the names.
 const MAX_PENDING: usize = 32;
 
-/// The lookups of a client that run, by name: all that ask for the same name wait for the same lookup.
+/// The pending lookups of a client, by name: all connections that need the same name wait for the same lookup.
 ///
-/// One that all have left behind stays here, and what it finds is there for the next that asks.
+/// A lookup without waiting connections stays here, and its result serves the next one that needs the name.
 #[derive(Debug, Default)]
 pub(crate) struct PendingLookups(Mutex<Vec<Arc<Lookup>>>);
 
@@ -37,7 +37,7 @@ type LookupResult = io::Result<Vec<SocketAddr>>;
 
 /// Returns the addresses of a host: a name, or an address without brackets, which needs no lookup unless it has a zone.
 ///
-/// Where the system refuses a thread for it the lookup runs on the caller's: then a stop waits until it ends.
+/// If the system refuses a thread, the lookup runs on the caller's: then a stop waits until it ends.
 pub(crate) fn resolve(
     host: &str,
     port: u16,
@@ -77,8 +77,8 @@ impl PendingLookups {
         Ok(lookup.result()?)
     }
 
-    /// Returns the lookup of this name: one that runs, or has found something that nobody took, or a new one. `None` where
-    /// the system refuses a thread.
+    /// Returns the lookup of this name: a pending one, one with an unused result, or a new one. `None` if the system
+    /// refuses a thread.
     fn join_or_start(
         &self,
         name: &str,
@@ -87,7 +87,7 @@ impl PendingLookups {
     ) -> Result<Option<Arc<Lookup>>, Fault> {
         let mut lookups = lock(&self.0);
         if let Some(place) = lookups.iter().position(|lookup| lookup.name == name) {
-            // A failure of minutes ago says nothing about now.
+            // An old failure says nothing about the present.
             if !lookups[place].has_failed() {
                 return Ok(Some(Arc::clone(&lookups[place])));
             }
@@ -103,7 +103,7 @@ impl PendingLookups {
         let lookup = Arc::new(Lookup { name: name.to_owned(), result: Mutex::new(None), done });
         let shared = Arc::clone(&lookup);
         let helper = thread::Builder::new().name("sse-dns".into()).stack_size(stack).spawn(move || {
-            // Dropped last, also by a panic.
+            // Dropped last, also during a panic.
             let _done = sender;
             let result = look_up(&shared.name);
             *lock(&shared.result) = Some(result);
@@ -129,7 +129,7 @@ impl Lookup {
         matches!(*lock(&self.result), Some(Err(_)))
     }
 
-    /// Several may ask for it.
+    /// Several connections may read it.
     fn result(&self) -> LookupResult {
         match &*lock(&self.result) {
             Some(Ok(addresses)) => Ok(addresses.clone()),
@@ -149,7 +149,7 @@ fn system_lookup(name: &str) -> LookupResult {
     }
 }
 
-/// Returns the error of a process that may open no more files: the system's resolver calls that a temporary failure.
+/// Returns the error of a process with too many open files: the system's resolver reports it as a temporary failure.
 fn out_of_descriptors() -> Option<io::Error> {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;

@@ -1,4 +1,4 @@
-//! Over which link, and to which addresses, the connections of a client go.
+//! The network link and the addresses for the connections of a client.
 
 use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -11,35 +11,35 @@ use std::path::PathBuf;
 use socket2::SockAddr;
 use socket2::Socket;
 
-/// The longest name of a device, in bytes: Linux takes 16 with the NUL at its end.
+/// The maximum length of a device name, in bytes: Linux allows 16 including the NUL.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_DEVICE: usize = 15;
 
-/// How the sockets of a client are made, and the addresses that need no lookup.
+/// How the sockets of a client are created, and the addresses that need no lookup.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
     pub(crate) hosts: Vec<HostAddress>,
-    /// The address of this machine that connections come from.
+    /// The local address of connections.
     pub(crate) source: Option<IpAddr>,
-    /// The device that everything is sent by.
+    /// The network device of connections.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) device: Option<String>,
-    /// Where to go instead of to any address.
+    /// The Unix socket to use instead of an address.
     #[cfg(unix)]
     pub(crate) unix_socket: Option<PathBuf>,
 }
 
-/// An address of a host that the resolver is not asked for.
+/// A fixed address of a host, without a DNS lookup.
 #[derive(Clone, Debug)]
 pub(crate) struct HostAddress {
     host: String,
-    /// Without one, for every port.
+    /// `None` applies to every port.
     port: Option<u16>,
     address: IpAddr,
 }
 
 impl Link {
-    /// Checks what can be checked without the network: address and device may come and go.
+    /// Validates what can be validated without the network: address and device may appear and disappear.
     pub(crate) fn check(&self) -> Result<(), String> {
         if let Some(source) = self.source.filter(|source| source.is_unspecified() || source.is_multicast()) {
             return Err(format!("bind_address({source}): not a source address"));
@@ -66,7 +66,7 @@ impl Link {
         Ok(())
     }
 
-    /// Returns true if no address is needed to reach the server.
+    /// Returns `true` if no address is needed to reach the server.
     pub(crate) fn is_local(&self) -> bool {
         #[cfg(unix)]
         return self.unix_socket.is_some();
@@ -74,7 +74,7 @@ impl Link {
         false
     }
 
-    /// Takes those out that cannot be reached from the address that was asked for.
+    /// Removes the addresses that cannot be reached from the configured local address.
     pub(crate) fn reachable(&self, mut addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
         if let Some(source) = self.source {
             addresses.retain(|address| address.is_ipv4() == source.is_ipv4());
@@ -85,13 +85,13 @@ impl Link {
         Ok(addresses)
     }
 
-    /// Binds a socket that is to connect.
+    /// Binds a socket before it connects.
     pub(super) fn bind(&self, socket: &Socket) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(device) = &self.device {
             socket.bind_device(Some(device.as_bytes())).map_err(|error| {
                 const ENODEV: i32 = 19;
-                // A modem that is not there yet: as a network that is down.
+                // A missing modem is treated like a network that is down.
                 let kind = if error.raw_os_error() == Some(ENODEV) { ErrorKind::NetworkDown } else { error.kind() };
                 io::Error::new(kind, format!("the device {device:?}: {error}"))
             })?;
@@ -112,7 +112,7 @@ impl Link {
         self.source.is_some()
     }
 
-    /// Returns the given addresses of a host; none where it is to be looked up.
+    /// Returns the configured addresses of a host; none if it needs a lookup.
     pub(crate) fn given(&self, host: &str, port: u16) -> Vec<SocketAddr> {
         let is_it =
             |given: &&HostAddress| given.host.eq_ignore_ascii_case(host) && given.port.is_none_or(|own| own == port);

@@ -1,4 +1,4 @@
-//! The roots that the system trusts.
+//! The root certificates of the system.
 
 use std::env;
 use std::io;
@@ -7,10 +7,10 @@ use log::debug;
 use rustls::RootCertStore;
 use rustls_native_certs::{Error, ErrorKind, load_native_certs};
 
-/// What names another store than the system's.
+/// The variables that replace the system's store.
 const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Reads them. Some that cannot be used do no harm; none that can is an error.
+/// Reads the roots. Unusable ones are skipped; if none is usable, it is an error.
 pub(super) fn read() -> io::Result<RootCertStore> {
     let found = load_native_certs();
     let mut store = RootCertStore::empty();
@@ -25,7 +25,7 @@ pub(super) fn read() -> io::Result<RootCertStore> {
     Err(io::Error::other(text.collect::<String>()))
 }
 
-/// Says what went wrong. The text of a PEM error quotes lines, and a line may be a whole key.
+/// Describes the error. The text of a PEM error quotes lines, and a line may be a whole key.
 fn text(error: &Error) -> String {
     match &error.kind {
         ErrorKind::Pem(_) => error.context.to_owned(),

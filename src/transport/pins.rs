@@ -1,4 +1,4 @@
-//! Pins: SHA-256 digests by which a server's certificate, or its public key, is known.
+//! Pins: SHA-256 digests that identify a server's certificate or its public key.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use crate::error::PinMismatch;
 
 pub(super) type Digest = [u8; 32];
 
-/// What curl writes before the digest of a public key.
+/// The prefix of curl for the digest of a public key.
 const CURL: &str = "sha256//";
 
-/// A digest that is expected.
+/// An expected digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pin {
-    /// Of a certificate, or of a public key: no digest can be both.
+    /// The digest of a certificate or of a public key: no digest can be both.
     Either(Digest),
     PublicKey(Digest),
 }
@@ -39,7 +39,7 @@ impl Pin {
     }
 }
 
-/// Checks a certificate against the pins. Nothing of what it says of itself counts: names, dates, or who signed it.
+/// Checks a certificate against the pins. Its contents do not count: names, dates, or issuer.
 pub(super) fn check(certificate: &CertificateDer<'_>, pins: &[Pin]) -> Result<(), rustls::Error> {
     let public_key = sha256(&ParsedCertificate::try_from(certificate)?.subject_public_key_info())?;
     let certificate = sha256(certificate)?;
@@ -56,7 +56,7 @@ pub(super) fn check(certificate: &CertificateDer<'_>, pins: &[Pin]) -> Result<()
     Err(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)))
 }
 
-/// Hashes with what TLS is there with anyway.
+/// Hashes with the provider that TLS uses anyway.
 pub(super) fn sha256(bytes: &[u8]) -> Result<Digest, rustls::Error> {
     let suite = TLS13_AES_128_GCM_SHA256.tls13();
     let digest = suite.and_then(|suite| suite.common.hash_provider.hash(bytes).as_ref().try_into().ok());
@@ -82,7 +82,7 @@ fn hexadecimal(text: &str) -> Option<Digest> {
     Some(digest)
 }
 
-/// In the form in which it is asked for.
+/// In the form in which a pin is given.
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -6,7 +6,7 @@ use ureq::http::HeaderValue;
 
 use super::{Fault, MAX_HEAD, Wait, Wire};
 
-/// What a proxy answered to CONNECT, where that is not a tunnel.
+/// The response of a proxy to CONNECT, if it is not a tunnel.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Fault(Fault),
@@ -14,7 +14,7 @@ pub(crate) enum Refusal {
     Malformed,
 }
 
-/// Asks the proxy at the other end for a tunnel; any 2xx opens one.
+/// Requests a tunnel from the proxy; any 2xx opens one.
 pub(crate) fn tunnel(
     wire: &mut Wire,
     authority: &str,
@@ -38,7 +38,7 @@ pub(crate) fn tunnel(
     if (200..300).contains(&status) { Ok(()) } else { Err(Refusal::Status(status)) }
 }
 
-/// Reads a head byte by byte: what follows it belongs to the server behind. It is short, and read once.
+/// Reads a head byte by byte: the bytes after it belong to the server behind the proxy. It is short, and read once.
 fn answer(wire: &mut Wire, wait: &mut Wait) -> Result<u16, Refusal> {
     let mut head = Vec::new();
     loop {
@@ -49,7 +49,7 @@ fn answer(wire: &mut Wire, wait: &mut Wait) -> Result<u16, Refusal> {
         head.extend_from_slice(&byte);
         if head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") {
             match status(&head).ok_or(Refusal::Malformed)? {
-                // Informational: the answer follows.
+                // Informational: the final response follows.
                 100..200 => head.clear(),
                 status => return Ok(status),
             }
@@ -60,7 +60,7 @@ fn answer(wire: &mut Wire, wait: &mut Wait) -> Result<u16, Refusal> {
     }
 }
 
-/// Reads the status, and checks that what follows looks like header lines.
+/// Reads the status, and checks that the rest looks like header lines.
 fn status(head: &[u8]) -> Option<u16> {
     let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
     let rest = lines.next()?.strip_prefix(b"HTTP/1.")?;

@@ -1,4 +1,5 @@
-//! Roots that are read when the first connection needs them, and from files again when they do not vouch for a server.
+//! Roots that are read when the first connection needs them, and reloaded from files if they have not signed a server's
+//! certificate.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -16,9 +17,9 @@ use super::tls_config::{Source, TlsOptions, add};
 use crate::clock;
 use crate::sync::lock;
 
-/// How long to leave the files alone after a second look at them.
+/// The minimum time between two reloads.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The largest file that is read, in bytes. All authorities of a system are a quarter of a megabyte.
+/// The maximum size of a file, in bytes. All authorities of a system are a quarter of a megabyte.
 const MAX_FILE: u64 = 16 << 20;
 
 pub(super) struct Reread {
@@ -29,7 +30,7 @@ pub(super) struct Reread {
 #[derive(Default)]
 struct State {
     current: Option<Current>,
-    /// When the files were looked at again.
+    /// The time of the last reload.
     looked_at: Option<Instant>,
 }
 
@@ -61,7 +62,7 @@ impl Reread {
         self.options.config(store).map_err(io::Error::other)
     }
 
-    /// Reads the files, and builds a configuration unless nothing has changed.
+    /// Reads the files, and builds a configuration if something has changed.
     fn renew(&self, old: &[Digest]) -> io::Result<Option<Current>> {
         let texts = self.read()?;
         let digests = digests(&texts)?;
@@ -96,7 +97,7 @@ impl Source for Reread {
         }
         *looked_at = Some(now);
         let renewed = self.renew(&current.digests).map(|renewed| renewed.map(|renewed| *current = renewed));
-        // A logger may take its time, or connect.
+        // A logger may be slow, or connect.
         drop(state);
         match renewed {
             Ok(None) => false,
@@ -117,7 +118,7 @@ fn digests(texts: &[Vec<u8>]) -> io::Result<Vec<Digest>> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe would keep the connection waiting, where no stop reaches it.
+    // A pipe would block the connection where no stop can interrupt it.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }

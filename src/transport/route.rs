@@ -1,16 +1,16 @@
-//! Whether this machine has a way out at all.
+//! Whether this machine has a network at all.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// Returns `true` if an error of the system means that this machine cannot send to an address at all.
+/// Returns `true` if a system error means that this machine cannot send to any address.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable};
     matches!(error.kind(), NetworkUnreachable | NetworkDown | AddrNotAvailable)
 }
 
-/// Returns `true` if an error may be that of a failed DNS lookup. It has no number, as those have none to which this crate
-/// has added a proxy or a socket; but those have a kind, and a lookup's is one without a stable name.
+/// Returns `true` if an error may come from a failed DNS lookup. It has no error number, and neither do those to which
+/// this crate has added a proxy or a socket; but those have a kind, and a lookup's is one without a stable name.
 pub(crate) fn is_lookup(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, InvalidData, InvalidInput, NotFound, Other};
     use ErrorKind::{PermissionDenied, TimedOut, UnexpectedEof};
@@ -30,7 +30,7 @@ pub(crate) fn is_lookup(error: &io::Error) -> bool {
     error.raw_os_error().is_none() && !has_kind
 }
 
-/// Returns `true` if there is a default route: asked of the system with addresses that nobody has. Nothing is sent.
+/// Returns `true` if there is a default route: asks the system with unassigned addresses. Nothing is sent.
 pub(crate) fn is_there() -> bool {
     let v4 = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9))];
     let v6 = [

@@ -1,4 +1,4 @@
-//! A connection, of TCP or over a Unix socket, whose reads and writes end when the attempt is cancelled.
+//! A TCP or Unix socket connection, whose reads and writes end when the attempt is cancelled.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::{Fault, Wait};
 use crate::cancel::{AttemptToken, ShutdownHandle};
 
-/// Windows does not wake a blocked `recv` at a shutdown: there waits are cut into slices.
+/// Windows does not wake a blocked `recv` at a shutdown: there, waits are cut into slices.
 const SLICE: Option<Duration> = if cfg!(windows) { Some(Duration::from_millis(100)) } else { None };
-/// The shortest timer that a socket can have.
+/// The minimum timeout of a socket.
 const MIN_TIMER: Duration = Duration::from_millis(1);
 
-/// Probes that find a dead peer without traffic from the server.
+/// Probes that detect a dead peer without traffic from the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Keepalive {
     pub(crate) idle: Duration,
@@ -25,14 +25,14 @@ pub(crate) struct Keepalive {
 pub(crate) struct Tcp {
     socket: Arc<StreamSocket>,
     attempt: Arc<AttemptToken>,
-    /// What the socket's timers are set to: a system call only when that changes.
+    /// The current timeouts of the socket: a system call is made only if they change.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
-    /// An error to be told once nothing can be read any more: a peer that refuses says why before it closes.
+    /// An error to report once nothing can be read any more: a peer that refuses says why before it closes.
     deferred: Option<io::Error>,
 }
 
-/// A stream socket, of TCP or of this machine: std reads and writes both alike, and neither with a signal (SIGPIPE).
+/// A stream socket, TCP or Unix: std reads and writes both in the same way, and neither raises a signal (SIGPIPE).
 #[derive(Debug)]
 pub(super) struct StreamSocket(pub(super) TcpStream);
 
@@ -52,7 +52,7 @@ impl Keepalive {
 
 impl ShutdownHandle for StreamSocket {
     fn shutdown(&self) {
-        // Fails when the peer was faster: closed either way.
+        // Fails if the peer was faster: it is closed in both cases.
         let _ = self.0.shutdown(Shutdown::Both);
     }
 }
@@ -72,7 +72,7 @@ impl Tcp {
             } else {
                 self.read_within(buffer, left)
             };
-            // Before anything else: a busy stream never waits, and a shutdown looks like the end of a body.
+            // Checked first: a busy stream never waits, and a shutdown looks like the end of a body.
             self.check()?;
             match result {
                 Ok(amount @ 1..) => return Ok(amount),
@@ -87,7 +87,8 @@ impl Tcp {
         }
     }
 
-    /// Writes some of the bytes. After an error that the peer may explain, all of them are taken and go nowhere.
+    /// Writes some of the bytes. After an error that the peer may explain, all further bytes are accepted and
+    /// discarded.
     pub(super) fn write(&mut self, bytes: &[u8], wait: &mut Wait) -> Result<usize, Fault> {
         let mut left = wait.first();
         while self.deferred.is_none() {
@@ -129,7 +130,7 @@ impl Tcp {
         (&self.socket.0).read(buffer)
     }
 
-    /// Takes or gives what is possible without waiting.
+    /// Reads or writes what is possible without waiting.
     fn unblocked(&self, act: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
         self.socket.0.set_nonblocking(true)?;
         let result = act(&self.socket.0);

@@ -1,4 +1,4 @@
-//! TLS over a wire, by rustls.
+//! TLS over a wire, with rustls.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Fault, Wait, Wire};
 pub(crate) struct Tls {
     session: ClientConnection,
     below: Wire,
-    /// A fatal error, told once what was decrypted before it has been read.
+    /// A fatal error, reported after all data decrypted before it has been read.
     broken: Option<rustls::Error>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Tls {
 struct Stream<'a> {
     wire: &'a mut Wire,
     wait: &'a mut Wait,
-    /// Why it failed; rustls is only told that it did.
+    /// The reason of the failure; rustls only learns that there was one.
     fault: Option<Fault>,
 }
 
@@ -61,17 +61,17 @@ impl Tls {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], wait: &mut Wait) -> Result<usize, Fault> {
-        // What an earlier call left is sent first: the session holds a bounded amount.
+        // Data left by an earlier call is sent first: the session stores a bounded amount.
         self.flush(wait)?;
         let taken = self.session.writer().write(bytes)?;
         match self.flush(wait) {
-            // It goes out with the next call.
+            // It is sent with the next call.
             Ok(()) | Err(Fault::DeadlineReached) => Ok(taken),
             Err(fault) => Err(fault),
         }
     }
 
-    /// Sends what has been written and encrypted, and not sent.
+    /// Sends data that has been written and encrypted but not sent.
     pub(super) fn flush(&mut self, wait: &mut Wait) -> Result<(), Fault> {
         while self.session.wants_write() {
             let mut stream = Stream { wire: &mut self.below, wait, fault: None };
@@ -86,10 +86,10 @@ impl Tls {
         self.below.defer(error);
     }
 
-    /// Sends what can be sent at once, reads once, and decrypts. Returns false at the end of the connection.
+    /// Sends what can be sent immediately, reads once, and decrypts. Returns `false` at the end of the connection.
     fn exchange(&mut self, wait: &mut Wait) -> Result<bool, Fault> {
         match self.flush(&mut Wait::none()) {
-            // A peer that takes nothing may have said why.
+            // A peer that accepts nothing may have sent the reason.
             Ok(()) | Err(Fault::DeadlineReached) => {}
             Err(fault) => return Err(fault),
         }
@@ -103,7 +103,7 @@ impl Tls {
         }
         if let Err(error) = self.session.process_new_packets() {
             self.broken = Some(error);
-            // The peer may learn why; it is over anyway.
+            // The peer may receive the reason; the connection has ended anyway.
             let _ = self.flush(&mut Wait::none());
         }
         Ok(amount > 0)

@@ -1,4 +1,4 @@
-//! Accepts certificates without asking an authority: those that are pinned, or all of them.
+//! Accepts certificates without an authority: those that are pinned, or all of them.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -7,7 +7,7 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use super::pins::{self, Pin};
 
-/// Checks in either case that the peer holds the key of its certificate.
+/// In either case, checks that the peer has the key of its certificate.
 #[derive(Debug)]
 pub(super) struct NoChainVerification {
     pub(super) accepts: Accepts,

@@ -1,4 +1,4 @@
-//! The settings that say where a connection goes, over which link, and how a dead one is found.
+//! The settings for the address and the network link of a connection, and for detecting a dead peer.
 
 use std::net::IpAddr;
 #[cfg(unix)]
@@ -9,7 +9,7 @@ use super::{ClientBuilder, ProxyChoice};
 use crate::transport::link::{HostAddress, Link};
 use crate::transport::tcp::Keepalive;
 
-/// What was asked for, unchecked.
+/// The settings as given, not yet validated.
 #[derive(Default)]
 pub(super) struct LinkChoice {
     hosts: Vec<(String, IpAddr)>,
@@ -17,15 +17,16 @@ pub(super) struct LinkChoice {
 }
 
 impl ClientBuilder {
-    /// Gives a host name an address, instead of looking the name up: like curl's `--resolve`.
+    /// Sets the address of a host name, instead of a DNS lookup, like curl's `--resolve`. Default: DNS lookups by the
+    /// system.
     ///
-    /// The name still is what the `Host` header and the certificate are about: this is the way to a device that is known by
-    /// its address and whose certificate bears a name. It may be `host:port` for one port, without port it is for all. Call
-    /// it again with the same name for another address: they are tried as if the resolver had returned them in this
-    /// order. A proxy's name can be given an address too; the names behind a proxy are the proxy's to look up.
+    /// The `Host` header and the certificate check still use the name: this reaches a device at a known address whose
+    /// certificate contains a name. `host:port` applies to one port, `host` to all. Further calls with the same name
+    /// add addresses; they are tried as if the resolver had returned them in this order. It also applies to the name of
+    /// a proxy; names behind a proxy are looked up by the proxy.
     ///
-    /// A name that is none or an address that nobody can have is [`Error::InvalidRequest`](crate::Error::InvalidRequest)
-    /// from [`build`](Self::build). Default: every name is looked up by the system's resolver.
+    /// An invalid name, or an address that no host can have, is [`Error::InvalidRequest`](crate::Error::InvalidRequest)
+    /// from [`build`](Self::build).
     ///
     /// # Example: a bridge that is reached by its address
     ///
@@ -48,16 +49,17 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects to this Unix socket, whatever host the URLs name: like curl's `--unix-socket`.
+    /// Connects to this Unix socket, whatever the host in the URLs, like curl's `--unix-socket`. Default: TCP. Unix
+    /// only.
     ///
-    /// The URL's host stays the `Host` header, and with https the name that the certificate must have. It is the same for the
-    /// target of a redirect. Timeouts and stops are those of a TCP connection; TCP probes are not needed, since the end of
-    /// the server closes the socket. The environment's proxy is not used.
+    /// The URL's host is still the `Host` header, and with https the name that the certificate must contain. Redirects
+    /// use the same socket. Timeouts and stops work as with TCP. TCP keepalive is not needed, since the socket closes
+    /// when the server ends. The proxy from the environment is ignored.
     ///
-    /// A path that no socket can have (empty, longer than about 100 bytes), and one together with
-    /// [`proxy`](Self::proxy), [`resolve`](Self::resolve), [`bind_address`](Self::bind_address) or `bind_device`, is
-    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build). A socket that is not there yet is
-    /// a failure of the attempt, which is repeated as others are. Default: TCP. Unix only.
+    /// A path that no socket can have (empty, or longer than about 100 bytes) is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build), and so is a path combined
+    /// with [`proxy`](Self::proxy), [`resolve`](Self::resolve), [`bind_address`](Self::bind_address) or `bind_device`.
+    /// If the socket does not exist yet, the attempt fails and is retried.
     ///
     /// # Example: the events of a container engine
     ///
@@ -75,12 +77,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends everything by this network device, as long as it is there: by no other, even if another has a route.
+    /// Uses only this network device, even if another has a route. Default: the device of the route. Linux and Android
+    /// only.
     ///
-    /// DNS lookups are the system's, and not bound. A device that is missing or down is a failure of the attempt like a
-    /// network that is down, and the next one finds it once it is there. A name that no device can have (empty, over 15 bytes)
-    /// is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build). Linux before 5.7 lets only root
-    /// do this (`CAP_NET_RAW`). Default: the device of the route. Linux and Android only (`SO_BINDTODEVICE`).
+    /// Sets `SO_BINDTODEVICE`. DNS lookups are made by the system and are not bound. If the device is missing or down,
+    /// the attempt fails as without a network, and a later attempt uses the device once it is up. A name that no device
+    /// can have (empty, or more than 15 bytes) is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from
+    /// [`build`](Self::build). Linux before 5.7 allows this only to root (`CAP_NET_RAW`).
     ///
     /// # Example: by the modem, whatever Wi-Fi there is
     ///
@@ -97,13 +100,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects from this address of this machine.
+    /// Connects from this local address. Default: the address of the route.
     ///
-    /// Of a host only the addresses of the same family are tried. It is what the server sees, and what rules of routing and
-    /// firewall may ask for; without such rules it does not choose the device: that is `bind_device`. An address
-    /// that the machine does not have is a failure of the attempt like a network that is down. One that no connection can
-    /// come from (`0.0.0.0`, multicast) is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from
-    /// [`build`](Self::build). Default: the address that belongs to the route.
+    /// Only addresses of the same family are tried. The server sees this address, and routing and firewall rules can
+    /// match it; without such rules it does not select the device, see `bind_device`. If the machine does not have the
+    /// address, the attempt fails as without a network. An address that cannot be a source (`0.0.0.0`, multicast) is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
     ///
     /// # Example: a server that knows its clients by their addresses
     ///
@@ -119,10 +121,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the TCP probes that find a dead peer without traffic: after how long without a byte the first is sent, how
-    /// long after it the next, and after how many without an answer the connection counts as lost.
+    /// Sets TCP keepalive, which detects a dead peer on an idle connection. Default: after 60 s, every 10 s, 3 probes.
     ///
-    /// Less than 1 s or 1 probe is [`Error::InvalidRequest`](crate::Error::InvalidRequest). Default: after 60 s, every 10 s, 3 probes.
+    /// `idle` is the time without a byte before the first probe, `interval` the time between probes, `probes` the
+    /// number of unanswered probes after which the connection is lost. Less than 1 s or 1 probe is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a dead peer is found within a minute
     ///
@@ -140,7 +143,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends no TCP probes. Default: those of [`tcp_keepalive`](Self::tcp_keepalive).
+    /// Turns off TCP keepalive. Default: on, see [`tcp_keepalive`](Self::tcp_keepalive).
     ///
     /// # Example: a line that is paid by the byte
     ///

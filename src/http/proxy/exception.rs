@@ -1,4 +1,4 @@
-//! What `NO_PROXY` names.
+//! The entries of `NO_PROXY`.
 
 use std::net::IpAddr;
 
@@ -6,23 +6,23 @@ use std::net::IpAddr;
 #[derive(Debug, PartialEq)]
 pub(super) struct Exception {
     hosts: Hosts,
-    /// An entry with a port counts for that port alone.
+    /// An entry with a port applies only to that port.
     port: Option<u16>,
 }
 
 #[derive(Debug, PartialEq)]
 enum Hosts {
     All,
-    /// A domain and its subdomains; lower case, without dots at its ends.
+    /// A domain and its subdomains; lower case, without leading and trailing dots.
     Domain(String),
-    /// An address alone has all of its bits.
+    /// A single address has all of its bits.
     Network {
         address: IpAddr,
         bits: u32,
     },
 }
 
-/// Parses a list with commas or blanks in between; an entry that means nothing is left out.
+/// Parses a list separated by commas or spaces; invalid entries are skipped.
 pub(super) fn parse(list: &str) -> Vec<Exception> {
     list.split([',', ' ', '\t']).filter_map(Exception::parse).collect()
 }
@@ -47,7 +47,7 @@ impl Exception {
         Some(Self { hosts: Hosts::parse(&host)?, port })
     }
 
-    /// Whether a host, as it stands in a URL but without brackets and zone, is to be reached directly at this port.
+    /// Returns `true` if a host, as in a URL but without brackets and zone, is reached directly at this port.
     pub(super) fn covers(&self, host: &str, port: u16) -> bool {
         self.port.is_none_or(|own| own == port) && self.hosts.contain(host)
     }

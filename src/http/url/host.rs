@@ -8,7 +8,7 @@ use ureq::http::Uri;
 /// URL Standard §3.2, "forbidden domain code point", without controls and the space; and what `http::Uri` refuses.
 const FORBIDDEN: &[u8] = b"#/:<>?@[\\]^|%\"`{}";
 
-/// How a URL's host is called by whom.
+/// The forms of a URL's host for different uses.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HostNames {
     /// For the resolver: a name or an address, without brackets, with its zone: `fe80::1%eth0`.
@@ -36,9 +36,9 @@ pub(crate) fn host_names(url: &Uri) -> HostNames {
     HostNames { resolver, tls: tls.to_owned(), header, port }
 }
 
-/// Checks a host and writes it as it is sent; the error goes on after "the URL".
+/// Validates a host and returns it as it is sent; the error continues the phrase "the URL".
 ///
-/// A link-local address of a redirect has the zone of the address it came from: a server does not know it.
+/// A link-local address in a redirect gets the zone of the address that it came from: a server does not know the zone.
 pub(super) fn serialise(host: &[u8], may_show: bool, base: Option<&Uri>) -> Result<String, String> {
     if host.is_empty() {
         return Err("has no host".into());
@@ -77,7 +77,7 @@ fn ipv6(text: &str, base: Option<&Uri>) -> Option<String> {
     let is_zone = |zone: &str| zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
     let zone = match (zone, base) {
         (Some(zone), None) if !zone.is_empty() && is_zone(zone) => format!("%25{zone}"),
-        // Which interface a packet leaves by is not for another machine to say.
+        // Another machine must not choose the interface of this one.
         (Some(_), _) => return None,
         (None, Some(base)) if address.is_unicast_link_local() => zone_of(base),
         (None, _) => String::new(),

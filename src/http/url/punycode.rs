@@ -1,6 +1,6 @@
 //! The ASCII form of an internationalised name, for an error to show (RFC 3492).
 //!
-//! A name is shown only where no table is needed to normalise it: sending what was shown remains the user's decision.
+//! A name is shown only if no table is needed to normalise it: the user decides whether to send it.
 
 const BASE: u32 = 36;
 const T_MIN: u32 = 1;
@@ -10,7 +10,7 @@ const DAMP: u32 = 700;
 const INITIAL_BIAS: u32 = 72;
 const INITIAL_N: u32 = 128;
 
-/// Returns the ASCII form of a lower-case domain, or `None` where a character might have to be mapped to another one.
+/// Returns the ASCII form of a lower-case domain, or `None` if a character might have to be mapped to another one.
 pub(super) fn domain(host: &str) -> Option<String> {
     let labels: Option<Vec<_>> = host.split('.').map(label).collect();
     labels.map(|labels| labels.join("."))
@@ -26,8 +26,7 @@ fn label(label: &str) -> Option<String> {
     encode(label).map(|encoded| format!("xn--{encoded}"))
 }
 
-/// Returns `true` for a character that stands for itself in every domain (UTS 46): lower-case letters of the scripts that
-/// most names are written in.
+/// Returns `true` for a character that maps to itself in every domain (UTS 46): lower-case letters of common scripts.
 fn is_plain(character: char) -> bool {
     match character {
         'ß'..='ö' | 'ø'..='ÿ' | 'ά'..='ώ' | 'а'..='џ' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='\u{9fff}' | '가'..='힣' => {
@@ -68,7 +67,7 @@ fn encode(label: &str) -> Option<String> {
     Some(output)
 }
 
-/// Writes a delta as an integer of variable length.
+/// Appends a delta as a variable-length integer.
 fn push_number(output: &mut String, delta: u32, bias: u32) {
     let (mut rest, mut k) = (delta, BASE);
     loop {
