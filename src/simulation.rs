@@ -9,10 +9,14 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::cancel::AttemptToken;
 use crate::transport::{Fault, Wait};
+
+/// Fifty times what the busiest of 20,000 seeds needs between two instants.
+const MAX_CALLS_AT_ONE_INSTANT: u32 = 1_000_000;
 
 /// What a read finds.
 #[derive(Clone, Debug)]
@@ -52,11 +56,13 @@ pub trait World {
 thread_local! {
     static WORLD: RefCell<Option<Box<dyn World>>> = const { RefCell::new(None) };
     static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Calls since time passed last.
+    static CALLS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Puts this thread into a world, at an instant.
 pub fn enter(world: Box<dyn World>, now: Instant) {
-    NOW.set(Some(now));
+    set_now(now);
     WORLD.with_borrow_mut(|entered| *entered = Some(world));
 }
 
@@ -68,6 +74,7 @@ pub fn leave() {
 
 /// Returns the time of the world.
 pub fn now() -> Instant {
+    count_call();
     NOW.get().expect("a thread of the simulation")
 }
 
@@ -84,7 +91,7 @@ pub fn advance(duration: Duration) {
 
 /// Lets time pass in which the process stands still.
 pub fn jump(duration: Duration) {
-    NOW.set(Some(now() + duration));
+    set_now(now() + duration);
 }
 
 pub(crate) fn random() -> f64 {
@@ -111,7 +118,7 @@ fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
         let Some(first) = [next, until].into_iter().flatten().min() else {
             panic!("an endless wait in a world without further actions");
         };
-        NOW.set(Some(first.max(now())));
+        set_now(first.max(now()));
         let is_due = next.is_some_and(|next| next <= now());
         if is_over() || (!is_due && until.is_some_and(|until| until <= now())) {
             return;
@@ -119,7 +126,24 @@ fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
     }
 }
 
+fn set_now(now: Instant) {
+    if NOW.replace(Some(now)) != Some(now) {
+        CALLS.set(0);
+    }
+}
+
+/// Panics in a loop in which no time passes: it would hang.
+fn count_call() {
+    let calls = CALLS.get() + 1;
+    CALLS.set(calls);
+    // What is dropped behind that panic still calls.
+    if calls > MAX_CALLS_AT_ONE_INSTANT && !thread::panicking() {
+        panic!("more than {MAX_CALLS_AT_ONE_INSTANT} calls at one instant: a loop in which no time passes");
+    }
+}
+
 fn with<T>(act: impl FnOnce(&mut dyn World) -> T) -> T {
+    count_call();
     WORLD.with_borrow_mut(|world| act(&mut **world.as_mut().expect("a thread of the simulation")))
 }
 

@@ -22,7 +22,6 @@ const LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What came of a seed.
 pub struct Journey {
     pub fault: Option<String>,
-    pub log: Vec<String>,
     pub events: u64,
     pub attempts: u64,
 }
@@ -68,7 +67,7 @@ impl Journey {
             stream: stream.clone(),
             started,
             connections: Vec::new(),
-            log: is_told.then(Vec::new),
+            is_told,
             account: Arc::new(Mutex::new(account)),
             over: None,
             is_redirected: false,
@@ -106,13 +105,12 @@ impl Journey {
             Err(payload) => Some(format!("a panic: {:?}", payload.downcast_ref::<String>())),
         };
         simulation::leave();
-        let mut net = net.borrow_mut();
+        let net = net.borrow();
         fault = fault.or_else(|| net.faults.first().cloned());
         if fault.is_none() && net.connections.iter().any(|line| !line.is_closed) {
             fault = Some("a connection is open after its end".into());
         }
-        let log = net.log.take().unwrap_or_default();
-        Self { fault, log, events: program.events, attempts: net.attempts }
+        Self { fault, events: program.events, attempts: net.attempts }
     }
 }
 
@@ -241,7 +239,7 @@ impl Program {
         }
         let what = if is_power_cut { "a power cut" } else { "a crash" };
         let (durable, committed) = (self.durable, self.committed);
-        self.net.borrow_mut().say(format_args!("{what}; committed is {committed}, durable {durable}"));
+        self.net.borrow().say(format_args!("{what}; committed is {committed}, durable {durable}"));
     }
 
     /// Returns whether a stop has happened.

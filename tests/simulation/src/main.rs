@@ -12,6 +12,7 @@ mod policy;
 mod script;
 mod stream;
 mod verdict;
+mod watchdog;
 mod world;
 
 use std::env;
@@ -22,6 +23,7 @@ use journey::Journey;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    watchdog::start();
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse::<u64>().ok());
     match (arguments.first().map(String::as_str), number(1)) {
         (Some("seconds"), Some(seconds)) => many(Duration::from_secs(seconds), u64::MAX, fresh_seed()),
@@ -44,6 +46,7 @@ fn many(limit: Duration, count: u64, first: u64) -> ExitCode {
     let (mut done, mut events, mut attempts) = (0, 0, 0);
     while done < count && start.elapsed() < limit {
         let seed = first + done;
+        watchdog::begin(seed);
         let journey = Journey::run(seed, false);
         if let Some(fault) = journey.fault {
             println!("seed {seed}: {fault}\nreplay it with: scripts/simulate seed {seed}");
@@ -61,10 +64,8 @@ fn many(limit: Duration, count: u64, first: u64) -> ExitCode {
 }
 
 fn one(seed: u64) -> ExitCode {
+    watchdog::begin(seed);
     let journey = Journey::run(seed, true);
-    for line in &journey.log {
-        println!("{line}");
-    }
     match journey.fault {
         None => ExitCode::SUCCESS,
         Some(fault) => {

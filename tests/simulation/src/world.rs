@@ -25,8 +25,8 @@ pub struct Net {
     pub stream: Stream,
     pub started: Instant,
     pub connections: Vec<Line>,
-    /// Where somebody reads it.
-    pub log: Option<Vec<String>>,
+    /// The journey is printed as it happens, so that it is there whatever the client does next.
+    pub is_told: bool,
     pub account: Arc<Mutex<Account>>,
     /// The last connection, or attempt at one, of this run.
     pub over: Option<Over>,
@@ -63,10 +63,10 @@ pub struct Line {
 }
 
 impl Net {
-    pub fn say(&mut self, what: fmt::Arguments<'_>) {
-        let time = simulation::now().saturating_duration_since(self.started);
-        if let Some(log) = &mut self.log {
-            log.push(format!("{:>12.3} s  {what}", time.as_secs_f64()));
+    pub fn say(&self, what: fmt::Arguments<'_>) {
+        if self.is_told {
+            let time = simulation::now().saturating_duration_since(self.started);
+            println!("{:>12.3} s  {what}", time.as_secs_f64());
         }
     }
 
