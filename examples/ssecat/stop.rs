@@ -1,7 +1,13 @@
 //! What ends the stream from outside: signals, `--timeout`, and the reader of the output that goes away.
 
 use std::io;
+#[cfg(unix)]
+use std::io::{ErrorKind, Read};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::process;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -10,7 +16,8 @@ use http_sse::Handle;
 #[cfg(unix)]
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
-    iterator::Signals,
+    flag,
+    low_level::pipe,
 };
 
 use crate::failure::OUTPUT;
@@ -51,14 +58,19 @@ impl Stop {
     /// The first signal ends the stream, the second one the program at once.
     #[cfg(unix)]
     pub(crate) fn on_signals(self: &Arc<Self>) -> io::Result<()> {
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        self.in_background("signals", move |stop| {
-            let mut signals = signals.forever();
-            if signals.next().is_some() {
-                thread::spawn(move || stop.ask(Cause::Signal));
-            }
-            if signals.next().is_some() {
-                process::exit(OUTPUT.into());
+        let (signals, sender) = UnixStream::pair()?;
+        let is_last = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: each signal finds what those before it have left.
+            flag::register_conditional_shutdown(signal, OUTPUT.into(), Arc::clone(&is_last))?;
+            flag::register(signal, Arc::clone(&is_last))?;
+            pipe::register(signal, sender.try_clone()?)?;
+        }
+        self.in_background("signals", move |stop| match next_signal(signals) {
+            Ok(()) => stop.ask(Cause::Signal),
+            Err(error) => {
+                is_last.store(true, Ordering::SeqCst);
+                log::warn!("cannot read signals, the next one ends the program at once: {error}");
             }
         })
     }
@@ -118,5 +130,18 @@ impl Stop {
 
     fn lock(&self) -> MutexGuard<'_, Option<Cause>> {
         self.cause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for a signal.
+#[cfg(unix)]
+fn next_signal(mut signals: UnixStream) -> io::Result<()> {
+    loop {
+        match signals.read(&mut [0]) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }

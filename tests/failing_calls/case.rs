@@ -11,8 +11,8 @@ use crate::server::EVENTS;
 use crate::supervisor::Supervisor;
 use crate::{Journey, Stage};
 
-/// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams, and
-/// of a connect that looks as if it were on its way.
+/// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams and of
+/// the tool's socket for signals, and of a connect that looks as if it were on its way.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("", "failed to lookup address information"),
     ("EAGAIN", "no error set after POLLHUP"),
@@ -20,6 +20,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("ETIMEDOUT", "did not arrive in time"),
     ("ECONNRESET", "the stream ended early"),
     ("EPIPE", "the stream ended early"),
+    ("", "ends the program at once: unexpected end of file"),
 ];
 
 /// Which call of a run fails.
@@ -71,8 +72,7 @@ impl Case {
         let texts = run.texts();
         // The log has longer ones.
         let cause = texts.iter().filter(|text| self.names_cause(text)).min_by_key(|text| text.len());
-        // The thread of signal-hook does, where its own socket fails.
-        if texts.iter().any(|text| text.contains("panicked") && !text.contains("signal-hook")) {
+        if texts.iter().any(|text| text.contains("panicked")) {
             faults.push(format!("a panic: {texts:?}"));
         }
         let refusal = run.refusal();
