@@ -1,7 +1,7 @@
-//! Every callback there is, and no loop: `cargo run --example callbacks [-- URL]`.
+//! All callbacks, and no loop: `cargo run --example callbacks [-- URL]`.
 //!
-//! `listen` has no channel: the closures run on the connection's own thread, in stream order. Without a URL they hear
-//! from a server inside this program, which is not ready at first, then sends a comment and an event, and then ends it.
+//! `listen` has no channel: the closures run on the connection's thread, in stream order. Without a URL they use a server
+//! inside this program, which is not ready at first, then sends a comment and an event, and then ends the stream.
 
 #![allow(clippy::print_stdout, reason = "printing is what an example does")]
 

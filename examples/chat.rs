@@ -1,8 +1,8 @@
 //! An answer that arrives word by word: `cargo run --example chat [-- URL MODEL]`.
 //!
-//! A POST with a JSON body, never repeated by itself, and chunks decoded into a type of one's own. The URL is that of an
+//! A POST with a JSON body, which is not repeated, and events decoded into a custom type. The URL is that of an
 //! OpenAI-compatible server (`https://…/v1/chat/completions`), its key comes from `API_KEY`; without a URL a server inside
-//! this program answers. Such a stream ends with the data `[DONE]`: with `until`, an answer that is cut is an error.
+//! this program answers. Such a stream ends with the data `[DONE]`: with `until`, a response that breaks off is an error.
 
 #![allow(clippy::print_stdout, reason = "printing is what an example does")]
 

@@ -1,8 +1,8 @@
-//! Follows the journal of systemd over HTTP: `cargo run --example journal -- http://localhost:19531 journal.cursor`.
+//! Follows the systemd journal over HTTP: `cargo run --example journal -- http://localhost:19531 journal.cursor`.
 //!
 //! The server is systemd-journal-gatewayd (Debian: `systemd-journal-remote`; `systemctl start systemd-journal-gatewayd.socket`).
-//! It has no ids: the place in the journal is a cursor inside each entry, which goes back in the header `Range`. The
-//! checkpoint keeps it in a file, so that the next run goes on after the last entry that this one has printed.
+//! It has no ids: the position in the journal is a cursor inside each entry, which is sent back in the header `Range`. The
+//! checkpoint stores it in a file, so that the next run continues after the last printed entry.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what an example does")]
 
@@ -13,7 +13,7 @@ use std::error::Error;
 struct Entry {
     #[serde(rename = "__CURSOR")]
     cursor: String,
-    /// An array of numbers where it is no text, `null` where it is too large.
+    /// An array of numbers if it is not text, `null` if it is too large.
     #[serde(rename = "MESSAGE")]
     message: Option<serde_json::Value>,
 }
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: journal URL CHECKPOINT".into());
     };
     let checkpoint = Checkpoint::open(file)?.every_events(100);
-    // The server begins with the entry of the cursor itself, which is inclusive.
+    // The server sends the entry of the cursor again.
     let cursor = Cursor::header("Range", "entries={}", cursor_of).inclusive().start_at(checkpoint.last_event_id());
     let request = Request::get(format!("{url}/entries?follow"))
         .cursor(cursor)

@@ -1,8 +1,8 @@
-//! A stream that breaks off, and a client that comes back: `cargo run --example quickstart`.
+//! A stream that breaks off, and a client that reconnects: `cargo run --example quickstart`.
 //!
 //! Needs no network and ends by itself: the server is part of this program. It sends six readings, and closes the
-//! connection after each third one. The client reconnects by itself and names the last id it has received, so that
-//! the server goes on where it was. When there is nothing left the server answers 204: do not come back.
+//! connection after each third one. The client reconnects and sends the last id it has received, so that the server
+//! resumes there. When there is nothing left, the server answers 204: do not reconnect.
 
 #![allow(clippy::print_stdout, reason = "printing is what an example does")]
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The server's side: what comes after the id that the client has seen last.
+/// The server: sends the readings after the last id of the client.
 fn three_readings(head: &str, connection: &mut TcpStream) -> io::Result<()> {
     let last_event_id = shared::header(head, "last-event-id");
     println!("server: a request with Last-Event-ID {}", last_event_id.unwrap_or("none"));
@@ -37,7 +37,7 @@ fn three_readings(head: &str, connection: &mut TcpStream) -> io::Result<()> {
         return shared::refuse(connection, "204 No Content");
     }
     shared::open(connection)?;
-    // How long a client waits before it comes back, in milliseconds.
+    // The reconnection time of the client, in milliseconds.
     connection.write_all(b"retry: 500\n\n")?;
     for id in seen + 1..=seen + 3 {
         write!(connection, "id: {id}\ndata: reading {id}\n\n")?;

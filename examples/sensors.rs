@@ -1,8 +1,7 @@
 //! Two streams and a clock in one loop: `cargo run --example sensors`.
 //!
-//! `Events` is a crossbeam receiver, so `select!` takes it beside any other channel. A connection that is over is set
-//! to `None`, and `never()` stands in for it: a channel that has ended would be ready all the time. Needs no network and
-//! ends by itself.
+//! `Events` dereferences to a crossbeam receiver, so `select!` accepts it with any other channel. An ended connection is
+//! set to `None` and replaced with `never()`: an ended channel would always be ready. Needs no network and ends by itself.
 
 #![allow(clippy::print_stdout, reason = "printing is what an example does")]
 
@@ -32,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Shows the event; without one, the stream has ended on purpose.
+/// Prints the event; without one, the stream has ended on purpose.
 fn show(name: &str, sensor: &mut Option<Events>, event: Option<Event>) {
     match event {
         Some(event) => println!("{name}: {} °C", event.data()),

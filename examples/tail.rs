@@ -1,6 +1,6 @@
-//! Prints every event of a stream, for ever: `cargo run --example tail -- URL`. Ctrl-C ends it.
+//! Prints every event of a stream, indefinitely: `cargo run --example tail -- URL`. Ctrl-C ends it.
 //!
-//! What goes wrong, and is tried again, goes to the error output. A stream to look at:
+//! Failures that are retried go to standard error. A stream to try:
 //! `https://stream.wikimedia.org/v2/stream/recentchange`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what an example does")]

@@ -6,7 +6,7 @@ use crate::handle::End;
 
 /// An item of a channel of several connections: an event, or how its connection ended.
 ///
-/// # Example: a failure as an error, and every other end as none
+/// # Example: a failure as an error, other ends as `None`
 ///
 /// ```
 /// use http_sse::{Delivery, End, Error, Event};

@@ -1,7 +1,7 @@
-//! A service of systemd's that watches over its stream: `cargo run --example daemon -- URL`.
+//! A systemd service that monitors its stream: `cargo run --example daemon -- URL`.
 //!
-//! It is ready as soon as it runs: a device may boot before its network. The watchdog is fed by the loop that handles the
-//! events, and only while the stream shows life: bytes that arrive, or a wait that will end. SIGTERM ends it cleanly.
+//! It is ready as soon as it runs: a device may boot before its network. The loop that handles the events feeds the
+//! watchdog, and only while the stream is alive: bytes arrive, or an attempt is scheduled. SIGTERM ends it cleanly.
 //!
 //! ```ini
 //! [Service]

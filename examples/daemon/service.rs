@@ -11,9 +11,9 @@ use signal_hook::{consts::SIGINT, consts::SIGTERM, iterator::Signals};
 
 use crate::systemd;
 
-/// The library reconnects when nothing has come for so long; the server is to send comments more often.
+/// The client reconnects if nothing arrives for this long; the server should send comments more often.
 const IDLE: Duration = Duration::from_secs(60);
-/// An attempt is over in 70 s: 10 s to connect, as long as `IDLE` for the response.
+/// An attempt ends within 70 s: 10 s to connect, and `IDLE` for the response.
 const ATTEMPT: Duration = Duration::from_secs(90);
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
@@ -52,7 +52,7 @@ fn shows_life(stats: &Stats) -> bool {
     stats.idle_for.is_some_and(|idle| idle < IDLE * 2) || stats.retry_in.is_some_and(|left| !left.is_zero())
 }
 
-/// A channel that holds a message once SIGTERM or SIGINT has come.
+/// A channel that receives a message at SIGTERM or SIGINT.
 fn termination() -> io::Result<Receiver<()>> {
     let (sender, receiver) = bounded(1);
     let mut signals = Signals::new([SIGTERM, SIGINT])?;

@@ -1,11 +1,11 @@
-//! What systemd wants to hear from a service, over a datagram socket.
+//! Notifications to systemd, over a datagram socket.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::{ffi::OsStrExt, net::SocketAddr, net::UnixDatagram};
 use std::time::Duration;
 use std::{env, io, process};
 
-/// Sends a state as `sd_notify(3)` does; without systemd, nowhere.
+/// Sends a state like `sd_notify(3)`; without systemd, does nothing.
 pub(crate) fn notify(state: &str) -> io::Result<()> {
     let Some(name) = env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
     let address = match name.as_bytes().strip_prefix(b"@") {
@@ -15,7 +15,7 @@ pub(crate) fn notify(state: &str) -> io::Result<()> {
     UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
 }
 
-/// How often systemd wants to hear from this process at least.
+/// The watchdog interval of systemd for this process.
 pub(crate) fn watchdog_interval() -> Option<Duration> {
     let is_meant = env::var("WATCHDOG_PID").map_or(true, |pid| pid == process::id().to_string());
     let microseconds = env::var("WATCHDOG_USEC").ok()?.parse().ok().filter(|&microseconds: &u64| microseconds > 1)?;

@@ -1,4 +1,4 @@
-//! The event stream server that the examples talk to when they are given no URL: std only, free port of 127.0.0.1.
+//! The event stream server of the examples when they have no URL: std only, free port of 127.0.0.1.
 
 #![allow(dead_code, reason = "no example needs all of it")]
 
@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Starts the server and returns its URL. The script gets the head of each request and the connection to answer on,
-/// which is closed when it returns.
+/// Starts the server and returns its URL. The script receives the head of each request and the connection for the
+/// response, which is closed when the script returns.
 pub(crate) fn serve<F>(script: F) -> io::Result<String>
 where
     F: Fn(&str, &mut TcpStream) -> io::Result<()> + Clone + Send + 'static,
@@ -17,7 +17,7 @@ where
     thread::spawn(move || {
         for connection in listener.incoming().map_while(Result::ok) {
             let script = script.clone();
-            // The client may leave whenever it likes: a failed write is no failure of the server.
+            // The client may disconnect at any time: a failed write is not a failure of the server.
             thread::spawn(move || answer(&script, connection));
         }
     });
@@ -48,7 +48,7 @@ pub(crate) fn open(connection: &mut TcpStream) -> io::Result<()> {
     connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
 }
 
-/// Answers without a stream: 204 tells a client not to come back.
+/// Answers without a stream: 204 tells a client not to reconnect.
 pub(crate) fn refuse(connection: &mut TcpStream, status: &str) -> io::Result<()> {
     write!(connection, "HTTP/1.1 {status}\r\nConnection: close\r\n\r\n")
 }

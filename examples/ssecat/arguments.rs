@@ -1,4 +1,4 @@
-//! The command line: what is asked for, or one line that names what is wrong with it.
+//! The command line: its options, or one line with its error.
 
 mod cursor;
 mod help;
@@ -105,7 +105,7 @@ impl Arguments {
                 Arg::Short('h') | Arg::Long("help") => return Ok(Wish::Help),
                 Arg::Short('V') | Arg::Long("version") => return Ok(Wish::Version),
 
-                // A header without quotes ends up here, with a secret in it.
+                // A header without quotes ends up here, possibly with a secret.
                 Arg::Value(_) if url.is_some() => {
                     return Err("more than one URL: an argument with a space in it needs quotes".into());
                 }
@@ -126,7 +126,7 @@ impl Arguments {
         }
     }
 
-    /// Begins the recording, where one is asked for.
+    /// Starts the recording, if requested.
     pub(crate) fn start_recording(&self) -> Result<Option<Recorder>, String> {
         let Some(path) = &self.record else { return Ok(None) };
         Recorder::create(path).map(Some).map_err(|error| format!("--record {path:?}: {error}"))
@@ -137,16 +137,16 @@ impl Arguments {
         event.gap().is_some() || !is_in(&self.ignore) && (self.only.is_empty() || is_in(&self.only))
     }
 
-    /// How an event is written, to the output or for a command.
+    /// The format of an event, for the output or a command.
     pub(crate) fn layout(&self) -> Layout {
         let default = if self.exec.is_some() { Format::Data } else { Format::Text };
         Layout { format: self.format.unwrap_or(default), has_time: self.time }
     }
 
-    /// What the error output is for.
+    /// The use of standard error.
     pub(crate) fn messages(&self) -> Messages {
         let level = self.log_level.unwrap_or(LevelFilter::Warn);
-        // A command writes to the terminal whenever it likes.
+        // A command may write to the terminal at any time.
         Messages { level, status_line: level != LevelFilter::Off && self.exec.is_none() }
     }
 }

@@ -13,21 +13,21 @@ use crate::failure::Failure;
 use crate::format::Layout;
 use crate::stop::Stop;
 
-/// What fits into a variable on every system, with room for the others: Linux takes 128 KiB for each.
+/// The maximum size of a variable on every system, with room for others: Linux allows 128 KiB for each.
 const MAX_VARIABLE: usize = 64 * 1024;
-/// Ctrl-C reaches the command and this program at once: so long the news of it may take.
+/// Ctrl-C reaches the command and this program at the same time: the time until this program has noticed it.
 const SIGNAL_LATENCY: Duration = Duration::from_millis(200);
 
 pub(crate) struct Exec {
     pub(crate) command: OsString,
-    /// After so long a command that has failed is run again.
+    /// The delay before a failed command runs again.
     pub(crate) retry: Option<Duration>,
-    /// Of what it reads.
+    /// The format of its input.
     pub(crate) layout: Layout,
 }
 
 impl Exec {
-    /// Runs the command until it succeeds, or a stop is asked for.
+    /// Runs the command until it succeeds, or until a stop.
     pub(crate) fn run(&self, event: &Event, stop: &Stop) -> Result<Delivery, Failure> {
         let input = self.layout.text(event, SystemTime::now());
         loop {
@@ -52,7 +52,7 @@ impl Exec {
         let mut command = shell();
         command.arg(&self.command).stdin(Stdio::piped());
         let gap = event.gap().map(ToString::to_string);
-        // Unset without a value, whatever this program has inherited.
+        // Unset without a value, even if this program has inherited one.
         let of_event = |value| gap.is_none().then_some(value);
         for (name, value) in [
             ("SSE_GAP", gap.as_deref()),
@@ -68,7 +68,7 @@ impl Exec {
         let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             match stdin.write_all(input.as_bytes()) {
-                // It need not read all of it.
+                // The command need not read all of its input.
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                     warn!("cannot write the command's input: {error}")
                 }

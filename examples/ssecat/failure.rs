@@ -1,4 +1,4 @@
-//! Why it did not end well, as a line and as an exit code.
+//! Failures, as a line and as an exit code.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -24,7 +24,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Returns `true` if nobody is to be told: the reader of the output has enough, or the log has said it.
+    /// Returns `true` if no message is needed: the output was closed by its reader, or the log has reported it.
     pub(crate) fn is_silent(&self) -> bool {
         match self {
             Self::Output(_) => self.exit_code() == DONE,

@@ -1,21 +1,21 @@
-//! How an event is written, as a text: no output in it.
+//! The text of an event in each format: no output here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_sse::{Event, Gap};
 
-/// The form of an event.
+/// The format of an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// A block in its canonical wire form.
     Text,
-    /// One JSON object a line, data always as a string.
+    /// One JSON object per line, data always as a string.
     Json,
     /// Type, id and data in columns.
     Tsv,
     /// The data and a line end.
     Data,
-    /// The block as it was received.
+    /// The block as received.
     Raw,
 }
 
@@ -34,7 +34,7 @@ impl Format {
     }
 }
 
-/// The form of an event, and what is added to it.
+/// The format of an event, and additions to it.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
     pub(crate) format: Format,
@@ -42,14 +42,14 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Returns the event as it is written; `received` is added where that is asked for.
+    /// Returns the text of an event; `received` is added if requested.
     pub(crate) fn text(self, event: &Event, received: SystemTime) -> String {
         let time = self.has_time.then(|| utc(received));
         if let Some(gap) = event.gap() {
             return self.gap_text(event, gap, time);
         }
         match self.format {
-            // A comment, so that it remains an event stream.
+            // A comment, so that the output remains an event stream.
             Format::Text => comment(time) + &event.to_string(),
             Format::Raw => comment(time) + &raw(event),
             Format::Json => json(event, time),
@@ -58,7 +58,7 @@ impl Layout {
         }
     }
 
-    /// Nothing that the form has is an event: a comment, another member, a line without a type, or nothing at all.
+    /// In no format does it look like an event: a comment, a separate member, a line without a type, or nothing.
     fn gap_text(self, event: &Event, gap: &Gap, time: Option<String>) -> String {
         match self.format {
             Format::Text | Format::Raw => comment(time) + &event.to_string(),
@@ -82,7 +82,7 @@ fn comment(time: Option<String>) -> String {
 }
 
 fn raw(event: &Event) -> String {
-    // Without its text where that was too large to be kept.
+    // Without its text if that was too large to be kept.
     event.raw().map_or_else(|| event.to_string(), |raw| format!("{raw}\n\n"))
 }
 
@@ -97,7 +97,7 @@ fn object<const N: usize>(time: Option<String>, members: [(&str, serde_json::Val
     escape_controls(&format!("{{{}}}\n", members.join(",")))
 }
 
-/// Escapes what JSON leaves as it is, and a terminal obeys: U+007F to U+009F, which are only in strings.
+/// Escapes characters that JSON allows but a terminal interprets: U+007F to U+009F, which occur only in strings.
 fn escape_controls(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -122,7 +122,7 @@ fn escape_separators(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
 
-/// A server's text must neither move the cursor nor speak to the terminal. Lines stay lines.
+/// The text of a server must not control the terminal. Line ends are kept.
 pub(crate) fn harmless_lines(text: &str) -> String {
     let is_harmful = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
     text.chars().map(|character| if is_harmful(character) { '\u{fffd}' } else { character }).collect()
@@ -130,7 +130,7 @@ pub(crate) fn harmless_lines(text: &str) -> String {
 
 /// RFC 3339, with milliseconds.
 pub(crate) fn utc(time: SystemTime) -> String {
-    // A clock before 1970 is one that was never set.
+    // A clock before 1970 was never set.
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = date(days);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_in_utc_with_milliseconds() {
-        // By date(1): date -u -d @SECONDS +%FT%TZ
+        // From date(1): date -u -d @SECONDS +%FT%TZ
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_399, "2000-02-28T23:59:59.000Z"),

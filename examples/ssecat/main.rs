@@ -8,11 +8,11 @@
 //! ssecat --retry forever --checkpoint id --exec 'psql -c "select handle(:d)" -v d="$SSE_DATA"' https://example.com/jobs
 //! ```
 //!
-//! `--help` lists the options, `docs/ssecat.md` shows what they are for.
+//! `--help` lists the options, `docs/ssecat.md` explains them.
 //!
-//! Each event is written and flushed by itself, or handled by a command; only then its id goes to the checkpoint. The
-//! state goes to the error output: where both outputs are a terminal it is one status line, anywhere else a line for each
-//! failure. Neither shows a header, a query, a password or data, and what the libraries below log is left out.
+//! Each event is written and flushed separately, or handled by a command; only then its id goes to the checkpoint. The
+//! state goes to standard error: if both outputs are a terminal it is one status line, otherwise one line per failure.
+//! Neither shows a header, a query, a password or data, and the logs of dependencies are omitted.
 
 mod arguments;
 mod exec;
@@ -42,7 +42,7 @@ use record::Recorder;
 use screen::Screen;
 use stop::{Cause, Stop, Work};
 
-/// The connection's name in the library's log lines, which the screen leaves out.
+/// The connection's name in the library's log lines, which the screen omits.
 const ID: &str = "ssecat";
 
 fn main() -> ExitCode {
@@ -123,7 +123,7 @@ fn handle_events(
         let event = match reader.next_timeout(position.save_after()) {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => {
-                // A log line leaves out what the server said.
+                // A log line omits the text of the server.
                 let is_logged = destination.screen.shows_failures() && error.body().is_none();
                 return Err(Failure::Connection { error, is_logged });
             }
@@ -139,20 +139,20 @@ fn handle_events(
                 Delivery::Stopped => break,
             }
         }
-        // What is left out counts as handled.
+        // A filtered event counts as handled.
         position.handled(&event);
     }
     Ok(handled)
 }
 
-/// What became of an event.
+/// The result of an event.
 enum Delivery {
     Done,
-    /// A stop came first: it has not been handled.
+    /// A stop came first: the event is not handled.
     Stopped,
 }
 
-/// Where events go.
+/// The destination of events.
 struct Destination {
     screen: &'static Screen,
     layout: Layout,

@@ -1,4 +1,4 @@
-//! Writes to the standard output and the error output, also where another program has made them non-blocking.
+//! Writes to standard output and standard error, even if another program has made them non-blocking.
 
 use std::io::{self, ErrorKind, Write};
 #[cfg(unix)]
@@ -16,7 +16,7 @@ pub(crate) trait Output: Write {}
 #[cfg(not(unix))]
 impl<O: Write> Output for O {}
 
-/// Writes and flushes all of it, waiting where the output takes nothing.
+/// Writes and flushes everything, waiting while the output accepts nothing.
 pub(crate) fn write(mut output: impl Output, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match output.write(bytes) {
@@ -31,7 +31,7 @@ pub(crate) fn write(mut output: impl Output, mut bytes: &[u8]) -> io::Result<()>
     Ok(())
 }
 
-/// Waits until another try makes sense, or returns the error.
+/// Waits until the output accepts data again, or returns the error.
 fn wait_after(error: io::Error, output: &impl Output) -> io::Result<()> {
     match error.kind() {
         ErrorKind::Interrupted => Ok(()),
@@ -42,7 +42,7 @@ fn wait_after(error: io::Error, output: &impl Output) -> io::Result<()> {
 
 #[cfg(unix)]
 fn wait_until_writable(output: &impl Output) -> io::Result<()> {
-    // An error of the output shows at the next write.
+    // An error of the output is reported by the next write.
     poll(&mut [PollFd::new(output, PollFlags::OUT)], None)?;
     Ok(())
 }
@@ -53,11 +53,11 @@ fn wait_until_writable(_: &impl Output) -> io::Result<()> {
     Ok(())
 }
 
-/// Blocks until the reader of the standard output has gone; returns `false` where that cannot be known.
+/// Blocks until the reader of standard output has closed it; returns `false` if that cannot be detected.
 #[cfg(unix)]
 pub(crate) fn wait_for_close() -> bool {
     let output = io::stdout();
-    // Errors and hang-ups are reported always.
+    // Errors and hang-ups are always reported.
     let mut watched = [PollFd::new(&output, PollFlags::empty())];
     let is_known = poll(&mut watched, None).is_ok();
     is_known && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)

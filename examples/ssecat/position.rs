@@ -24,7 +24,7 @@ impl Position {
         self.checkpoint.as_ref().and_then(Checkpoint::due_in).unwrap_or(Duration::MAX)
     }
 
-    /// A gap has no position, and leaves that of the last event as it is.
+    /// A gap has no position, and keeps that of the last event.
     pub(crate) fn handled(&mut self, event: &Event) {
         if event.gap().is_some() {
             return;
@@ -37,7 +37,7 @@ impl Position {
     }
 }
 
-/// The events go on without the checkpoint: after a restart, more of them come again.
+/// The events continue without the checkpoint: after a restart, more of them are repeated.
 fn report(saved: Option<io::Result<()>>) {
     if let Some(Err(error)) = saved {
         warn!("{error}");

@@ -1,4 +1,4 @@
-//! `--record`: the bytes received, with their times and cuts. `http_sse::testing::Server::replay` plays them.
+//! `--record`: the received bytes, with their times and cuts. `http_sse::testing::Server::replay` replays them.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +13,7 @@ use log::warn;
 use crate::format::utc;
 use crate::status::harmless;
 
-/// Writes down what comes in; nothing of the request, which may hold secrets.
+/// Records received data; nothing of the request, which may contain secrets.
 #[derive(Clone)]
 pub(crate) struct Recorder(Arc<Mutex<Recording>>);
 
@@ -35,7 +35,7 @@ impl Recorder {
 
     pub(crate) fn opened(&self, opened: &Opened<'_>) {
         let mut recording = self.lock();
-        // The response before it has not ended as its framing says, or something would be written.
+        // The previous response broke off, otherwise its end would be recorded.
         recording.end("cut");
         let content_type = opened.header("content-type").unwrap_or("text/event-stream");
         recording.write(format_args!("open {} {}", opened.status(), harmless(content_type)));
@@ -55,7 +55,7 @@ impl Recorder {
         let mut recording = self.lock();
         let text = error.to_string();
         match error {
-            // The stream goes on.
+            // The stream continues.
             Error::EventTooLarge { .. } => {}
             _ => recording.end("cut"),
         }
@@ -65,7 +65,7 @@ impl Recorder {
         }
     }
 
-    /// Nothing more is read, whatever the server would send.
+    /// Nothing more is read.
     pub(crate) fn stopped(&self) {
         self.lock().end("stop");
     }
@@ -100,7 +100,7 @@ impl Recording {
     }
 }
 
-/// Text remains text; what is not, or would spoil a line, is escaped.
+/// Text is unchanged; other bytes, and characters that would break a line, are escaped.
 struct Escaped<'a>(&'a [u8]);
 
 impl fmt::Display for Escaped<'_> {

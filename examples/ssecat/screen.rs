@@ -1,4 +1,4 @@
-//! Where everything is written: events to the output, the status line and log lines to the error output.
+//! The outputs: events go to standard output, the status line and log lines to standard error.
 
 use std::env;
 use std::fmt;
@@ -14,9 +14,9 @@ use crate::format::harmless_lines;
 use crate::output;
 use crate::status::{Rate, Status, harmless};
 
-/// How often the status line is brought up to date.
+/// The update interval of the status line.
 const TICK: Duration = Duration::from_millis(250);
-/// Back to the line's start, and empty it.
+/// Moves to the start of the line and clears it.
 const ERASE: &str = "\r\x1b[K";
 /// Lines that are too long are cut at the terminal's edge, not wrapped.
 const NO_WRAP: &str = "\x1b[?7l";
@@ -24,19 +24,19 @@ const WRAP: &str = "\x1b[?7h";
 
 static SCREEN: OnceLock<Screen> = OnceLock::new();
 
-/// What the error output is for.
+/// The use of standard error.
 pub(crate) struct Messages {
     pub(crate) level: LevelFilter,
-    /// Wanted where there is a terminal for it.
+    /// A status line, if there is a terminal for it.
     pub(crate) status_line: bool,
 }
 
 /// The two outputs, which may be one terminal.
 pub(crate) struct Screen {
-    /// What the library's lines on the connection begin with.
+    /// The prefix of the library's lines about the connection.
     prefix: String,
     level: LevelFilter,
-    /// Only where events go to a terminal too, and make room for it: anything else in between, as in `ssecat | jq`,
+    /// Only if events go to a terminal too, and make room for it: another program in between, as in `ssecat | jq`,
     /// would write into it.
     has_status_line: bool,
     events_on_terminal: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Screen {
 
 #[derive(Default)]
 struct Inner {
-    /// What the status line shows; empty while there is none.
+    /// The text of the status line; empty if there is none.
     line: String,
     failure: Option<String>,
     rate: Rate,
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Screen {
-    /// Looks what there is to write on, and begins to take log lines.
+    /// Detects the outputs, and installs the logger.
     pub(crate) fn start(id: &str, messages: Messages) -> &'static Self {
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let events_on_terminal = io::stdout().is_terminal();
@@ -64,13 +64,13 @@ impl Screen {
             events_on_terminal,
             inner: Mutex::default(),
         });
-        // Fails when there is a logger already: this one.
+        // Fails if there is a logger already: this one.
         let _ = log::set_logger(screen);
         log::set_max_level(messages.level);
         screen
     }
 
-    /// Draws the status line again and again, where there is one.
+    /// Redraws the status line periodically, if there is one.
     pub(crate) fn keep_up_to_date(&'static self, handle: Handle) -> io::Result<()> {
         if !self.has_status_line {
             return Ok(());
@@ -97,12 +97,12 @@ impl Screen {
         Ok(())
     }
 
-    /// The connection has failed and may come back, or has skipped an event.
+    /// The connection has failed and may reconnect, or has skipped an event.
     pub(crate) fn failure(&self, error: &Error) {
         let text = error.to_string();
         let mut inner = self.inner();
         match error {
-            // The stream goes on: the status line has no place for it.
+            // The stream continues: the status line does not show it.
             Error::EventTooLarge { .. } if self.has_status_line && !self.shows_failures() => {
                 inner.say_above(&format_args!("warning: skipped an event: {text}"));
             }
@@ -148,7 +148,7 @@ impl Screen {
             events: stats.events,
             rate: inner.rate.sample(Instant::now(), stats.events),
             last_id: last_id.as_deref(),
-            // At the end it has a line of its own.
+            // At the end it gets a separate line.
             failure: inner.failure.as_deref().filter(|_| state != State::Closed),
             retry_in: stats.retry_in,
         };
@@ -187,7 +187,7 @@ impl Inner {
 
 impl Log for Screen {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // The libraries below write queries and whole heads, with what they hold of secrets.
+        // Dependencies log queries and complete heads, including secrets.
         matches!(metadata.target().split("::").next(), Some("http_sse" | "ssecat"))
     }
 
@@ -210,12 +210,12 @@ impl Log for Screen {
     fn flush(&self) {}
 }
 
-/// Writes a line to the error output.
+/// Writes a line to standard error.
 pub(crate) fn say(what: &dyn fmt::Display) {
     write_error(&format!("ssecat: {}\n", harmless(&what.to_string())));
 }
 
 fn write_error(text: &str) {
-    // There is nowhere left to complain to.
+    // There is nowhere left to report it.
     let _ = output::write(io::stderr().lock(), text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! The status line, as a text: no terminal in it.
+//! The text of the status line: no terminal here.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,20 +6,20 @@ use std::time::{Duration, Instant};
 
 use http_sse::State;
 
-/// What the status line shows.
+/// The contents of the status line.
 pub(crate) struct Status<'a> {
     pub(crate) state: State,
     pub(crate) attempts: u64,
     pub(crate) events: u64,
-    /// Events a second.
+    /// Events per second.
     pub(crate) rate: f64,
     pub(crate) last_id: Option<&'a str>,
-    /// The last one, while the stream is not open again.
+    /// The last failure, while the stream is not open again.
     pub(crate) failure: Option<&'a str>,
     pub(crate) retry_in: Option<Duration>,
 }
 
-/// Events a second, over the last few seconds.
+/// Events per second, over the last few seconds.
 #[derive(Default)]
 pub(crate) struct Rate {
     samples: VecDeque<(Instant, u64)>,
@@ -64,7 +64,7 @@ impl fmt::Display for Status<'_> {
     }
 }
 
-/// A server's text must not move the cursor.
+/// The text of a server must not move the cursor.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

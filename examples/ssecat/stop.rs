@@ -1,4 +1,4 @@
-//! What ends the stream from outside: signals, `--timeout`, and the reader of the output that goes away.
+//! External stops: signals, `--timeout`, and a reader that closes the output.
 
 use std::io;
 #[cfg(unix)]
@@ -23,7 +23,7 @@ use signal_hook::{
 use crate::failure::OUTPUT;
 use crate::output;
 
-/// How long a stop waits for an output that takes nothing, or a slow disk.
+/// How long a stop waits for an output that accepts nothing, or a slow disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,16 +36,16 @@ pub(crate) enum Cause {
 /// What a stop waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// An event that is being written, for some seconds.
+    /// For some seconds, if an event is being written.
     Writing,
-    /// A command that is running, for as long as that takes.
+    /// For as long as it takes, if a command is running.
     Command,
 }
 
 pub(crate) struct Stop {
     handle: Handle,
     work: Work,
-    /// The first one counts.
+    /// The first stop counts.
     cause: Mutex<Option<Cause>>,
     asked: Condvar,
 }
@@ -55,7 +55,7 @@ impl Stop {
         Arc::new(Self { handle, work, cause: Mutex::default(), asked: Condvar::new() })
     }
 
-    /// The first signal ends the stream, the second one the program at once.
+    /// The first signal ends the stream, the second one ends the program immediately.
     #[cfg(unix)]
     pub(crate) fn on_signals(self: &Arc<Self>) -> io::Result<()> {
         let (signals, sender) = UnixStream::pair()?;
@@ -75,7 +75,7 @@ impl Stop {
         })
     }
 
-    /// Elsewhere the system ends the program.
+    /// On other systems, the system ends the program.
     #[cfg(not(unix))]
     pub(crate) fn on_signals(self: &Arc<Self>) -> io::Result<()> {
         Ok(())
@@ -89,7 +89,7 @@ impl Stop {
         })
     }
 
-    /// On a quiet stream nothing else would notice that `head` has enough. A command may have no use for the output.
+    /// On an idle stream nothing else would notice that `head` has exited. A command may not use the output.
     pub(crate) fn when_output_closes(self: &Arc<Self>) -> io::Result<()> {
         if self.work == Work::Command {
             return Ok(());
@@ -101,7 +101,7 @@ impl Stop {
         })
     }
 
-    /// Waits until a stop is asked for, at most so long; returns whether it has been.
+    /// Waits for a stop, at most this long; returns `true` if there was one.
     pub(crate) fn comes_within(&self, time: Duration) -> bool {
         let waiting = self.asked.wait_timeout_while(self.lock(), time, |cause| cause.is_none());
         waiting.unwrap_or_else(PoisonError::into_inner).0.is_some()
@@ -111,7 +111,7 @@ impl Stop {
         *self.lock()
     }
 
-    /// Ends the stream, and with it the program, unless that is stuck in its output.
+    /// Ends the stream, and with it the program, unless the program is blocked on its output.
     fn ask(&self, cause: Cause) {
         self.lock().get_or_insert(cause);
         self.asked.notify_all();

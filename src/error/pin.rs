@@ -10,7 +10,7 @@ use std::fmt;
 #[cfg_attr(not(feature = "tls"), doc = "`ClientBuilder::pin_sha256`")]
 /// after a person has compared it with the print on the device.
 ///
-/// # Example: ask before a device is trusted
+/// # Example: ask the user before trusting a device
 ///
 /// ```no_run
 /// use http_sse::{Client, Error, Request};
@@ -35,7 +35,7 @@ pub struct PinMismatch {
 impl PinMismatch {
     /// Creates a mismatch from the digests of a certificate and of its public key, and the pins.
     ///
-    /// # Example: what code under test may be given
+    /// # Example: an error for the code under test
     ///
     /// ```
     /// use http_sse::{Error, PinMismatch};
@@ -67,7 +67,7 @@ impl PinMismatch {
 
     /// Returns the digest of the public key in that certificate: `sha256//` and base64, like curl.
     ///
-    /// # Example: a pin that outlasts a new certificate
+    /// # Example: a pin that survives a new certificate
     ///
     /// ```
     /// let shown = http_sse::PinMismatch::new("E3:B0", "sha256//47DE", ["A1:B2"]);

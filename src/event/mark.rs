@@ -18,7 +18,7 @@ impl Event {
     /// A gap has no data, no id and no [`position`](Self::position), and its type is `message`. Its text form is a
     /// comment.
     ///
-    /// # Example: state that is fetched again where something may be missing
+    /// # Example: fetch the state again after a gap
     ///
     /// ```
     /// use http_sse::{Client, Request, RetryPolicy};

@@ -6,7 +6,7 @@ use crate::error::Error;
 
 /// What a connection is doing.
 ///
-/// # Example: a light for the connection
+/// # Example: a status light
 ///
 /// ```
 /// use http_sse::State;
@@ -35,7 +35,7 @@ pub enum State {
 
 /// Why a connection ended.
 ///
-/// # Example: is it worth a word to the user?
+/// # Example: should the user know?
 ///
 /// ```
 /// use http_sse::{Client, End, Request};

@@ -8,7 +8,7 @@ use crate::event::{Content, DEFAULT_TYPE, Event};
 
 /// A part of a stream.
 ///
-/// # Example: tell them apart
+/// # Example: distinguish frames
 ///
 /// ```
 /// use http_sse::parser::{Frame, Parser};
@@ -35,7 +35,7 @@ pub enum Frame {
 
 /// An event that borrows from the parser and its input: see [`Parser::next_event_ref`](super::Parser::next_event_ref).
 ///
-/// # Example: look without copying
+/// # Example: inspect without copying
 ///
 /// ```
 /// use http_sse::parser::Parser;
@@ -75,7 +75,7 @@ impl<'a> EventRef<'a> {
 
     /// Returns the data.
     ///
-    /// # Example: as it stands in the input
+    /// # Example: data without a copy
     ///
     /// ```
     /// # use http_sse::parser::Parser;
@@ -107,7 +107,7 @@ impl<'a> EventRef<'a> {
 
     /// Copies the data into an owned event.
     ///
-    /// # Example: an event to keep
+    /// # Example: an owned event
     ///
     /// ```
     /// # use http_sse::parser::Parser;

@@ -59,7 +59,7 @@ impl Request {
 
     /// Sends these bytes, again for every reconnect. Default: no body and no Content-Type.
     ///
-    /// # Example: a format of one's own
+    /// # Example: a custom format
     ///
     /// ```
     /// use http_sse::Request;

@@ -16,7 +16,7 @@ impl Request {
     /// one with a wrong checksum is [`Error::Protocol`](crate::Error::Protocol), both after the earlier events. A
     /// header of this request may refine the preference, as in `gzip;q=0.5`.
     ///
-    /// # Example: a meter behind a connection that is paid by the byte
+    /// # Example: a meter on a metered link
     ///
     /// ```
     /// use http_sse::{Client, Request};

@@ -104,7 +104,7 @@ impl Request {
     /// events would count that one twice, and the last data lines of a multi-line event may be missing. Without `until`
     /// it has no effect.
     ///
-    /// # Example: a hasty server
+    /// # Example: a server that closes early
     ///
     /// ```
     /// use http_sse::{Client, End, Request};
@@ -191,7 +191,7 @@ impl Request {
 
     /// Runs for each event, before it is delivered. Default: nothing.
     ///
-    /// # Example: count beside the loop
+    /// # Example: count events outside of the loop
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -217,7 +217,7 @@ impl Request {
 
     /// Runs for each comment line, with the text after its colon, at most 4 KiB. Default: nothing.
     ///
-    /// # Example: the server's sign of life
+    /// # Example: heartbeats of the server
     ///
     /// ```
     /// use http_sse::Request;
@@ -235,7 +235,7 @@ impl Request {
     ///
     /// It does not run for a clean end, 204, a stop, `reconnect()`, or JSON that does not decode.
     ///
-    /// # Example: what the loop does not see
+    /// # Example: failures that the loop does not see
     ///
     /// ```
     /// use http_sse::{Client, Request, RetryPolicy};
@@ -266,7 +266,7 @@ impl Request {
     /// Runs exactly once, as the last callback: after the terminal item is queued, before the channel ends. Default:
     /// nothing.
     ///
-    /// # Example: why it is over
+    /// # Example: why it ended
     ///
     /// ```
     /// use http_sse::{Client, End, Request};

@@ -12,7 +12,7 @@ impl Request {
     /// `Accept-Encoding`, `Cache-Control`, `User-Agent`, `Last-Event-ID`, and the headers that describe a body
     /// (`Content-Type`, `-Language`, `-Encoding`, `-Location`).
     ///
-    /// # Example: a database whose shards have hosts of their own
+    /// # Example: a database with sharded hosts
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -37,7 +37,7 @@ impl Request {
     /// By default, a 307 or 308 carries the body to any origin (Fetch, "HTTP-redirect fetch"), like curl, and so does a
     /// 301 or 302 unless the method is POST. An origin of [`trust_origin`](Self::trust_origin) may receive it.
     ///
-    /// # Example: a question that is for one server alone
+    /// # Example: a body for one server only
     ///
     /// ```
     /// use http_sse::{Client, Error, Request};

@@ -85,7 +85,7 @@ impl Peer {
 
     /// Begins an event stream that the close of the connection ends.
     ///
-    /// # Example: a server of the old kind
+    /// # Example: an old-style server
     ///
     /// ```
     /// use http_sse::testing::Server;
@@ -237,7 +237,7 @@ impl Peer {
     ///
     /// `WouldBlock` or `TimedOut` if the client reads nothing for 10 s, and others if it has disconnected.
     ///
-    /// # Example: sending until the client has gone
+    /// # Example: send until the client disconnects
     ///
     /// ```
     /// use http_sse::testing::Server;

@@ -74,7 +74,7 @@ impl Asked {
 
     /// Returns the first header of this name (case-insensitive); `None` also for one that is not UTF-8.
     ///
-    /// # Example: where the client wants to go on
+    /// # Example: the position that the client sends
     ///
     /// ```
     /// # use http_sse::{Client, Request, testing::Server};
@@ -128,7 +128,7 @@ impl Asked {
 
     /// Returns the names of all headers, as spelled and in order of arrival.
     ///
-    /// # Example: nothing is sent that nobody asked for
+    /// # Example: no extra headers are sent
     ///
     /// ```
     /// # use http_sse::{Client, Request, testing::Server};
@@ -147,7 +147,7 @@ impl Asked {
 
     /// Returns the body without its framing; empty if there is none or it has not been read yet.
     ///
-    /// # Example: the question came along
+    /// # Example: the body was sent
     ///
     /// ```
     /// # use http_sse::{Client, Request, testing::Server};

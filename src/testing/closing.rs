@@ -41,7 +41,7 @@ impl Peer {
     ///
     /// If the client is still connected after 10 s.
     ///
-    /// # Example: an idle stream, for as long as the client wants it
+    /// # Example: an idle stream until the client disconnects
     ///
     /// ```
     /// # use http_sse::{Client, Request, testing::Server};
@@ -67,7 +67,7 @@ impl Peer {
 
     /// Ends the response: the last chunk if the body is chunked, then FIN.
     ///
-    /// # Example: an answer that is complete
+    /// # Example: a complete response
     ///
     /// ```
     /// # use http_sse::{Client, End, Request, RetryPolicy, testing::Server};
@@ -93,7 +93,7 @@ impl Peer {
 
     /// Closes the connection (FIN) without the last chunk: a chunked response breaks off.
     ///
-    /// # Example: an answer that is cut
+    /// # Example: a response that breaks off
     ///
     /// ```
     /// # use http_sse::{Client, Error, Request, RetryPolicy, testing::Server};
@@ -132,7 +132,7 @@ impl Peer {
 
     /// Waits for this long: the only step that sleeps. Closing the server interrupts it.
     ///
-    /// # Example: silence for longer than the client bears
+    /// # Example: silence longer than the idle timeout
     ///
     /// ```
     /// # use http_sse::{Client, Error, Request, RetryPolicy, Timeout, testing::Server};

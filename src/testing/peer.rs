@@ -21,7 +21,7 @@ use super::{Asked, Framing, script};
 /// Every step panics if it waits longer than 10 s (see [`Server::wait_limit`](super::Server::wait_limit)), including a
 /// blocked write.
 ///
-/// # Example: the client leaves
+/// # Example: the client disconnects
 ///
 /// ```
 /// use http_sse::testing::Server;
@@ -110,7 +110,7 @@ impl Peer {
     ///
     /// The error of the system, if the client has disconnected.
     ///
-    /// # Example: who is it?
+    /// # Example: the client's address
     ///
     /// ```
     /// use http_sse::testing::Server;
@@ -160,7 +160,7 @@ impl Peer {
     ///
     /// As [`request`](Self::request) does.
     ///
-    /// # Example: a body that never comes
+    /// # Example: a body that never arrives
     ///
     /// ```
     /// use http_sse::testing::Server;
@@ -214,7 +214,7 @@ impl Peer {
     ///
     /// `TimedOut` after 10 s, `InvalidData` if it is not HTTP/1, and others if the client has disconnected.
     ///
-    /// # Example: a client that leaves without a word
+    /// # Example: a client that disconnects without a request
     ///
     /// ```
     /// use http_sse::testing::Server;
@@ -248,7 +248,7 @@ impl Peer {
     ///
     /// The error of `wrap`; `InvalidData` if bytes of the other protocol have been read already.
     ///
-    /// # Example: a protocol that changes nothing
+    /// # Example: a pass-through protocol
     ///
     /// ```
     /// use http_sse::testing::Server;

@@ -1,12 +1,12 @@
-//! `--cursor`: where a stream is resumed whose server does not use `id:`.
+//! `--cursor`: the position of a stream whose server does not use `id:`.
 
 use http_sse::{Cursor, Event};
 use serde_json::Value;
 
-/// A member of the data, and where its value is sent.
+/// A member of the data, and where to send its value.
 #[derive(Clone)]
 pub(crate) struct Place {
-    /// Names of members, from the outside in.
+    /// Names of members, from the outermost to the innermost.
     field: Vec<String>,
     target: Target,
 }
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-/// Text or a number; anything else is no position.
+/// Text or a number; anything else is not a position.
 fn value(data: &str, field: &[String]) -> Option<String> {
     let mut document: Value = serde_json::from_str(data).ok()?;
     for name in field {

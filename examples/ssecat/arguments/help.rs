@@ -1,4 +1,4 @@
-//! What `--help` prints, within 80 columns.
+//! The text of `--help`, within 80 columns.
 
 pub(crate) const HELP: &str = r#"Prints the events of a Server-Sent Events stream, or runs a command for each.
 

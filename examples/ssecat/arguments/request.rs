@@ -1,4 +1,4 @@
-//! What the library is given: the client, the request and the checkpoint, or which option it refuses.
+//! The client, the request and the checkpoint, or the option that the library refuses.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use http_sse::{Checkpoint, Client, ClientBuilder, Error, Request};
 use super::Arguments;
 use crate::format::Format;
 
-/// A URL that passes every check, to find out which option does not.
+/// A URL that passes every check, to find out which option fails.
 const SOUND_URL: &str = "http://localhost/";
 
 impl Arguments {
@@ -15,7 +15,7 @@ impl Arguments {
         self.trust.add_to(self.linked(Client::builder())?)?.build()
     }
 
-    /// Says where connections go, and over which link.
+    /// Sets the address and the network link of connections.
     fn linked(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
         for (host, address) in &self.resolve {
             builder = builder.resolve(host, *address);
@@ -32,7 +32,7 @@ impl Arguments {
         }
     }
 
-    /// Returns the request; `position` is that of the checkpoint. The body goes along.
+    /// Returns the request, including the body; `position` is that of the checkpoint.
     pub(crate) fn request(&mut self, position: &str) -> Request {
         let default = if self.body.is_some() { "POST" } else { "GET" };
         let mut request = Request::new(self.method.as_deref().unwrap_or(default), &self.url);
@@ -69,7 +69,7 @@ impl Arguments {
         }
     }
 
-    /// Opens the checkpoint, where there is one.
+    /// Opens the checkpoint, if there is one.
     pub(crate) fn open_checkpoint(&self) -> Result<Option<Checkpoint>, String> {
         let Some(path) = &self.checkpoint else { return Ok(None) };
         let problem = |what: &dyn std::fmt::Display| format!("--checkpoint {path:?}: {what}");
@@ -128,7 +128,7 @@ fn over_unix_socket(_: ClientBuilder, _: &Path) -> Result<ClientBuilder, Error> 
     Err(Error::InvalidRequest("--unix-socket is not supported on this system".into()))
 }
 
-/// An error in one line, without the introduction that the option's name is.
+/// An error in one line, without its prefix, which the name of the option replaces.
 pub(super) fn problem(error: Error) -> String {
     match error {
         Error::InvalidRequest(what) => what,

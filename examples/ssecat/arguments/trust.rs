@@ -1,4 +1,4 @@
-//! Whom to trust over TLS: `--cacert`, `--ca-native` and `--pinnedpubkey`.
+//! Trust over TLS: `--cacert`, `--ca-native` and `--pinnedpubkey`.
 
 use http_sse::{Client, ClientBuilder, Error};
 
@@ -32,7 +32,7 @@ impl Trust {
         let refusal = |builder: Result<ClientBuilder, Error>| builder.and_then(ClientBuilder::build).err().map(problem);
         if let Some(certificates) = &self.cacert {
             if let Some(problem) = refusal(trusting_file(builder(), certificates)) {
-                // The name of the setter means nothing here.
+                // The name of the setter is meaningless here.
                 let problem = problem.replace("root_certificates_pem: ", "");
                 return Some(format!("--cacert {:?}: {problem}", certificates.path));
             }
@@ -47,7 +47,7 @@ impl Trust {
     }
 }
 
-/// What was read is checked now; a file that is there to stay is read again once its certificates do not do.
+/// The contents are checked now; a regular file is read again if none of its certificates matches.
 #[cfg(feature = "tls")]
 fn trusting_file(builder: ClientBuilder, certificates: &Certificates) -> Result<ClientBuilder, Error> {
     let Certificates { path, pem } = certificates;

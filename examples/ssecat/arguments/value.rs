@@ -1,4 +1,4 @@
-//! The values of options, each read and checked, or refused in one line that names the option.
+//! The values of options: parsed and validated, or refused in one line that names the option.
 
 use std::ffi::OsString;
 use std::fs;

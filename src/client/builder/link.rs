@@ -28,7 +28,7 @@ impl ClientBuilder {
     /// An invalid name, or an address that no host can have, is [`Error::InvalidRequest`](crate::Error::InvalidRequest)
     /// from [`build`](Self::build).
     ///
-    /// # Example: a bridge that is reached by its address
+    /// # Example: a bridge at a known address
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -85,7 +85,7 @@ impl ClientBuilder {
     /// can have (empty, or more than 15 bytes) is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from
     /// [`build`](Self::build). Linux before 5.7 allows this only to root (`CAP_NET_RAW`).
     ///
-    /// # Example: by the modem, whatever Wi-Fi there is
+    /// # Example: use the modem, even with Wi-Fi
     ///
     /// ```
     /// use http_sse::Client;
@@ -107,7 +107,7 @@ impl ClientBuilder {
     /// address, the attempt fails as without a network. An address that cannot be a source (`0.0.0.0`, multicast) is
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
     ///
-    /// # Example: a server that knows its clients by their addresses
+    /// # Example: a server that identifies clients by address
     ///
     /// ```
     /// use http_sse::Client;
@@ -145,7 +145,7 @@ impl ClientBuilder {
 
     /// Turns off TCP keepalive. Default: on, see [`tcp_keepalive`](Self::tcp_keepalive).
     ///
-    /// # Example: a line that is paid by the byte
+    /// # Example: a metered link
     ///
     /// ```
     /// use http_sse::Client;
