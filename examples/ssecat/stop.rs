@@ -70,7 +70,7 @@ impl Stop {
             Ok(()) => stop.ask(Cause::Signal),
             Err(error) => {
                 is_last.store(true, Ordering::SeqCst);
-                log::warn!("cannot read signals, the next one ends the program at once: {error}");
+                log::warn!("cannot read signals, the next one ends the program immediately: {error}");
             }
         })
     }
