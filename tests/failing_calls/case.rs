@@ -20,7 +20,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("ETIMEDOUT", "did not arrive in time"),
     ("ECONNRESET", "the stream ended early"),
     ("EPIPE", "the stream ended early"),
-    ("", "ends the program at once: unexpected end of file"),
+    ("", "ends the program immediately: unexpected end of file"),
 ];
 
 /// Which call of a run fails.
