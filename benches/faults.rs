@@ -9,17 +9,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 #![allow(clippy::print_stdout, reason = "the figures")]
 
-#[path = "../tests/faults/mod.rs"]
-mod faults;
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::env;
 use std::process::ExitCode;
 use std::thread;
 
-use faults::figures::Figures;
-use faults::{Group, Row, Settings, again, client, table};
+use support::faults::figures::Figures;
+use support::faults::{Group, Row, Settings, again, client, table};
 
 const AT_ONCE: usize = 8;
 

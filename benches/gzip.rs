@@ -1,7 +1,7 @@
 //! What gzip saves and costs: bytes, memory, instructions and latency, each beside the same stream without it.
 //!
 //! ```text
-//! cargo bench --bench gzip --features gzip
+//! cargo bench --bench gzip
 //! ```
 //!
 //! The server compresses at zlib's level 6 and flushes after each event, which is a chunk by itself. It is a process of its

@@ -16,19 +16,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 #![allow(clippy::print_stdout, reason = "the figures")]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
-#[path = "../tests/support/phase.rs"]
-mod phase;
-
 use std::net::UdpSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use http_sse::{Client, Events, Request};
 
-use phase::{Phase, Scene};
+use support::phase::{self, Phase, Scene};
 use support::wait_until;
 
 const ROUNDS: usize = 200;

@@ -15,8 +15,6 @@
 
 mod chance;
 mod consumer;
-#[path = "../../tests/support/process.rs"]
-mod process;
 mod server;
 mod tally;
 mod wire;
@@ -36,7 +34,7 @@ use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::{Client, Handle, Merged};
 
 use consumer::Consumer;
-use process::resident;
+use support::process::resident;
 use tally::Tally;
 use wire::Manner;
 

@@ -21,7 +21,7 @@ use link::LinkChoice;
 
 const USER_AGENT: &str = concat!("http-sse/", env!("CARGO_PKG_VERSION"));
 /// An attempt, with callbacks and a logger that format, overflows 125 KiB during a TLS handshake and 80 KiB without TLS, in
-/// a build without optimization on x86-64: `tests/stack_size.rs`. The rest is for what goes deeper elsewhere.
+/// a build without optimization on x86-64: `tests/process/stack_size.rs`. The rest is for what goes deeper elsewhere.
 const MIN_STACK: usize = if cfg!(feature = "tls") { 192 * 1024 } else { 128 * 1024 };
 
 /// Sets what the connections of a client have in common.

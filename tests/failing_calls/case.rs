@@ -6,10 +6,10 @@ use std::{fs, io};
 
 use crate::calls::{EAGAIN, EPIPE, Errno};
 use crate::client::{CHECKPOINT, FIRST_ID};
-use crate::program::Folder;
 use crate::server::EVENTS;
 use crate::supervisor::Supervisor;
 use crate::{Journey, Stage};
+use support::program::Folder;
 
 /// Texts that name the cause in other words: those of the resolver, which has no system error, of ends of streams and of
 /// the tool's socket for signals, and of a connect that looks as if it were on its way.

@@ -10,18 +10,12 @@
 //! ```
 //!
 //! Needs Linux 5.6 on x86-64 and Python: `fail.py` says how the calls are made to fail.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
-#![allow(clippy::print_stdout, reason = "a program of its own, without the harness")]
 
 mod calls;
 mod case;
 mod client;
-#[path = "../support/program.rs"]
-mod program;
 mod server;
 mod supervisor;
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 
 use std::collections::BTreeMap;
@@ -38,9 +32,9 @@ use std::time::Duration;
 use calls::{CALLS, EINTR, EMFILE, ENETUNREACH, errnos};
 use case::{Case, Run, Verdict};
 use client::AUTHORITY;
-use program::Folder;
 use server::{EVENTS, Manner};
 use supervisor::Supervisor;
+use support::program::Folder;
 use support::tls::{Authority, Validity};
 
 /// They wait most of the time.
@@ -120,7 +114,7 @@ impl Stage {
     fn program(&self, journey: &Journey, folder: &Folder) -> Vec<String> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         if journey.is_tool() {
-            let (tool, file) = (program::example("ssecat"), folder.file(client::CHECKPOINT));
+            let (tool, file) = (support::program::example("ssecat"), folder.file(client::CHECKPOINT));
             let (count, url) = (EVENTS.to_string(), format!("http://{}/", self.whole));
             let arguments = ["--retry", "forever", "--count", &count, "--checkpoint", &text(&file), &url];
             return [text(Path::new(tool.get_program()))].into_iter().chain(arguments.map(str::to_owned)).collect();

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/failing_calls/fail.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/failing_calls/fail.py");
 
 pub(crate) struct Supervisor {
     child: Child,

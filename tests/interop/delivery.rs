@@ -1,5 +1,4 @@
 //! The client's side, which is the same for all servers: a thousand events, and the count of what came.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +28,6 @@ impl Delivery {
     }
 
     /// The same with gzip, of which each stream must make use.
-    #[cfg(feature = "gzip")]
     pub(crate) fn compressed(client: ClientBuilder, url: &str) -> Self {
         Self::of(
             client,

@@ -1,5 +1,4 @@
 //! Frameworks in Python with manners of their own: a head that comes late, and workers that are killed all the time.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::process::{Command, Stdio};
 

@@ -1,5 +1,4 @@
 //! Compressors that nobody here wrote: no event is late behind them, and none is lost where they break.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::net::SocketAddr;
 use std::process::Command;

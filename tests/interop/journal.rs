@@ -1,5 +1,4 @@
 //! The journal of systemd over HTTP: `systemd-journal-gatewayd`, over a journal that the test writes.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -1,9 +1,8 @@
 //! The example `journal` with the real gateway, killed and started again: what it has not printed comes after the restart.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use crate::journal::Gateway;
 use crate::program::say;
-use crate::run::{Folder, Running, example};
+use support::program::{Folder, Running, example};
 
 #[test]
 fn the_journal_example_goes_on_after_a_kill_where_it_was() {

@@ -1,5 +1,4 @@
 //! The SDK of MCP as a server: a POST that is answered by JSON, by a stream, or by 202, and a stream that is resumed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::process::Command;
 use std::sync::mpsc::channel;

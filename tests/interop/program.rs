@@ -1,11 +1,10 @@
 //! Where the programs are that the tests start, and what is said when one is not there.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::left_out::lacking;
+use support::left_out::lacking;
 
 /// Finds a program on the path, or where Debian puts daemons.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
@@ -29,7 +28,7 @@ pub(crate) fn has_cached(folder: &str, package: &str) -> bool {
 
 /// Returns the path of a file that belongs to these tests.
 pub(crate) fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
+    support::root().join("tests/interop").join(name)
 }
 
 /// Says what is missing, where it is missing.

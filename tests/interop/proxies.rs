@@ -1,5 +1,4 @@
 //! Proxies that pass events on only when they are told to, that cache them, or that hide the death of a server.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::fs;
 use std::net::SocketAddr;

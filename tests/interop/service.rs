@@ -1,5 +1,4 @@
 //! A program of others as a server of the test's own: on a free port, with a temporary folder, killed and started again.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;

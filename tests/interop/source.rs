@@ -1,5 +1,4 @@
 //! The server behind a proxy: it has a thousand events, sends those that the test has released, and breaks on command.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

@@ -1,8 +1,7 @@
 //! Two network namespaces and what connects them. Nothing outside of them is touched; dropping removes them.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process, thread};
@@ -177,7 +176,7 @@ impl Link {
     }
 
     fn carry(&self) -> Result<Child, String> {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/netns/lossy_link.py");
+        let script = support::root().join("tests/netns/lossy_link.py");
         let mut carrier = self.server(Path::new("python3"));
         carrier.arg(script).args([self.client.name.as_str(), DEVICE, "0.05", "0.1"]);
         let mut carrier = carrier.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;

@@ -1,5 +1,4 @@
 //! The processes inside of the namespaces: this test binary once more, which plays the server or the client.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};

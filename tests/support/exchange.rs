@@ -1,6 +1,4 @@
 //! Runs one connection to its end, and returns what its consumer and its server saw.
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::time::Duration;
 
@@ -9,23 +7,23 @@ use http_sse::testing::{Asked, Peer, Server};
 use http_sse::{Client, End, Error, Event, Events, Request, RetryPolicy};
 
 /// How long a test waits for anything before it fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a consumer saw of a connection.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) data: Vec<String>,
-    pub(crate) error: Option<Error>,
-    pub(crate) end: End,
+pub struct Seen {
+    pub data: Vec<String>,
+    pub error: Option<Error>,
+    pub end: End,
     /// How many requests the connection made, redirects not counted.
-    pub(crate) attempts: u64,
-    pub(crate) last_status: Option<u16>,
+    pub attempts: u64,
+    pub last_status: Option<u16>,
 }
 
 impl Seen {
     /// The failure that ended the connection.
     #[track_caller]
-    pub(crate) fn failure(&self) -> &Error {
+    pub fn failure(&self) -> &Error {
         match (&self.error, &self.end) {
             (Some(error), End::Failed(same)) => {
                 assert_eq!(error.to_string(), same.to_string());
@@ -37,25 +35,25 @@ impl Seen {
 }
 
 /// A client whom the machine's proxy does not concern.
-pub(crate) fn client() -> Client {
+pub fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
 /// Waits as little as possible, and gives up after this many retries.
-pub(crate) fn retries(count: u32) -> RetryPolicy {
+pub fn retries(count: u32) -> RetryPolicy {
     RetryPolicy::constant(Duration::from_millis(1)).max_retries(count)
 }
 
 /// Runs a request to its end.
 #[track_caller]
-pub(crate) fn run(request: Request) -> Seen {
+pub fn run(request: Request) -> Seen {
     let events = client().connect("exchange", request).unwrap();
     drain(&events)
 }
 
 /// Takes everything up to the end, which must come within 10 s, and checks that an `Err` is the last item.
 #[track_caller]
-pub(crate) fn drain(events: &Events) -> Seen {
+pub fn drain(events: &Events) -> Seen {
     let (mut data, mut error) = (Vec::new(), None);
     loop {
         match events.recv_timeout(DEADLINE) {
@@ -74,13 +72,13 @@ pub(crate) fn drain(events: &Events) -> Seen {
 
 /// Returns what a request looks like on the wire; `to` gets the server's URL, without a path.
 #[track_caller]
-pub(crate) fn asked(to: impl FnOnce(String) -> Request) -> Asked {
+pub fn asked(to: impl FnOnce(String) -> Request) -> Asked {
     asked_by(&client(), to)
 }
 
 /// The same for a client with settings of its own.
 #[track_caller]
-pub(crate) fn asked_by(client: &Client, to: impl FnOnce(String) -> Request) -> Asked {
+pub fn asked_by(client: &Client, to: impl FnOnce(String) -> Request) -> Asked {
     let server = Server::start().unwrap();
     let origin = server.url("/").trim_end_matches('/').to_owned();
     let events = client.connect("asked", to(origin)).unwrap();
@@ -95,7 +93,7 @@ pub(crate) fn asked_by(client: &Client, to: impl FnOnce(String) -> Request) -> A
 
 /// Runs one attempt, without retry, against a server that answers it by `script`.
 #[track_caller]
-pub(crate) fn answered(script: impl FnMut(usize, Peer) + Send + 'static) -> Seen {
+pub fn answered(script: impl FnMut(usize, Peer) + Send + 'static) -> Seen {
     let server = Server::serve(script).unwrap();
     run(Request::get(server.url("/")).retry(RetryPolicy::never()))
 }

@@ -1,6 +1,4 @@
 //! Tests that need what this machine may lack: a package, a privilege, a processor that is not emulated.
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(unreachable_pub, reason = "a private module of every test binary")]
 
 use std::env;
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! Captures what the library logs. The tests of one binary share the logger: each looks at the lines of its own connection.
 
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -8,6 +8,7 @@ use super::deadline;
 
 static CAPTURE: Capture = Capture { lines: Mutex::new(Vec::new()), grown: Condvar::new() };
 static INSTALL: Once = Once::new();
+static LISTENER: OnceLock<fn(Level, &str)> = OnceLock::new();
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -24,10 +25,7 @@ pub struct Logs {
 impl Logs {
     /// Captures at every level from now on.
     pub fn of(text: &str) -> Self {
-        INSTALL.call_once(|| {
-            log::set_logger(&CAPTURE).unwrap();
-            log::set_max_level(LevelFilter::Trace);
-        });
+        install();
         Self { text: text.to_owned() }
     }
 
@@ -59,6 +57,19 @@ impl Logs {
     }
 }
 
+/// Calls the listener with each line from now on, where it is logged; it may panic.
+pub fn listen(listener: fn(Level, &str)) {
+    LISTENER.get_or_init(|| listener);
+    install();
+}
+
+fn install() {
+    INSTALL.call_once(|| {
+        log::set_logger(&CAPTURE).unwrap();
+        log::set_max_level(LevelFilter::Trace);
+    });
+}
+
 struct Capture {
     lines: Mutex<Vec<Line>>,
     grown: Condvar,
@@ -78,6 +89,9 @@ impl Log for Capture {
     fn log(&self, record: &Record<'_>) {
         let line =
             Line { level: record.level(), target: record.target().to_owned(), message: record.args().to_string() };
+        if let Some(listener) = LISTENER.get() {
+            listener(line.level, &line.message);
+        }
         self.lock().push(line);
         self.grown.notify_all();
     }

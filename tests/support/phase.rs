@@ -1,7 +1,4 @@
 //! Every phase in which a connection can be caught, each against a peer that leaves it there for ever.
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(unreachable_pub, reason = "a private module of every test binary")]
-#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::convert::Infallible;
 use std::fs;
@@ -16,10 +13,9 @@ use http_sse::crossbeam_channel::{Sender, bounded};
 use http_sse::testing::{Framing, Peer, Server};
 use http_sse::{Client, Handle, Request, RetryPolicy, State};
 
-use super::support::black_hole::BlackHole;
-#[cfg(feature = "tls")]
-use super::support::tls::{Authority, TlsServer, Validity};
-use super::support::wait_until;
+use super::black_hole::BlackHole;
+use super::tls::{Authority, TlsServer, Validity};
+use super::wait_until;
 
 /// Longer than any test.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -30,19 +26,15 @@ const LARGE_BODY: usize = 6 << 20;
 pub enum Phase {
     Connect,
     Proxy,
-    #[cfg(feature = "tls")]
     Handshake,
     RequestBody,
     Head,
     MidHead,
-    #[cfg(feature = "tls")]
     TlsHead,
     IdleBody,
-    #[cfg(feature = "tls")]
     IdleTlsBody,
     MidEvent,
     BusyBody,
-    #[cfg(feature = "tls")]
     BusyTlsBody,
     ErrorBody,
     BackOff,
@@ -55,19 +47,15 @@ impl Phase {
     pub const PULLED: &[Self] = &[
         Self::Connect,
         Self::Proxy,
-        #[cfg(feature = "tls")]
         Self::Handshake,
         Self::RequestBody,
         Self::Head,
         Self::MidHead,
-        #[cfg(feature = "tls")]
         Self::TlsHead,
         Self::IdleBody,
-        #[cfg(feature = "tls")]
         Self::IdleTlsBody,
         Self::MidEvent,
         Self::BusyBody,
-        #[cfg(feature = "tls")]
         Self::BusyTlsBody,
         Self::ErrorBody,
         Self::BackOff,
@@ -90,7 +78,6 @@ enum Peers {
     /// And how many connects to it were unanswered from the start.
     Hole(BlackHole, Option<usize>),
     Plain(Server),
-    #[cfg(feature = "tls")]
     Tls(TlsServer),
 }
 
@@ -110,7 +97,6 @@ impl Scene {
                 let before = unanswered(&hole);
                 (builder, Peers::Hole(hole, before))
             }
-            #[cfg(feature = "tls")]
             Phase::TlsHead | Phase::IdleTlsBody | Phase::BusyTlsBody => {
                 let authority = Authority::new();
                 let server = TlsServer::start(authority.server_config(Validity::VALID));
@@ -131,12 +117,10 @@ impl Scene {
             (Phase::RequestBody, Peers::Plain(server)) => {
                 Request::post(server.url("/events")).body(vec![b'x'; LARGE_BODY], "text/plain")
             }
-            #[cfg(feature = "tls")]
             (Phase::Handshake, Peers::Plain(server)) => Request::get(server.url("/events").replace("http:", "https:")),
             (Phase::Proxy, _) => Request::get("http://127.0.0.1:9/events"),
             (_, Peers::Hole(hole, _)) => Request::get(hole.url("/events")),
             (_, Peers::Plain(server)) => Request::get(server.url("/events")),
-            #[cfg(feature = "tls")]
             (_, Peers::Tls(server)) => Request::get(server.url("/events")),
         };
         let capacity = if self.phase == Phase::Rendezvous { 0 } else { 1 };
@@ -157,7 +141,6 @@ impl Scene {
                 Witness { thread: None, hold_back: None }
             }
             Peers::Plain(server) => self.play(server.accept(), handle),
-            #[cfg(feature = "tls")]
             Peers::Tls(server) => self.play(server.accept(), handle),
         }
     }
@@ -167,7 +150,6 @@ impl Scene {
         match &self.peers {
             Peers::Hole(..) => None,
             Peers::Plain(server) => Some(server.connections()),
-            #[cfg(feature = "tls")]
             Peers::Tls(server) => Some(server.tcp().connections()),
         }
     }
@@ -176,7 +158,6 @@ impl Scene {
     fn play(&self, mut peer: Peer, handle: &Handle) -> Witness {
         match self.phase {
             Phase::Connect => {}
-            #[cfg(feature = "tls")]
             Phase::Handshake => peer
                 .upgrade(|mut socket| {
                     // The start of the client's hello.
@@ -184,7 +165,6 @@ impl Scene {
                     Ok(socket)
                 })
                 .unwrap(),
-            #[cfg(feature = "tls")]
             Phase::TlsHead => _ = peer.request(),
             Phase::RequestBody => {
                 peer.request_head();
@@ -206,7 +186,6 @@ impl Scene {
                 peer.request();
                 peer.raw("HTTP/1.1 200 OK\r\nContent-Ty");
             }
-            #[cfg(feature = "tls")]
             Phase::IdleTlsBody => await_comment(&mut peer, handle),
             Phase::IdleBody => await_comment(&mut peer, handle),
             Phase::MidEvent => {
@@ -215,7 +194,6 @@ impl Scene {
                 peer.send("id: 1\ndata: half");
                 wait_until(|| handle.stats().bytes > before);
             }
-            #[cfg(feature = "tls")]
             Phase::BusyTlsBody => return busy(peer, handle),
             Phase::BusyBody => return busy(peer, handle),
             Phase::ErrorBody => peer.begin(503, &[], Framing::Length(100)),

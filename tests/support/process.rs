@@ -1,7 +1,4 @@
 //! What the kernel tells of the memory of this process. Needs Linux.
-#![allow(dead_code, reason = "each program uses a part")]
-#![allow(unreachable_pub, reason = "a private module of every program")]
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is the verdict")]
 
 use std::fs;
 

@@ -1,8 +1,6 @@
 //! Runs an example of this crate as a program of its own.
 //!
 //! Cargo builds the examples before it runs all tests, but not for a single one: `cargo build --example NAME` does.
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 use std::env;
 use std::io::{BufRead, BufReader, Read};
@@ -18,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Returns the command that runs the example, through `HTTP_SSE_RUNNER` or Cargo's own setting where the machine is
 /// not that of the build, and without the proxy and the systemd that the environment may name.
 #[track_caller]
-pub(crate) fn example(name: &str) -> Command {
+pub fn example(name: &str) -> Command {
     let mut command = on_its_machine(&path(name));
     for variable in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         command.env_remove(variable).env_remove(variable.to_uppercase());
@@ -31,20 +29,22 @@ pub(crate) fn example(name: &str) -> Command {
 }
 
 /// Returns the command that runs this test binary once more.
-pub(crate) fn this_test() -> Command {
+pub fn this_test() -> Command {
     on_its_machine(&env::current_exe().unwrap())
 }
 
 /// Returns the command that runs one `#[ignore]`d test of this binary: a part that another test needs in a process of
 /// its own.
-pub(crate) fn part(name: &str) -> Command {
+pub fn part(module: &str, name: &str) -> Command {
     let mut command = this_test();
-    command.args(["--exact", name, "--ignored", "--nocapture"]);
+    // A module's path begins with the crate, a test's does not.
+    let name = module.split_once("::").map_or(name.to_owned(), |(_, module)| format!("{module}::{name}"));
+    command.args(["--exact", &name, "--ignored", "--nocapture"]);
     command
 }
 
 /// A running example; it is killed when a test fails.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     lines: Option<Receiver<String>>,
     stderr: JoinHandle<String>,
@@ -52,16 +52,16 @@ pub(crate) struct Running {
 
 /// What an example left behind.
 #[derive(Debug)]
-pub(crate) struct Left {
+pub struct Left {
     /// `None` when a signal ended it.
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Running {
     #[track_caller]
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut running = Self::start_unread(command);
         let output = running.take_output();
         let (sender, lines) = unbounded();
@@ -78,7 +78,7 @@ impl Running {
 
     /// Starts it with an output that nobody reads.
     #[track_caller]
-    pub(crate) fn start_unread(command: &mut Command) -> Self {
+    pub fn start_unread(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let mut errors = child.stderr.take().unwrap();
         let stderr = thread::spawn(move || {
@@ -90,27 +90,27 @@ impl Running {
     }
 
     /// Takes the unread output; dropping it closes it.
-    pub(crate) fn take_output(&mut self) -> ChildStdout {
+    pub fn take_output(&mut self) -> ChildStdout {
         self.child.stdout.take().unwrap()
     }
 
     /// Waits for the next line of the output.
     #[track_caller]
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         let line = self.lines.as_ref().unwrap().recv_timeout(DEADLINE);
         line.unwrap_or_else(|error| panic!("no line of output: {error}"))
     }
 
     /// Sends a signal, by its name without SIG.
     #[track_caller]
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         // Built into the shell: the program of this name need not be installed.
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill} failed");
     }
 
     /// Returns `true` if its first thread waits in the system, or has ended. Needs Linux.
-    pub(crate) fn is_asleep(&self) -> bool {
+    pub fn is_asleep(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         // The name before may hold anything.
         let state = stat.rsplit(") ").next().unwrap();
@@ -119,7 +119,7 @@ impl Running {
 
     /// Waits for the end, at most 10 s.
     #[track_caller]
-    pub(crate) fn finish(mut self) -> Left {
+    pub fn finish(mut self) -> Left {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -138,21 +138,21 @@ impl Running {
 
 /// Runs it to its end.
 #[track_caller]
-pub(crate) fn run(command: &mut Command) -> Left {
+pub fn run(command: &mut Command) -> Left {
     Running::start(command).finish()
 }
 
 /// A folder of the test's own, which goes when it is dropped.
-pub(crate) struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = env::temp_dir().join(format!("http-sse-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -1,29 +1,27 @@
 //! What a consumer that wants gaps marked was given, as lines.
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
 
 use http_sse::crossbeam_channel::Receiver;
 use http_sse::{Error, Event, Gap};
 
-use super::transcript;
+use crate::transcript;
 
 /// The data of an event, or what a gap says, without a time.
-pub(crate) fn line(event: &Event) -> String {
+pub fn line(event: &Event) -> String {
     let Some(gap) = event.gap() else { return event.data().to_owned() };
     assert_is_no_event(event);
     say(gap)
 }
 
-pub(crate) fn next_line(events: &Receiver<Result<Event, Error>>) -> String {
+pub fn next_line(events: &Receiver<Result<Event, Error>>) -> String {
     line(&transcript::next_event(events))
 }
 
 /// The next lines of a stream, as many as are expected.
-pub(crate) fn next_lines<const N: usize>(events: &Receiver<Result<Event, Error>>) -> [String; N] {
+pub fn next_lines<const N: usize>(events: &Receiver<Result<Event, Error>>) -> [String; N] {
     std::array::from_fn(|_| next_line(events))
 }
 
-pub(crate) fn say(gap: &Gap) -> String {
+pub fn say(gap: &Gap) -> String {
     let mut words = Vec::new();
     if let Some(reconnected) = &gap.reconnected {
         words.push(format!("resumed from {:?}", reconnected.resumed_from.as_deref().unwrap_or("nothing")));

@@ -1,34 +1,31 @@
 //! What tests of whole connections share: a client, policies without long waits, and a transcript that must be exhausted.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::unwrap_used, reason = "in tests a failed unwrap is the verdict")]
-
 use std::fmt::Debug;
 use std::time::Duration;
 
 use http_sse::crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use http_sse::{Client, Error, Event, Events, RetryPolicy};
 
-use super::support::deadline;
+use super::deadline;
 
 /// A client that no proxy of the environment reaches.
-pub(crate) fn client() -> Client {
+pub fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
 /// Comes back after 10 ms, for ever.
-pub(crate) fn quick() -> RetryPolicy {
+pub fn quick() -> RetryPolicy {
     RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX)
 }
 
 /// Where callbacks write what they saw.
-pub(crate) fn transcript<T>() -> (Sender<T>, Receiver<T>) {
+pub fn transcript<T>() -> (Sender<T>, Receiver<T>) {
     unbounded()
 }
 
 /// Waits for the next item of a channel, and fails at the caller's line after 10 s.
 #[track_caller]
-pub(crate) fn next<T>(channel: &Receiver<T>) -> T {
+pub fn next<T>(channel: &Receiver<T>) -> T {
     match channel.recv_timeout(deadline()) {
         Ok(item) => item,
         Err(RecvTimeoutError::Timeout) => panic!("nothing came within {:?}", deadline()),
@@ -37,7 +34,7 @@ pub(crate) fn next<T>(channel: &Receiver<T>) -> T {
 }
 
 #[track_caller]
-pub(crate) fn next_event(events: &Receiver<Result<Event, Error>>) -> Event {
+pub fn next_event(events: &Receiver<Result<Event, Error>>) -> Event {
     match next(events) {
         Ok(event) => event,
         Err(error) => panic!("an error in place of an event: {error}"),
@@ -45,13 +42,13 @@ pub(crate) fn next_event(events: &Receiver<Result<Event, Error>>) -> Event {
 }
 
 #[track_caller]
-pub(crate) fn next_data(events: &Receiver<Result<Event, Error>>) -> String {
+pub fn next_data(events: &Receiver<Result<Event, Error>>) -> String {
     next_event(events).into_data()
 }
 
 /// Waits for the terminal error, after which the channel must have ended.
 #[track_caller]
-pub(crate) fn terminal_error(events: &Receiver<Result<Event, Error>>) -> Error {
+pub fn terminal_error(events: &Receiver<Result<Event, Error>>) -> Error {
     match next(events) {
         Ok(event) => panic!("an event in place of an error: {event:?}"),
         Err(error) => {
@@ -63,7 +60,7 @@ pub(crate) fn terminal_error(events: &Receiver<Result<Event, Error>>) -> Error {
 
 /// Everything up to the channel's end, which has to come within 10 s.
 #[track_caller]
-pub(crate) fn rest<T>(channel: &Receiver<T>) -> Vec<T> {
+pub fn rest<T>(channel: &Receiver<T>) -> Vec<T> {
     let mut items = Vec::new();
     loop {
         match channel.recv_timeout(deadline()) {
@@ -75,14 +72,14 @@ pub(crate) fn rest<T>(channel: &Receiver<T>) -> Vec<T> {
 }
 
 #[track_caller]
-pub(crate) fn assert_ended<T: Debug>(channel: &Receiver<T>) {
+pub fn assert_ended<T: Debug>(channel: &Receiver<T>) {
     let surplus = rest(channel);
     assert!(surplus.is_empty(), "surplus: {surplus:?}");
 }
 
 /// Stops the connection: nothing that the test has not asked for may come out of it.
 #[track_caller]
-pub(crate) fn stop(events: &Events) {
+pub fn stop(events: &Events) {
     events.handle().stop();
     assert_ended(events);
     assert!(events.handle().join_timeout(deadline()), "the thread has not ended within {:?}", deadline());

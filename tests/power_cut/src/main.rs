@@ -5,7 +5,7 @@
 //!
 //! REPORTS is a disk whose writes the host sees: in the same order as those of the disk under test.
 
-#[path = "../../checkpoint_states/writer.rs"]
+#[path = "../../programs/checkpoint_states/writer.rs"]
 mod writer;
 
 use std::env;

@@ -1,0 +1,6 @@
+//! The parser by itself.
+
+mod chunks;
+mod clauses;
+mod feed;
+mod limits;

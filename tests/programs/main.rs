@@ -1,0 +1,15 @@
+//! Programs: the examples, and clients that are killed, traced or short of something, in processes of their own.
+
+#[cfg(unix)]
+mod checkpoint;
+#[cfg(target_os = "linux")]
+mod checkpoint_states;
+#[cfg(target_os = "linux")]
+mod daemon;
+#[cfg(unix)]
+mod descriptors;
+mod replay;
+#[cfg(unix)]
+mod ssecat;
+#[cfg(target_os = "linux")]
+mod systemd;
