@@ -1,4 +1,4 @@
-//! Where a stream was left off, kept in a file over restarts and power cuts.
+//! The position in a stream, stored in a file across restarts and power cuts.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,23 +13,24 @@ use crate::clock;
 mod events;
 mod store;
 
-/// Bounds the wear of flash memory: docs/checkpoint.md has the figures.
+/// Limits the wear of flash memory: docs/checkpoint.md has the figures.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// The shortest wait between two writes that are due by time.
+/// The minimum interval between two timed writes.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
-/// The id of the last event that was handled, in a file.
+/// The id of the last handled event, stored in a file.
 ///
-/// Where the request has a [`Cursor`](crate::Cursor), its value is stored in place of the id, and [`Cursor::start_at`](crate::Cursor::start_at)
-/// takes it up again: "id" means either here.
+/// If the request has a [`Cursor`](crate::Cursor), its value is stored instead of the id, and
+/// [`Cursor::start_at`](crate::Cursor::start_at) resumes from it: "id" means either here.
 ///
-/// The file is replaced as a whole: a power cut leaves the old id or the new one. Writes are throttled so that flash
-/// memory is not worn out ([`every`](Self::every)); what is not written yet when the power fails is delivered again.
-/// What each file system needs at boot, and the bytes written per day, are in `docs/checkpoint.md` of the repository.
+/// The file is replaced as a whole: a power cut leaves the old id or the new one. Writes are throttled to reduce the
+/// wear of flash memory ([`every`](Self::every)); events whose ids are not yet written at a power cut are repeated.
+/// `docs/checkpoint.md` in the repository lists what each file system needs at boot, and the bytes written per day.
 ///
-/// Symbolic links are followed, owner and mode of an existing file are kept. While it is written there is a second file
-/// beside it, `<name>.<16 hex digits>.tmp`. The folder must be one that only the program and those it trusts can write.
-/// Two programs that use one file do not tear it, but overwrite each other's id: give each its own.
+/// Symbolic links are followed, and owner and mode of an existing file are kept. During a write there is a second file
+/// in the same directory, `<name>.<16 hex digits>.tmp`. Only the program and those it trusts should be able to write to
+/// the directory. Two programs that use one file do not damage it, but overwrite each other's id: use one file per
+/// program.
 ///
 /// # Example: at least once, over restarts
 ///
@@ -102,19 +103,19 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads the file; a missing one is an empty checkpoint.
+    /// Opens the file; a missing file is an empty checkpoint.
     ///
-    /// A regular file that was read and is torn, or not a checkpoint, is renamed to `<name>.damaged-1` (or the next free
-    /// number), reported by `log::warn!` and [`damaged`](Self::damaged), and started over: with the id of an interrupted
-    /// write if there is one, else with an empty id. Everything else is an error, and nothing is touched: the position
-    /// may still be there when the cause is gone.
+    /// A regular file that is readable but damaged or not a checkpoint is renamed to `<name>.damaged-1` (or the next
+    /// free number), and reported by `log::warn!` and [`damaged`](Self::damaged). The checkpoint then starts with the
+    /// id of an interrupted write if there is one, otherwise empty. Anything else is an error and changes nothing: the
+    /// position may still be there when the cause is gone.
     ///
     /// # Errors
     ///
-    /// The folder is missing or cannot be written; the path names a folder, a FIFO or a device; the file cannot be read
-    /// (no permission, too many open files, a broken disk), or is damaged and cannot be set aside. The text names the
-    /// path, the kind is that of the cause. A full disk is only a warning here: it is an error of each
-    /// [`save`](Self::save) until there is room.
+    /// The directory is missing or not writable; the path names a directory, a FIFO or a device; the file cannot be
+    /// read (no permission, too many open files, a broken disk), or is damaged and cannot be renamed. The text names
+    /// the path, the kind is that of the cause. A full disk is only a warning here: each [`save`](Self::save) returns
+    /// an error until there is space.
     ///
     /// # Example: the first start
     ///
@@ -159,13 +160,14 @@ impl Checkpoint {
         })
     }
 
-    /// Writes at most this often, unless [`every_events`](Self::every_events) comes first. Default: 60 s.
+    /// Sets the interval between writes, unless [`every_events`](Self::every_events) comes first. Default: 60 s.
     ///
-    /// The first new id is written at once. Then the wait grows from 1 s up to this: it is never longer than the
-    /// checkpoint has been open, so that a program that crashes early and often still gets ahead.
+    /// The first new id is written immediately. Then the interval grows from 1 s up to this value: it never exceeds the
+    /// time for which the checkpoint has been open, so that a program that crashes early and often still makes
+    /// progress.
     ///
-    /// Only [`commit`](Self::commit), [`save`](Self::save) and dropping write: there is no timer. The last id before a long
-    /// silence waits for one of them; [`due_in`](Self::due_in) says for how long it should.
+    /// Only [`commit`](Self::commit), [`save`](Self::save) and dropping write: there is no timer. Before a long
+    /// silence, the last id waits for one of them; [`due_in`](Self::due_in) returns for how long it should.
     ///
     /// # Example: fewer repeated events after a power cut, for more wear
     ///
@@ -286,7 +288,7 @@ impl Checkpoint {
         }
     }
 
-    /// Returns how long the last id may wait until it is written; `None` when the file holds it.
+    /// Returns the time until the last id should be written, or `None` if the file contains it.
     ///
     /// # Example: nothing stays unwritten in a long silence
     ///
@@ -328,7 +330,7 @@ impl Checkpoint {
         Some(wait.saturating_sub(now.saturating_duration_since(tried_at)))
     }
 
-    /// Writes now, if there is anything new.
+    /// Writes now, if there is a new id.
     ///
     /// # Errors
     ///
@@ -356,7 +358,7 @@ impl Checkpoint {
         if self.saved == self.last_event_id {
             return Ok(());
         }
-        // Also after a failure: a full disk is not asked again at every event.
+        // Also after a failure: a full disk is not tried again at every event.
         self.unsaved_events = 0;
         self.tried_at = Some(now);
         self.store.replace(&self.last_event_id)?;

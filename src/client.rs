@@ -1,4 +1,4 @@
-//! The start of everything: gives out connections, and finds them again by id.
+//! Opens connections and looks them up by id.
 
 mod builder;
 mod multi;
@@ -24,9 +24,9 @@ use registry::{Live, Registry};
 /// The longest id, in bytes.
 const MAX_ID_LENGTH: usize = 256;
 
-/// Opens connections, each with an id of its own.
+/// Opens connections, each with its own id.
 ///
-/// Clones share the connections; dropping one stops nothing.
+/// Clones share the connections. Dropping a clone stops nothing.
 ///
 /// # Example: two ways to consume
 ///
@@ -69,7 +69,7 @@ impl Client {
         Self::default()
     }
 
-    /// Starts to set a client up.
+    /// Returns a builder with the default settings.
     ///
     /// # Example: a name for the server's log
     ///
@@ -87,7 +87,7 @@ impl Client {
         Self { inner: Arc::new(Inner { settings, registry: Arc::default() }) }
     }
 
-    /// Opens a connection on a thread of its own, which sends its events into a channel.
+    /// Opens a connection on a separate thread, which sends its events into a channel.
     ///
     /// Does no network I/O: a device that boots before its network is not an error. The id is 1 to 256 bytes without
     /// control characters; it is part of the thread's name and of what is logged.
@@ -124,7 +124,7 @@ impl Client {
 
     /// Opens a connection that runs on the caller's thread, inside the iterator's `next()`.
     ///
-    /// It has no thread and no channel, and can be stopped from any thread by its [`Handle`].
+    /// It has no thread and no channel. Its [`Handle`] stops it from any thread.
     ///
     /// # Errors
     ///
@@ -151,9 +151,9 @@ impl Client {
         Ok(EventReader::new(connection, shared))
     }
 
-    /// Opens a connection on a thread of its own that only calls the request's callbacks.
+    /// Opens a connection on a separate thread that only calls the request's callbacks.
     ///
-    /// It lives until it is stopped or finished.
+    /// It runs until it is stopped or ends.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ impl Client {
         Ok(Handle { shared })
     }
 
-    /// Returns a handle to the live connection with this id, `None` when there is none.
+    /// Returns a handle to the live connection with this id, or `None` if there is none.
     ///
     /// # Example: figures of a connection that another part of the program opened
     ///
@@ -222,7 +222,9 @@ impl Client {
         self.inner.registry.live().into_iter().map(|live| live.shared.id.to_string()).collect()
     }
 
-    /// Stops the live connection with this id, and tells whether there was one. The id is free at once.
+    /// Stops the live connection with this id; returns `true` if there was one.
+    ///
+    /// The id is free immediately.
     ///
     /// # Example: use an id again
     ///
@@ -243,7 +245,9 @@ impl Client {
         true
     }
 
-    /// Stops all live connections, without waiting. Their ids are free at once.
+    /// Stops all live connections without waiting.
+    ///
+    /// Their ids are free immediately.
     ///
     /// # Example: the end of the shift
     ///
@@ -262,14 +266,14 @@ impl Client {
         }
     }
 
-    /// Stops all connections and waits at most this long: true when all their threads have ended.
+    /// Stops all connections and waits for their threads; returns `true` if all ended within the timeout.
     ///
-    /// New connections can be opened afterwards. Zero asks without waiting. A helper thread that is inside the system's
-    /// look-up of a host name does not count, nor does a [`read`](Self::read) whose owner is not inside `next()`.
+    /// New connections can be opened afterwards. Zero checks without waiting. Not counted are a helper thread that is
+    /// blocked in the system's DNS lookup, and a [`read`](Self::read) whose owner is not inside `next()`.
     ///
     /// # Threads
     ///
-    /// On a connection's own thread, that is in a callback, it stops all and is false at once.
+    /// On a connection's own thread, that is in a callback, it stops all connections and returns `false` immediately.
     ///
     /// # Example: before the process ends
     ///

@@ -1,7 +1,7 @@
 //! The pull core: open → read → parse → yield → back off. The only loop of a connection.
 //!
-//! It does whatever is needed until there is an item: on a thread of its own (`worker`), or on the caller's
-//! (`receiver`). All state here belongs to that one thread; what others may see is in `Shared`.
+//! It runs until there is an item: on a separate thread (`worker`), or on the caller's (`receiver`). All state here
+//! belongs to that one thread; `Shared` contains what other threads see.
 
 mod callback;
 mod cursor;
@@ -42,7 +42,7 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     request: PreparedRequest,
     transport: TransportConfig,
-    /// Of a helper thread that opens, in bytes.
+    /// The stack size of a helper thread that opens, in bytes.
     stack_size: usize,
     opener: Opener,
     parser: Parser,
@@ -54,37 +54,37 @@ pub(crate) struct Connection {
     sees_events: bool,
     attempts: u32,
     last_error: Option<Error>,
-    /// A 401 was answered with a fresh token, and nothing else has come since.
+    /// A 401 was retried with a fresh token, and no other response has followed.
     renewed: bool,
-    /// That the last event id in force cannot be sent was reported.
+    /// The failure to send the current last event id was reported.
     reported_id: bool,
     position: Position,
-    /// What the attempt has asked to go on after, where gaps are marked.
+    /// The position that the attempt has sent, if gaps are marked.
     sent_position: Option<Arc<str>>,
-    /// Of the stream that is open, while it has brought no event.
+    /// The start of the open stream, until it has delivered an event.
     start: Option<Start>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "a connection has one, and is boxed itself")]
 enum Stage {
-    /// Nothing is under way.
+    /// No attempt is in progress.
     Idle,
-    /// A helper thread opens, because the caller has a deadline.
+    /// A helper thread opens the attempt, because the caller has a deadline.
     Opening(Receiver<Result<Outcome, Panicked>>),
     Open(Body),
-    /// Without an instant, for ever.
+    /// `None` waits without limit.
     Waiting(Option<Instant>),
     Over,
 }
 
-/// What a call of [`Connection::next`] came to.
+/// The result of [`Connection::next`].
 pub(crate) enum Item {
     Event(Event),
     End(End),
     DeadlineReached,
 }
 
-/// The loop goes on, or leaves with an item for the caller.
+/// The loop continues, or breaks with an item for the caller.
 type Step = ControlFlow<Item>;
 
 impl Connection {
@@ -127,9 +127,9 @@ impl Connection {
         connection
     }
 
-    /// Returns the next event, or the end; waits until the deadline at the longest.
+    /// Returns the next event, or the end; waits until the deadline at most.
     ///
-    /// Calls `before_wait` before anything that may block or call what is user-supplied.
+    /// Calls `before_wait` before anything that may block, and before user-supplied code.
     #[inline]
     pub(crate) fn next(&mut self, deadline: Option<Instant>, before_wait: impl FnOnce()) -> Item {
         match self.received_event() {
@@ -141,7 +141,7 @@ impl Connection {
         }
     }
 
-    /// Returns the next event if it has been received and no callback is to see it: nothing here takes time.
+    /// Returns the next event if it has been received and no callback needs to see it: nothing here takes time.
     #[inline]
     fn received_event(&mut self) -> Option<Event> {
         let Stage::Open(body) = &mut self.stage else { return None };
@@ -164,7 +164,7 @@ impl Connection {
     }
 
     fn advance(&mut self, deadline: Option<Instant>) -> Item {
-        // A caller's thread is inside only while it may wait, or call something user-supplied.
+        // A caller's thread is inside only while it may wait, or run user-supplied code.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
         let item = catch_panic(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.handle_crash()));
         if inside.is_some() && matches!(item, Item::End(_)) {
@@ -371,7 +371,7 @@ impl Connection {
         self.unless_panicked(done)
     }
 
-    /// An event was too large: it is gone, the stream goes on.
+    /// An event was too large: it is skipped, and the stream continues.
     fn handle_oversized(&mut self, error: Error) -> Step {
         warn!("sse {}: skipped an event: {error}", self.shared.id);
         let mut progress = self.shared.progress();
@@ -404,8 +404,8 @@ impl Connection {
         self.note_id();
     }
 
-    /// Shows the id in force, if it is a new one. Before an event is counted: a thread that sees the count sees
-    /// the id that came with it, or a later one.
+    /// Publishes the last event id, if it has changed. Before an event is counted: a thread that sees the count sees
+    /// the id of that event, or a later one.
     #[inline]
     fn note_id(&mut self) {
         if let Some(id) = self.parser.take_changed_id() {
@@ -414,18 +414,18 @@ impl Connection {
         }
     }
 
-    /// Frees the id and settles the end, before the consumer can see either.
+    /// Frees the id and sets the end, before the consumer can see either.
     fn finish(&mut self, end: End) -> Step {
         self.stage = Stage::Over;
         let end = self.checked(end);
         debug!("sse {}: closed, {}", self.shared.id, end.reason());
-        // Whoever sees the end may use the id again.
+        // Code that sees the end may reuse the id.
         self.shared.release();
         self.shared.update(|life| life.ended(end.clone()));
         Break(Item::End(end))
     }
 
-    /// Runs `on_close`, once the last item is on its way, and drops all closures of the user's.
+    /// Runs `on_close` after the last item has been sent, and drops all user-supplied closures.
     pub(crate) fn close(&mut self) {
         self.stage = Stage::Over;
         self.shared.release();

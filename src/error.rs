@@ -1,4 +1,4 @@
-//! What can go wrong, and how it is treated.
+//! Errors, and their classification.
 
 mod json;
 mod pin;
@@ -18,10 +18,10 @@ pub use json::JsonError;
 pub use pin::PinMismatch;
 pub use response::ErrorResponse;
 
-/// A failure of a connection, or of a call that starts one.
+/// A failure of a connection, or of a call that opens one.
 ///
-/// Cheap to clone. [`Error::is_transient`] says what is worth another attempt; a connection that
-/// retries does so by itself, and only the failure it gives up on reaches its consumer.
+/// Cheap to clone. [`Error::is_transient`] returns `true` if a retry may succeed. A connection retries by itself; only
+/// the failure on which it gives up reaches its consumer.
 ///
 /// # Example: telling failures apart
 ///
@@ -46,65 +46,66 @@ pub enum Error {
     DuplicateId(String),
     /// The operating system refused a thread.
     Spawn(Arc<io::Error>),
-    /// The network or the operating system failed: look-up, connect, read or write.
+    /// The network or the operating system failed: DNS lookup, connect, read or write.
     Io(Arc<io::Error>),
     /// TLS failed: an untrusted certificate, a wrong name, a broken handshake, or roots that cannot be read.
     Tls(Arc<io::Error>),
-    /// The server's certificate is not valid at this machine's time, and that time is before the release of this version
-    /// of the crate: the clock is not set.
+    /// The server's certificate is not valid at the time of the system clock, which is earlier than the release of this
+    /// version of the crate: the clock is not set.
     ///
-    /// A certificate that is not valid yet, or has expired, by a clock that may be right is [`Tls`](Self::Tls).
+    /// With a later clock, a certificate that is not valid yet or has expired is [`Tls`](Self::Tls).
     ClockNotSet(Arc<io::Error>),
-    /// The server's certificate is not a pinned one; holds what it showed. No policy tries again, since a later attempt may
-    /// reach the same impostor: [`Request::retry_when`](crate::Request::retry_when) can.
+    /// The server's certificate does not match the pins; contains the received digests. No policy retries, since a
+    /// later attempt may reach the same attacker; [`Request::retry_when`](crate::Request::retry_when) can.
     PinMismatch(Arc<PinMismatch>),
-    /// A phase took longer than its limit.
+    /// A phase exceeded its time limit.
     Timeout(Timeout),
     /// The response ended before it was complete, or before the event of
     /// [`Request::until`](crate::Request::until).
     Disconnected,
-    /// The response ended as its framing says, and had no event; holds what it had instead, 4 KiB at most, invalid UTF-8
+    /// The response ended cleanly without any event; contains the start of its body, at most 4 KiB, with invalid UTF-8
     /// replaced. [`Error::body`] returns it.
     NoEvent(Option<Arc<str>>),
-    /// The server set a last event id that cannot be sent back; says why. The stream goes on, and the next attempt does
-    /// without. Told to [`Request::on_error`](crate::Request::on_error) once per id, never a consumer.
+    /// The server set a last event id that cannot be sent back; contains the reason. The stream continues, and the next
+    /// attempt omits the id. Reported to [`Request::on_error`](crate::Request::on_error) once per id, never to a
+    /// consumer.
     LastEventId(String),
-    /// An event's [`Cursor`](crate::Cursor) cannot be sent; says why. The stream goes on, and the next attempt sends the
-    /// one before.
+    /// The [`Cursor`](crate::Cursor) of an event cannot be sent; contains the reason. The stream continues, and the
+    /// next attempt sends the previous cursor.
     Cursor(String),
-    /// The server answered with a status that opens no stream.
+    /// The server answered with a status that does not open a stream.
     ///
-    /// 200 does, and every other 2xx but 204 and 205 where the request is not a GET.
+    /// 200 does, and for a request other than GET every 2xx except 204 and 205.
     Status(Arc<ErrorResponse>),
-    /// The response is not `text/event-stream`; holds its status, its type and the start of its body.
+    /// The response is not `text/event-stream`; contains its status, its type and the start of its body.
     ContentType(Arc<ErrorResponse>),
-    /// The response is compressed and that was not asked for; holds the Content-Encoding received. `gzip` can be asked for:
-    /// `Request::accept_gzip`.
+    /// The response is compressed, which was not requested; contains the received Content-Encoding. Use
+    /// `Request::accept_gzip` for gzip.
     ///
     /// Only for codings that change the body: gzip, x-gzip, deflate, br, zstd, compress, x-compress, dcb and dcz. Any
-    /// other word (`none`, `utf-8`) is ignored.
+    /// other value (`none`, `utf-8`) is ignored.
     ContentEncoding(String),
-    /// A redirect cannot be followed; says why.
+    /// A redirect cannot be followed; contains the reason.
     Redirect(String),
-    /// The peer does not speak HTTP/1.1: a malformed or oversized head, or broken framing.
+    /// The response is not valid HTTP/1.1: a malformed or oversized head, or malformed framing.
     Protocol(String),
     /// An event is larger than the limit of [`Request::max_event_size`](crate::Request::max_event_size).
     EventTooLarge {
         /// The limit in bytes.
         limit: usize,
-        /// A block or line ran past 16 times the limit, which ends the response. An id that the block had before counts,
-        /// so the next attempt asks for what follows it. Otherwise one event was skipped, and the stream goes on.
+        /// `true` if a block or line exceeds 16 times the limit, which ends the response. An id earlier in the block
+        /// counts, so the next attempt resumes after it. `false` if one event was skipped and the stream continues.
         is_runaway: bool,
     },
-    /// The proxy asks for a user name and password, or for others (407); holds its address.
+    /// The proxy requires a user name and password, or different ones (407); contains its address.
     ProxyAuthentication(String),
-    /// A panic ended the connection; says in whose code.
+    /// A panic ended the connection; contains its origin.
     Panicked(PanicOrigin),
-    /// An event's data is not the JSON document that was expected, or it is a [gap](Event::gap).
+    /// The data of an event is not the expected JSON document, or the event is a [gap](Event::gap).
     Json(Arc<JsonError>),
 }
 
-/// The phase whose limit was passed.
+/// The phase that exceeded its limit.
 ///
 /// # Example: a silent stream is not a slow server
 ///
@@ -123,17 +124,17 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// Looking up the host name.
+    /// DNS lookup.
     Resolve,
-    /// TCP connect, the proxy's CONNECT and the TLS handshake, look-up included.
+    /// DNS lookup, TCP connect, the proxy's CONNECT and the TLS handshake.
     Connect,
     /// Sending the request and receiving the complete response head.
     Response,
-    /// Nothing was received for the idle timeout.
+    /// Nothing was received within the idle timeout.
     Idle,
 }
 
-/// Whose code panicked.
+/// The code that panicked.
 ///
 /// # Example: a defect of the program, or not
 ///
@@ -146,18 +147,18 @@ pub enum Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PanicOrigin {
-    /// A callback of the request, or a value that one had captured, when it was dropped.
+    /// A callback of the request, or the drop of a value that it captured.
     Callback,
-    /// The library, or what it calls besides callbacks: the logger, the verifier of a `tls_config`, and the `Display` of an
-    /// error that was given to [`Attempt::fail`](crate::Attempt::fail).
+    /// The library, or code that it calls other than callbacks: the logger, the verifier of a `tls_config`, and the
+    /// `Display` of an error passed to [`Attempt::fail`](crate::Attempt::fail).
     Library,
 }
 
 impl Error {
-    /// Tells whether another attempt may succeed.
+    /// Returns `true` if another attempt may succeed.
     ///
-    /// Transient are network, TLS and clock failures, timeouts, disconnects, responses without an event, malformed ones and the
-    /// statuses 408, 425, 429, 500, 502, 503, 504, 520 to 527 and 529.
+    /// Transient are network, TLS and clock failures, timeouts, disconnects, responses without an event, malformed or
+    /// compressed responses, oversized events, and the statuses 408, 425, 429, 500, 502, 503, 504, 520 to 527 and 529.
     ///
     /// # Example: sort failures by hand
     ///
@@ -194,7 +195,7 @@ impl Error {
         }
     }
 
-    /// Tells whether a phase took longer than its limit.
+    /// Returns `true` if a phase exceeded its time limit.
     ///
     /// # Example: every phase counts
     ///
@@ -208,8 +209,8 @@ impl Error {
         matches!(self, Self::Timeout(_))
     }
 
-    /// Returns `true` if only one event's JSON is bad, or typed iteration has come to a [gap](Event::gap); the stream itself
-    /// goes on.
+    /// Returns `true` if the JSON of one event does not decode, or typed iteration found a [gap](Event::gap); the
+    /// stream continues.
     ///
     /// # Example: a document that is not a number
     ///
@@ -239,7 +240,7 @@ impl Error {
         self.response().map(ErrorResponse::status)
     }
 
-    /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3).
+    /// Returns the delay that the server requested by `Retry-After` (RFC 9110 section 10.2.3).
     ///
     /// # Example: a server that is busy
     ///
@@ -283,7 +284,7 @@ impl Error {
         }
     }
 
-    /// Returns the event whose JSON is bad, or which is a [gap](Event::gap); `None` for every other error.
+    /// Returns the event whose JSON does not decode, or which is a [gap](Event::gap); `None` for every other error.
     ///
     /// # Example: keep what could not be decoded
     ///
@@ -307,7 +308,7 @@ impl Error {
         }
     }
 
-    /// Returns the text for the log, which never shows the value of a header, nor anything of a body.
+    /// Returns the text for the log, which never contains the value of a header or any part of a body.
     pub(crate) fn log_text(&self) -> String {
         match self {
             Self::Status(response) => format!("the server answered {}", response.status()),

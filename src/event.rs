@@ -1,4 +1,4 @@
-//! One event: what the server sent between two blank lines, behind one pointer.
+//! One event: the block between two blank lines of the stream, behind one pointer.
 
 mod content;
 mod mark;
@@ -9,15 +9,15 @@ use std::sync::Arc;
 use content::release_spare;
 pub(crate) use content::{Content, Extra};
 
-/// The event type when the server names none (HTML §9.2.6).
+/// The event type if the server sends none (HTML §9.2.6).
 pub(crate) const DEFAULT_TYPE: &str = "message";
 
 /// One event of a stream.
 ///
-/// An event is one pointer: cheap to move and to clone, and its data, type and id lie in one piece. An event that is
-/// kept does not keep a large receive buffer alive: it holds on to at most twice its own size and 256 bytes.
+/// An event is one pointer: cheap to move and to clone. Its data, type and id are in one allocation. A kept event does
+/// not keep a large receive buffer alive: it uses at most twice its own size plus 256 bytes.
 ///
-/// Two events are equal when type, data, id and comment are; [`raw`](Self::raw) does not count.
+/// Two events are equal if type, data, id and comment are equal; [`raw`](Self::raw) does not count.
 ///
 /// # Example: what a block of the stream becomes
 ///
@@ -36,10 +36,10 @@ pub struct Event {
 }
 
 impl Event {
-    /// Creates an event, as a test or a server would need it.
+    /// Creates an event, for a test or a server.
     ///
-    /// An empty type means `message`. No text can smuggle a line into the wire form: CR and LF are removed from the
-    /// type, and in the data CRLF and a lone CR become LF, as they would on the wire.
+    /// An empty type means `message`. No text can inject a line into the wire form: CR and LF are removed from the
+    /// type, and in the data CRLF and a lone CR become LF, as in a received stream.
     ///
     /// # Example: an event for the code under test
     ///
@@ -59,9 +59,9 @@ impl Event {
         Self::of(Content::new(data, &event_type, "", None))
     }
 
-    /// Replaces the id; an empty one means none.
+    /// Replaces the id; an empty id means none.
     ///
-    /// CR, LF and NUL, which no id can have on the wire, are removed.
+    /// CR, LF and NUL, which cannot be part of an id, are removed.
     ///
     /// # Example: an id cannot inject a line
     ///
@@ -81,7 +81,7 @@ impl Event {
         Self::of(content)
     }
 
-    /// Copied where the parser holds the event too, to use its memory again.
+    /// Copies the event if the parser also holds it for reuse.
     pub(crate) fn with_cursor(self, cursor: Arc<str>) -> Self {
         self.copied_with(|extra| extra.cursor = Some(cursor))
     }
@@ -90,7 +90,7 @@ impl Event {
         Self { content: Arc::new(content) }
     }
 
-    /// Returns the content if nobody else has the event any more: to make another event of it.
+    /// Returns the content if there is no other reference to the event, so that its memory can be reused.
     #[inline]
     pub(crate) fn content_mut(&mut self) -> Option<&mut Content> {
         Arc::get_mut(&mut self.content)
@@ -104,10 +104,10 @@ impl Event {
         self.content.own_bytes()
     }
 
-    /// Takes the data out of the event.
+    /// Returns the data as a `String`.
     ///
-    /// It is copied while others have the event too: clones of yours, or the parser, which makes further events of those up
-    /// to 512 KiB that it made last, when they were let go.
+    /// The data is copied if there are other references to the event: your clones, or the parser, which reuses the most
+    /// recent events, up to 512 KiB, after they are dropped.
     ///
     /// # Example: keep the data alone
     ///
@@ -131,7 +131,7 @@ impl Event {
         }
     }
 
-    /// Returns the event type, `message` when the server named none.
+    /// Returns the event type; `message` if the server sent none.
     ///
     /// # Example: tell events apart
     ///
@@ -161,10 +161,10 @@ impl Event {
         if self.is_gap() { "" } else { &self.content.text[..self.content.data_end] }
     }
 
-    /// Returns the last event id that was in force at this event, `None` when there was none or it was empty.
+    /// Returns the last event id that applies to this event, or `None` if there is none or it is empty.
     ///
-    /// It may have come with an earlier event: an id holds until the server sends another (HTML §9.2.6). To resume
-    /// after a restart, store the id of the last event that was processed.
+    /// An earlier event may have set it: an id applies until the server sends another (HTML §9.2.6). To resume after a
+    /// restart, store the id of the last handled event.
     ///
     /// # Example: an inherited id
     ///
@@ -184,10 +184,10 @@ impl Event {
         }
     }
 
-    /// Returns where the stream goes on after the event: the cursor, if the request has a [`Cursor`](crate::Cursor),
-    /// otherwise the [`id`](Self::id).
+    /// Returns the position from which to resume after this event: the cursor, if the request has a
+    /// [`Cursor`](crate::Cursor), otherwise the [`id`](Self::id).
     ///
-    /// It is what a [`Checkpoint`](crate::Checkpoint) stores. `None` if no event has brought one yet.
+    /// A [`Checkpoint`](crate::Checkpoint) stores it. `None` if no event has set one yet.
     ///
     /// # Example: an event without a cursor keeps the one before
     ///
@@ -267,10 +267,10 @@ impl Event {
         self.extra()?.comment.as_deref()
     }
 
-    /// Returns the text of the event's block as received, if the parser or request was told to keep it.
+    /// Returns the received text of the event's block, if the parser or request was configured to keep it.
     ///
-    /// Lines are joined by LF, whatever ended them; the blank line is not part of it. `None` as well for a block of
-    /// more than twice the largest event size.
+    /// Lines are joined by LF, whatever their line ends; the blank line is not included. Also `None` for a block of
+    /// more than twice the maximum event size.
     ///
     /// # Example: what exactly was sent
     ///
@@ -317,9 +317,9 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Writes the canonical wire form, blank line included: comments, event type, id, data.
+/// Writes the canonical wire form, including the blank line: comments, event type, id, data.
 ///
-/// A fresh parser makes an equal event of it. A gap is a comment.
+/// A new parser yields an equal event from it. A gap is a comment.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(gap) = self.gap() {

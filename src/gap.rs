@@ -1,4 +1,4 @@
-//! What a consumer is told of events that may be missing.
+//! Why events may be missing, as reported to the consumer.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use crate::sync::Arc;
 
 /// Why events may be missing at one place of a stream: see [`Request::mark_gaps`](crate::Request::mark_gaps).
 ///
-/// At least one of the reasons applies. Where several gaps come together while a consumer is slow, they become one: its
-/// counts are the sums.
+/// At least one of the reasons applies. If several gaps are adjacent because a consumer is slow, they merge: the counts
+/// are sums.
 ///
 /// # Example: what to do about it
 ///
@@ -29,7 +29,7 @@ use crate::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The stream broke, and this is where the next one begins.
+    /// Set if the stream broke and the next one starts here.
     pub reconnected: Option<Reconnected>,
     /// Events dropped because the consumer was slow: see [`Overflow`](crate::Overflow).
     pub dropped: u64,
@@ -37,7 +37,7 @@ pub struct Gap {
     pub oversized: u64,
 }
 
-/// How a stream went on after a break: see [`Gap`].
+/// How a stream resumed after a break: see [`Gap`].
 ///
 /// # Example: a server that keeps events for a minute
 ///
@@ -75,7 +75,7 @@ impl Gap {
         Self { oversized: events, ..Self::default() }
     }
 
-    /// Adds the gap that comes right after.
+    /// Merges the gap that follows directly.
     pub(crate) fn append(&mut self, later: Self) {
         self.dropped = self.dropped.saturating_add(later.dropped);
         self.oversized = self.oversized.saturating_add(later.oversized);
@@ -88,7 +88,7 @@ impl Gap {
     }
 }
 
-/// Says it in one line without control characters, as in `gap: reconnected after 2.500 s, resumed from "7"; 3 dropped`.
+/// Writes one line without control characters, as in `gap: reconnected after 2.500 s, resumed from "7"; 3 dropped`.
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "gap: ";
@@ -106,10 +106,10 @@ impl fmt::Display for Gap {
     }
 }
 
-/// Says it in a few words without control characters, as in `reconnected after 2.500 s, resumed from "7"`.
+/// Writes a short text without control characters, as in `reconnected after 2.500 s, resumed from "7"`.
 impl fmt::Display for Reconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without floating point, whose printing is 15 KB of a program.
+        // Without floating point, whose formatting adds 15 KB to a program.
         write!(f, "reconnected after {}.{:03} s", self.away.as_secs(), self.away.subsec_millis())?;
         match &self.resumed_from {
             Some(position) => write!(f, ", resumed from {position:?}"),

@@ -1,4 +1,4 @@
-//! A connection as the rest of the program sees it: stop it, watch it, wait for it.
+//! Access to a connection from the rest of the program: stop it, observe it, wait for it.
 
 mod progress;
 mod shared;
@@ -15,14 +15,14 @@ use crate::sync::deadline;
 pub(crate) use shared::Shared;
 pub use state::{End, State, Stats};
 
-/// A connection, from any thread. Dropping it changes nothing.
+/// A handle to a connection, for any thread. Dropping it has no effect.
 ///
-/// It keeps meaning its own connection when the id is used again.
+/// It always refers to its original connection, even if the id is reused.
 ///
 /// # Example: stopping on a signal
 ///
-/// Do not call [`stop`](Self::stop) inside a raw signal handler. The `ctrlc` crate and the iterator of `signal-hook` run your
-/// code on a thread, where it is at home. Without a handler Ctrl-C simply ends the process, which is fine for a stream.
+/// Do not call [`stop`](Self::stop) inside a raw signal handler. The `ctrlc` crate and the iterator of `signal-hook`
+/// run your code on a thread, where it is safe. Without a handler, Ctrl-C ends the process, which is fine for a stream.
 ///
 /// ```no_run
 /// use http_sse::{Client, Handle, Request, RetryPolicy};
@@ -66,12 +66,12 @@ impl Handle {
         &self.shared.id
     }
 
-    /// Ends the connection; what is buffered stays to be read.
+    /// Stops the connection; events that are already in the channel can still be received.
     ///
     /// # Threads
     ///
-    /// Never blocks; from any thread, also from a callback. The channel ends within milliseconds, whatever the
-    /// connection is doing, and so does its thread.
+    /// Never blocks; may be called from any thread and from a callback. The channel and the thread end within
+    /// milliseconds, whatever the connection is doing.
     ///
     /// # Example: from another thread
     ///
@@ -96,18 +96,19 @@ impl Handle {
         self.shared.stop();
     }
 
-    /// Drops the stream, or cuts the wait short, and connects again.
+    /// Drops the stream, or ends the current delay, and connects again.
     ///
-    /// At once, but only once per base delay of the [`RetryPolicy`](crate::RetryPolicy) (or of the server's `retry:`), and
-    /// not before a `Retry-After` is over: until then it waits, as [`Stats::retry_in`] shows. So it may be called as often as
-    /// you like, also from `on_error`. The attempt counts like any other: what failed before it is not forgotten.
+    /// It connects immediately, but only once per base delay of the [`RetryPolicy`](crate::RetryPolicy) (or of the
+    /// server's `retry:`), and not before the end of a `Retry-After`: until then it waits, as [`Stats::retry_in`]
+    /// shows. So it may be called at any rate, also from `on_error`. The attempt counts like any other and does not
+    /// reset the failure count.
     ///
-    /// The event in delivery is still delivered. The call itself is no failure: nothing goes to `on_error`. Does nothing on a
-    /// closed connection.
+    /// An event that is being delivered is still delivered. The call itself is not a failure: nothing is reported to
+    /// `on_error`. It has no effect on a closed connection.
     ///
     /// # Threads
     ///
-    /// Never blocks; from any thread, also from a callback. Calls that come before it has happened are one.
+    /// Never blocks; may be called from any thread and from a callback. Pending calls are coalesced.
     ///
     /// # Example: the network is up again
     ///
@@ -137,9 +138,9 @@ impl Handle {
         }
     }
 
-    /// Does what [`reconnect`](Self::reconnect) does, and does not wait for the end of a `Retry-After`: a person asks.
+    /// Works like [`reconnect`](Self::reconnect), but ignores `Retry-After`: for requests by a person.
     ///
-    /// Still only once per base delay.
+    /// It is still limited to once per base delay.
     ///
     /// # Example: a button
     ///
@@ -184,7 +185,7 @@ impl Handle {
         if self.shared.token.is_cancelled() { State::Closed } else { self.shared.life().state }
     }
 
-    /// Tells whether the connection is over, or told to stop.
+    /// Returns `true` if the connection has ended or was stopped.
     ///
     /// # Example: forget what is over
     ///
@@ -204,7 +205,7 @@ impl Handle {
         self.state() == State::Closed
     }
 
-    /// Returns why the connection is over, `None` while it is not; set before its consumer can see the end.
+    /// Returns why the connection ended, or `None` while it runs; set before its consumer can see the end.
     ///
     /// # Example: the server asked not to come back
     ///
@@ -222,10 +223,10 @@ impl Handle {
         self.shared.end()
     }
 
-    /// Returns the last event id received; `None` while there is none.
+    /// Returns the last event id received, or `None` if there is none.
     ///
-    /// What is buffered counts as received: to resume after a restart, store [`Event::id`](crate::Event::id) of the last
-    /// event that was handled.
+    /// Events that wait in the channel count as received: to resume after a restart, store
+    /// [`Event::id`](crate::Event::id) of the last handled event.
     ///
     /// # Example: where the stream is
     ///
@@ -249,10 +250,10 @@ impl Handle {
         (!id.is_empty()).then(|| id.to_owned())
     }
 
-    /// Returns the last failure that was reported to [`Request::on_error`](crate::Request::on_error) or has ended the
-    /// connection, and when it came; `None` while there was none.
+    /// Returns the last failure, and its time, that was reported to [`Request::on_error`](crate::Request::on_error) or
+    /// ended the connection; `None` if there was none.
     ///
-    /// It stays when the connection has recovered: [`state`](Self::state) says whether it has.
+    /// It remains after the connection has recovered: [`state`](Self::state) shows whether it has.
     ///
     /// # Example: what is wrong, and since when
     ///
@@ -273,7 +274,7 @@ impl Handle {
         self.shared.last_error()
     }
 
-    /// Returns the cursor in force, `None` if there is none or the request has no [`Cursor`](crate::Cursor).
+    /// Returns the current cursor, or `None` if there is none or the request has no [`Cursor`](crate::Cursor).
     ///
     /// # Example: where the stream would go on
     ///
@@ -289,7 +290,7 @@ impl Handle {
         Some(self.shared.progress().cursor.as_ref()).filter(|cursor| !cursor.is_empty()).map(str::to_owned)
     }
 
-    /// Returns the connection's figures.
+    /// Returns the statistics of the connection.
     ///
     /// # Example: feed a watchdog only while bytes come
     ///
@@ -309,13 +310,13 @@ impl Handle {
         self.shared.stats(clock::now())
     }
 
-    /// Waits until the connection's thread has ended. Stops nothing.
+    /// Waits until the connection's thread has ended, without stopping it.
     ///
-    /// A `read` counts only while its owner is inside `next()`.
+    /// A connection of `read` counts only while its owner is inside `next()`.
     ///
     /// # Panics
     ///
-    /// On the connection's own thread: it would wait for itself.
+    /// On the connection's own thread, where it would deadlock.
     ///
     /// # Example: no thread is left behind
     ///
@@ -337,11 +338,12 @@ impl Handle {
         self.shared.join_until(None);
     }
 
-    /// Waits at most this long, and tells whether the connection's thread has ended. Zero asks without waiting.
+    /// Waits until the connection's thread has ended; returns `true` if it ended within the timeout. Zero checks
+    /// without waiting.
     ///
     /// # Threads
     ///
-    /// On the connection's own thread, that is in a callback, it is `false` at once.
+    /// On the connection's own thread, that is in a callback, it returns `false` immediately.
     ///
     /// # Example: a callback may take long
     ///
@@ -370,10 +372,10 @@ impl Handle {
         }
     }
 
-    /// Waits at most this long until a stream is open; `false` when the connection is over, or not open in time. Zero asks
-    /// without waiting.
+    /// Waits until a stream is open; returns `true` if it opened within the timeout, `false` if not or if the
+    /// connection ended. Zero checks without waiting.
     ///
-    /// It only waits: a `read` gets on inside its owner's `next()` alone.
+    /// It only waits: a connection of `read` makes progress only inside its owner's `next()`.
     ///
     /// # Example: subscribe first, then ask for the present state
     ///

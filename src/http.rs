@@ -1,6 +1,6 @@
 //! One attempt: send the request, follow redirects, classify the response, read its body.
 //!
-//! With `transport` the only place that names ureq, rustls and socket2.
+//! Together with `transport` the only module that uses ureq, rustls and socket2.
 
 mod body;
 mod dial;
@@ -58,10 +58,10 @@ pub(crate) use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use url::{HostNames, host_names};
 pub(crate) use validate::{basic, content_type, parse_header, parse_origin, parse_url};
 
-/// How much is kept of a body that is no event stream, in bytes, and how long it may take.
+/// How much of a body that is not an event stream is kept, in bytes, and how long it may take.
 pub(crate) const MAX_ERROR_BODY: usize = 4 * 1024;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
-/// The output buffer unless a header line is longer, in bytes.
+/// The size of the output buffer unless a header line is longer, in bytes.
 const OUTPUT: usize = 4 * 1024;
 
 /// How the connections of one client reach the network.
@@ -70,7 +70,7 @@ pub(crate) struct TransportConfig {
     #[cfg(feature = "tls")]
     pub(crate) tls: Arc<TlsConfigs>,
     pub(crate) proxy: ProxyRules,
-    /// What may go along over a redirect, by the request.
+    /// What redirects of this request may carry.
     pub(crate) origins: OriginPolicy,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) link: Arc<Link>,
@@ -87,11 +87,11 @@ pub(crate) struct Limits {
     pub(crate) idle: Option<Duration>,
     pub(crate) redirects: u32,
     pub(crate) any_content_type: bool,
-    /// gzip was asked for.
+    /// gzip was requested.
     pub(crate) accepts_gzip: bool,
 }
 
-/// One attempt, complete: it can be handed to a helper thread.
+/// One complete attempt, which can be moved to a helper thread.
 pub(crate) struct Outgoing {
     /// The connection's id, for the log.
     pub(crate) id: Arc<str>,
@@ -99,7 +99,7 @@ pub(crate) struct Outgoing {
     /// Without userinfo and fragment.
     pub(crate) url: Uri,
     pub(crate) headers: HeaderMap,
-    /// The header that says where to go on, if it matters whether a redirect has dropped it.
+    /// The header with the position, if it matters whether a redirect has dropped it.
     pub(crate) position_header: Option<String>,
     pub(crate) body: Option<Arc<[u8]>>,
     pub(crate) transport: TransportConfig,
@@ -108,7 +108,7 @@ pub(crate) struct Outgoing {
     pub(crate) attempt: Arc<AttemptToken>,
 }
 
-/// What an attempt came to, and the status of the last response it saw.
+/// The result of an attempt, and the status of the last response it received.
 pub(crate) struct Outcome {
     pub(crate) status: Option<u16>,
     pub(crate) result: Result<Answer, Failure>,
@@ -116,9 +116,9 @@ pub(crate) struct Outcome {
 
 pub(crate) enum Answer {
     Stream(Box<Response>),
-    /// 204: the server asks not to come back.
+    /// 204: the server asks not to reconnect.
     NoContent,
-    /// The request was taken, and has no stream for an answer; holds the status.
+    /// The request was accepted without a stream; contains the status.
     NoStream(u16),
 }
 
@@ -127,18 +127,18 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) url: String,
     pub(crate) headers: HeaderMap,
-    /// A redirect has dropped the header that says where to go on.
+    /// A redirect has dropped the header with the position.
     pub(crate) lacks_position: bool,
     pub(crate) body: Body,
 }
 
 impl Outgoing {
-    /// Sends the request and follows redirects until there is a verdict.
+    /// Sends the request and follows redirects until the response can be classified.
     pub(crate) fn open(&mut self) -> Outcome {
         let outcome = self.send_and_follow();
         match outcome.result {
             Ok(_) => self.addresses.succeeded(),
-            // The next attempt begins with another address of the host.
+            // The next attempt starts with another address of the host.
             Err(Failure::Error(_)) => self.addresses.failed(),
             Err(Failure::Cancelled) => {}
         }
@@ -170,7 +170,7 @@ impl Outgoing {
         }
     }
 
-    /// Sends the request by ureq, and takes the connection out of it behind the response's head.
+    /// Sends the request with ureq, and takes the connection out of it after the response head.
     fn send(&self) -> Result<(Parts, Wire, IoBuffers), Failure> {
         let slot = Arc::<Slot>::default();
         let agent = self.agent(&slot)?;
@@ -178,7 +178,7 @@ impl Outgoing {
             let mut builder = ureq::http::Request::builder().method(self.method.clone()).uri(self.url.clone());
             if let Some(headers) = builder.headers_mut() {
                 *headers = self.headers.clone();
-                // The zone of an address means nothing to others (RFC 6874 section 4); ureq would send it.
+                // The zone of an address is meaningless to others (RFC 6874 section 4); ureq would send it.
                 if self.url.host().is_some_and(|host| host.contains('%')) && !headers.contains_key(HOST) {
                     headers.extend(HeaderValue::from_str(&host_names(&self.url).header).map(|host| (HOST, host)));
                 }
@@ -194,13 +194,13 @@ impl Outgoing {
         };
         let response = response.map_err(|error| slot.take_failure().unwrap_or_else(|| error.into()))?;
         let (parts, body) = response.into_parts();
-        // Nothing of it has been read: ureq lets go of the connection.
+        // No byte of the body has been read: ureq drops the connection.
         drop(body);
         let (wire, input) = slot.take_connection().ok_or(Error::Disconnected)?;
         Ok((parts, wire, input))
     }
 
-    /// ureq with its timers, redirects, proxies, pool and default headers off.
+    /// Returns an agent with ureq's timers, redirects, proxies, pool and default headers turned off.
     fn agent(&self, slot: &Arc<Slot>) -> Result<Agent, Failure> {
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).max().unwrap_or(0);
         let line = longest.max(self.url.to_string().len());
@@ -231,7 +231,7 @@ impl Outgoing {
         Ok(Agent::with_parts(config.build(), HopConnector(Arc::clone(&hop)), HopResolver(hop)))
     }
 
-    /// Turns this request into the one that the redirect asks for.
+    /// Turns this request into the one for the redirect target.
     fn follow(
         &mut self,
         origin: &Uri,
@@ -262,7 +262,7 @@ impl Outgoing {
     fn classify(&self, parts: Parts, wire: Wire, input: IoBuffers) -> Result<Answer, Failure> {
         let (status, headers) = (parts.status.as_u16(), parts.headers);
         let framing = headers::framing(&self.method, status, &headers).map_err(|why| Error::Protocol(why.to_owned()));
-        // Whatever is accepted, a 202 that names no type has nothing to read.
+        // Even if any type is accepted, a 202 without a type has no body to read.
         let is_named = status != 202 || headers.contains_key(CONTENT_TYPE);
         let is_stream = headers::is_event_stream(&headers) || self.limits.any_content_type && is_named;
         let encoding = headers::content_encoding(&self.id, &headers);

@@ -1,7 +1,7 @@
-//! The `text/event-stream` parser by itself: bytes in, [`Frame`]s out (HTML §9.2.5 and §9.2.6).
+//! The `text/event-stream` parser on its own: bytes in, [`Frame`]s out (HTML §9.2.5 and §9.2.6).
 //!
-//! It opens no socket, reads no clock and starts no thread: whatever brings the bytes (another HTTP library, a file, a
-//! test) can be put in front of it. Where the chunks are cut makes no difference, and the cost is linear in the bytes.
+//! It opens no socket, reads no clock and starts no thread: use it with any source of bytes (another HTTP library, a
+//! file, a test). Chunk boundaries make no difference, and the cost is linear in the number of bytes.
 //!
 //! # Example: parse what some other transport received
 //!
@@ -54,18 +54,19 @@ const CR: u8 = b'\r';
 const LF: u8 = b'\n';
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// The largest event, unless told otherwise.
+/// The default maximum size of an event.
 const DEFAULT_EVENT_BYTES: usize = 1 << 20;
 
-/// What an idle stream may hold for further events.
+/// The memory that an idle stream may keep for later events.
 const MAX_IDLE_BYTES: usize = 4 << 10;
 
-/// Text that is cut here may end inside a character, and is therefore kept by a character longer than needed.
+/// Text cut here may end inside a character, so one character more than needed is kept.
 const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 
-/// An incremental parser of one `text/event-stream` after the other.
+/// An incremental parser for consecutive `text/event-stream` responses.
 ///
-/// It holds at most one event and one line, each within its limits, and [some memory](Self::held_bytes) of earlier events.
+/// It stores at most one event and one line, each within its limits, and [some memory](Self::held_bytes) of earlier
+/// events.
 ///
 /// # Example: one parser over two responses
 ///
@@ -83,13 +84,13 @@ pub struct Parser {
     limit: usize,
     keeps_raw: bool,
     last_event_id: LastEventId,
-    /// It is another one than `take_changed_id` returned last.
+    /// The id differs from the last result of `take_changed_id`.
     id_is_changed: bool,
-    /// How much of a byte order mark came, `None` past the start of the stream.
+    /// The received part of a byte order mark; `None` after the start of the stream.
     bom_bytes: Option<usize>,
-    /// An LF now belongs to the CR before it.
+    /// The next LF belongs to the previous CR.
     after_cr: bool,
-    /// A block begins here, and its text need not be kept.
+    /// A block begins here, and its text is not kept.
     is_at_block: bool,
     line_state: LineState,
     block: Block,
@@ -146,9 +147,9 @@ impl Parser {
     /// Sets how many bytes may be held for one event: data, type and id together with the line being received.
     /// Default: 1 MiB.
     ///
-    /// A larger event is reported once and skipped in constant memory up to its blank line; its id counts. Comments
-    /// and unknown fields are not held and make no event too large. A block, or one line of any field, that runs past
-    /// 16 times the limit in raw bytes is a [runaway](EventTooLarge::is_runaway); an id that the block had before counts.
+    /// A larger event is reported once and skipped in constant memory up to its blank line; its id counts. Comments and
+    /// unknown fields are not stored and do not count. A block, or one line of any field, that exceeds 16 times the
+    /// limit in raw bytes is a [runaway](EventTooLarge::is_runaway); an id earlier in the block counts.
     ///
     /// # Example: small events for a small device
     ///
@@ -164,7 +165,7 @@ impl Parser {
         self
     }
 
-    /// Keeps each block's text for [`Event::raw`](crate::Event::raw). Default: it is not kept.
+    /// Keeps the text of each block for [`Event::raw`](crate::Event::raw). Default: off.
     ///
     /// # Example: fields that the standard does not know
     ///
@@ -183,14 +184,15 @@ impl Parser {
         self
     }
 
-    /// Consumes input until a frame is complete, or the input is used up (`None`).
+    /// Consumes input until a frame is complete, or until the input is used up (`None`).
     ///
-    /// What is left of the input stays in it: call again until `None`, then bring the next chunk.
+    /// The remaining input stays in `input`: call again until `None`, then provide the next chunk.
     ///
     /// # Errors
     ///
-    /// [`EventTooLarge`], as soon as the limit is passed. Call again to go on with the rest of the input; after a
-    /// [runaway](EventTooLarge::is_runaway) every call consumes all input and fails the same until [`reset`](Self::reset).
+    /// [`EventTooLarge`], as soon as the limit is exceeded. Call again to continue with the rest of the input; after a
+    /// [runaway](EventTooLarge::is_runaway), every call consumes all input and returns the same error until
+    /// [`reset`](Self::reset).
     ///
     /// # Example: two frames of one chunk
     ///
@@ -241,8 +243,8 @@ impl Parser {
         Ok(None)
     }
 
-    /// Prepares for a new response: drops the unfinished line and block, and keeps the id in force (HTML §9.2.6: an
-    /// unfinished block at the end of a stream is discarded, its id too).
+    /// Prepares for a new response: drops the unfinished line and block, and keeps the last event id (HTML §9.2.6: an
+    /// unfinished block at the end of a stream is discarded, including its id).
     ///
     /// # Example: half an event is dropped
     ///
@@ -266,7 +268,7 @@ impl Parser {
         };
     }
 
-    /// Returns the id in force: that of the last block that came to its blank line, or ran away, and had one.
+    /// Returns the last event id: that of the last block with an id that was complete or a runaway.
     ///
     /// # Example: an id without an event
     ///
@@ -287,10 +289,10 @@ impl Parser {
         }
     }
 
-    /// Returns the bytes of all buffers that the parser holds, spare capacity included.
+    /// Returns the size of all buffers of the parser in bytes, including spare capacity.
     ///
-    /// They are bounded by a small multiple of [`max_event_size`](Self::max_event_size), and the memory of earlier events
-    /// that is used for the next ones: up to 1,024 events and 512 KiB, until [`release_memory`](Self::release_memory).
+    /// It is bounded by a small multiple of [`max_event_size`](Self::max_event_size), plus the memory of earlier events
+    /// that is reused for later ones: up to 1,024 events and 512 KiB, until [`release_memory`](Self::release_memory).
     ///
     /// # Example: what an idle parser costs
     ///
@@ -304,20 +306,20 @@ impl Parser {
         self.last_event_id.held_bytes() + buffers
     }
 
-    /// Sets which attempt the events of the next response are of.
+    /// Sets the attempt number for the events of the next response.
     pub(crate) fn set_attempt(&mut self, attempt: u32) {
         self.pool.attempt = attempt;
     }
 
-    /// Returns the id in force if it has changed since the last call: code that shows it elsewhere need not compare.
+    /// Returns the last event id if it has changed since the last call, so that callers need not compare it.
     #[inline]
     pub(crate) fn take_changed_id(&mut self) -> Option<&LastEventId> {
         mem::take(&mut self.id_is_changed).then_some(&self.last_event_id)
     }
 
-    /// Releases the memory of earlier events, which only a busy stream needs: call it when the stream is quiet.
+    /// Releases the memory of earlier events, which only a busy stream needs: call it when the stream is idle.
     ///
-    /// An unfinished block and the id in force stay.
+    /// An unfinished block and the last event id are kept.
     ///
     /// # Example: a stream that falls silent
     ///
@@ -340,7 +342,7 @@ impl Parser {
         self.pool.spare_bytes() + self.block.spare_bytes() > MAX_IDLE_BYTES
     }
 
-    /// HTML §9.2.5: one byte order mark may lead the stream; a second one is part of the first line.
+    /// HTML §9.2.5: the stream may start with one byte order mark; a second one is part of the first line.
     fn skip_bom(&mut self, input: &mut &[u8]) -> Result<(), EventTooLarge> {
         while let (Some(seen), Some(&byte)) = (self.bom_bytes, input.first()) {
             if byte != BOM[seen] {
@@ -353,7 +355,7 @@ impl Parser {
         Ok(())
     }
 
-    /// Takes the text of a line up to its end, which is left in the input, and acts on the line.
+    /// Takes the text of a line up to its end, which remains in the input, and processes the line.
     fn take_line(&mut self, input: &mut &[u8], end: usize) -> Result<Option<Frame>, EventTooLarge> {
         if self.line_state.has_started() {
             return self.receive_end(input, end);
@@ -361,14 +363,14 @@ impl Parser {
         let text = &input[..end];
         let line = Line::of(text);
         if !self.is_within_limits(line, end) {
-            // As if it came in parts, which knows where exactly to stop.
+            // Handled as an incomplete line, whose code knows where exactly to stop.
             return self.receive_end(input, end);
         }
         *input = &input[end..];
         Ok(self.complete_line(line, text))
     }
 
-    /// Takes the CR or LF that the input starts with.
+    /// Consumes the CR or LF at the start of the input.
     fn end_line(&mut self, input: &mut &[u8]) {
         self.after_cr = input[0] == CR;
         *input = &input[1..];

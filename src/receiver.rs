@@ -1,4 +1,4 @@
-//! The consumer's end of a connection.
+//! The receiving side of a connection.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -33,11 +33,11 @@ pub use merged::Merged;
 /// The shortest wait for a socket: with less, what has arrived would never be looked at.
 const POLL: Duration = Duration::from_millis(1);
 
-/// The events of a connection that has a thread of its own.
+/// The events of a connection that has its own thread.
 ///
-/// An iterator of `Result<Event, Error>`, and by dereference a crossbeam [`Receiver`] for `select!`, timeouts
-/// and `try_recv`. An `Err` is terminal and last. A loop that ends without one ended on purpose:
-/// [`Handle::end`] says how. The connection stops, without waiting, when its last `Events` is dropped.
+/// An iterator of `Result<Event, Error>`, which dereferences to a crossbeam [`Receiver`] for `select!`, timeouts and
+/// `try_recv`. An `Err` is terminal and last. A loop that ends without one ended on purpose: [`Handle::end`] says why.
+/// When its last `Events` is dropped, the connection stops, without waiting.
 ///
 /// The loop is woken once per burst: when all that one read brought has been sent, the channel is full, or a callback is
 /// about to run. From the first dereference on it is woken by each event, as is every thread that waits in the [`Receiver`].
@@ -89,9 +89,9 @@ impl Events {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Decodes each event's data as JSON.
+    /// Decodes the data of each event as JSON.
     ///
-    /// A document that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    /// A document that does not decode is an `Err` for which [`Error::is_json`] returns `true`; the next event follows.
     ///
     /// # Example: typed events
     ///
@@ -116,9 +116,9 @@ impl Events {
         JsonEvents::new(self, |event| event.json())
     }
 
-    /// Decodes each event as an enum whose variant the event type names: see [`Event::typed`].
+    /// Decodes each event into an enum whose variants are event types: see [`Event::typed`].
     ///
-    /// An event that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    /// An event that does not decode is an `Err` for which [`Error::is_json`] returns `true`; the next event follows.
     ///
     /// # Example: prices and news in one stream
     ///
@@ -147,7 +147,7 @@ impl Events {
         JsonEvents::new(self, |event| event.typed())
     }
 
-    /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
+    /// Commits the id of each handled event to the checkpoint: see [`Checkpoint`].
     ///
     /// # Example: go on where the last run left off
     ///
@@ -209,8 +209,8 @@ impl<'a> IntoIterator for &'a Events {
 
 /// The events of a connection that runs on the caller's thread, inside [`next`](Iterator::next).
 ///
-/// No thread and no channel: the least memory, power and latency. Between calls nothing is read; by TCP the
-/// server waits. [`Handle::stop`] ends a call from any other thread.
+/// It has no thread and no channel: the least memory, power and latency. Between calls nothing is read, and TCP makes
+/// the server wait. [`Handle::stop`] ends a call from any other thread.
 ///
 /// # Example: a poll loop with other work
 ///
@@ -241,7 +241,7 @@ impl EventReader {
         Self { connection: Box::new(connection), shared, over: false }
     }
 
-    /// Waits at most this long for the next event; zero looks at what has arrived, for up to 1 ms.
+    /// Waits for the next event, at most this long; zero checks what has arrived, for up to 1 ms.
     ///
     /// An attempt that is under way goes on meanwhile; the next call takes it up.
     ///
@@ -300,9 +300,9 @@ impl EventReader {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Decodes each event's data as JSON.
+    /// Decodes the data of each event as JSON.
     ///
-    /// A document that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    /// A document that does not decode is an `Err` for which [`Error::is_json`] returns `true`; the next event follows.
     ///
     /// # Example: numbers
     ///
@@ -324,9 +324,9 @@ impl EventReader {
         JsonEvents::new(self, |event| event.json())
     }
 
-    /// Decodes each event as an enum whose variant the event type names: see [`Event::typed`].
+    /// Decodes each event into an enum whose variants are event types: see [`Event::typed`].
     ///
-    /// An event that does not decode is an `Err` for which [`Error::is_json`] is true; the next event follows.
+    /// An event that does not decode is an `Err` for which [`Error::is_json`] returns `true`; the next event follows.
     ///
     /// # Example: prices and news in one stream
     ///
@@ -355,7 +355,7 @@ impl EventReader {
         JsonEvents::new(self, |event| event.typed())
     }
 
-    /// Commits each event's id to the checkpoint once it is handled: see [`Checkpoint`].
+    /// Commits the id of each handled event to the checkpoint: see [`Checkpoint`].
     ///
     /// # Example: an event counts once the next is asked for
     ///
@@ -394,7 +394,7 @@ impl EventReader {
     }
 }
 
-/// Leaves also when a panic unwinds.
+/// Also runs when a panic unwinds.
 impl Iterator for EventReader {
     type Item = Result<Event, Error>;
 

@@ -1,4 +1,4 @@
-//! What to ask for, and how to treat the answer.
+//! What to ask for, and how to handle the response.
 
 mod attempt;
 mod body;
@@ -27,17 +27,17 @@ pub(crate) use hooks::Callbacks;
 pub use multipart::Multipart;
 pub(crate) use prepared::{MAX_CAPACITY, MAX_LAST_EVENT_ID, PreparedRequest, check_last_event_id, insert_header};
 
-/// What to ask for, and how to treat the answer.
+/// What to ask for, and how to handle the response.
 ///
-/// It is sent again for every reconnect. Setters take anything; what cannot be sent is
-/// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`Client::connect`](crate::Client::connect) and the other
-/// calls that open a connection, before any network I/O.
+/// It is sent again for every reconnect. Setters accept any value; an invalid one is
+/// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`Client::connect`](crate::Client::connect) and the
+/// other calls that open a connection, before any network I/O.
 ///
 /// # Threads
 ///
-/// Its callbacks run on the connection's thread, under [`Client::read`](crate::Client::read) on the caller's inside
-/// `next()`: in the order of the stream, each before the event is delivered. One that takes long holds up the stream;
-/// one that panics ends the connection with [`Error::Panicked`](crate::Error::Panicked).
+/// Callbacks run on the connection's thread, or with [`Client::read`](crate::Client::read) on the caller's thread
+/// inside `next()`. They run in the order of the stream, each before the event is delivered. A slow callback delays the
+/// stream; one that panics ends the connection with [`Error::Panicked`](crate::Error::Panicked).
 ///
 /// # Example: a device's stream
 ///
@@ -79,7 +79,7 @@ pub struct Request {
     trusted_origins: Vec<String>,
     keeps_body_at_origin: bool,
     callbacks: Callbacks,
-    /// What a setter could not do; reported with everything else that is invalid.
+    /// The error of a setter; reported together with everything else that is invalid.
     unusable: Option<String>,
 }
 
@@ -92,10 +92,10 @@ struct Header {
 impl Request {
     /// Creates a GET request.
     ///
-    /// The URL is sent as a browser would send it (URL Standard): what must be encoded is, everything else stays as it is.
-    /// A user name and password in it become [`basic_auth`](Self::basic_auth). A link-local address takes a zone (RFC 6874):
-    /// `http://[fe80::1%25eth0]/`. A host name that is not ASCII is
-    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest), which shows the ASCII form to write.
+    /// The URL is serialised like in a browser (URL Standard): characters that must be encoded are encoded, all others
+    /// are unchanged. A user name and password become [`basic_auth`](Self::basic_auth). A link-local address may have a
+    /// zone (RFC 6874): `http://[fe80::1%25eth0]/`. A host name that is not ASCII is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest), whose text shows the ASCII form to use.
     ///
     /// # Example: one line
     ///
@@ -109,7 +109,9 @@ impl Request {
         Self::new("GET", url)
     }
 
-    /// Creates a POST request. It is never repeated by itself, unless [`retry`](Self::retry) says so.
+    /// Creates a POST request.
+    ///
+    /// It is not repeated unless [`retry`](Self::retry) allows it.
     ///
     /// # Example: a question whose answer is a stream
     ///
@@ -164,10 +166,10 @@ impl Request {
         }
     }
 
-    /// Sets a header, in place of an equal name (case-insensitively) of this request or the client's.
+    /// Sets a header, replacing an equal name (case-insensitive) of this request or the client.
     ///
-    /// Default: `Accept: text/event-stream`, `Cache-Control: no-cache` (HTML §9.2.2), `Accept-Encoding: identity`, and the
-    /// client's.
+    /// Default: `Accept: text/event-stream`, `Cache-Control: no-cache` (HTML §9.2.2), `Accept-Encoding: identity`, and
+    /// the headers of the client.
     ///
     /// # Example: the last one counts
     ///
@@ -191,7 +193,7 @@ impl Request {
         self
     }
 
-    /// Adds a header beside those of an equal name of this request; the client's are replaced. Default: none.
+    /// Adds a header, keeping those of an equal name of this request; those of the client are replaced. Default: none.
     ///
     /// # Example: two cookies
     ///
@@ -231,7 +233,7 @@ impl Request {
         self.header("authorization", format!("Bearer {}", token.as_ref()))
     }
 
-    /// Sets `Authorization: Basic` (RFC 7617), as UTF-8. Default: user name and password of the URL, if it has any.
+    /// Sets `Authorization: Basic` (RFC 7617), as UTF-8. Default: the user name and password of the URL, if any.
     ///
     /// # Example: user and password
     ///
@@ -256,7 +258,7 @@ impl Request {
         self.header("authorization", value)
     }
 
-    /// Adds a pair to the URL's query, encoded as a form is: a space becomes `+`. Default: the query of the URL.
+    /// Adds a pair to the URL's query, form-encoded: a space becomes `+`. Default: the query of the URL.
     ///
     /// # Example: text that needs encoding
     ///
@@ -301,8 +303,8 @@ impl Request {
 
     /// Resumes by a value that is taken from each event, for servers that do not use `id:`. Default: none.
     ///
-    /// [`Handle::cursor`](crate::Handle::cursor) and [`Attempt::cursor`] show it, and a
-    /// [`Checkpoint`](crate::Checkpoint) stores it in place of the last event id.
+    /// [`Handle::cursor`](crate::Handle::cursor) and [`Attempt::cursor`] return it, and a
+    /// [`Checkpoint`](crate::Checkpoint) stores it instead of the last event id.
     ///
     /// # Example: a service whose events begin with their time, and that sends what came since
     ///
@@ -327,8 +329,7 @@ impl Request {
         self
     }
 
-    /// Sets how the connection comes back. Default: [`RetryPolicy::default`] for GET, [`RetryPolicy::never`] for
-    /// every other method.
+    /// Sets the retry policy. Default: [`RetryPolicy::default`] for GET, [`RetryPolicy::never`] for other methods.
     ///
     /// # Example: nobody is there to start it again
     ///
@@ -342,9 +343,9 @@ impl Request {
         self
     }
 
-    /// Accepts every Content-Type, and none at all. Default: `text/event-stream` is required (HTML §9.2.3).
+    /// Accepts any Content-Type, or none. Default: `text/event-stream` is required (HTML §9.2.3).
     ///
-    /// A 202 without a Content-Type, to a request that is not a GET, stays [`End::NoStream`](crate::End::NoStream).
+    /// A 202 without a Content-Type, for a request other than GET, is still [`End::NoStream`](crate::End::NoStream).
     ///
     /// # Example: a server that calls its stream text/plain
     ///
@@ -364,7 +365,7 @@ impl Request {
         self
     }
 
-    /// Keeps each event's text as received, for [`Event::raw`](crate::Event::raw). Default: it is not kept.
+    /// Keeps the received text of each event, for [`Event::raw`](crate::Event::raw). Default: off.
     ///
     /// # Example: a field that the standard does not know
     ///

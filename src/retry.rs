@@ -1,4 +1,4 @@
-//! When to try again: the policy that users set, and the arithmetic behind it.
+//! When to retry: the policy set by the user, and the computation of delays.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,28 +9,28 @@ mod backoff;
 
 pub(crate) use backoff::{Backoff, Cause};
 
-/// How a connection comes back after a failure or the end of a response.
+/// How a connection reconnects after a failure or the end of a response.
 ///
-/// The wait before retry number n+1 is `min(base × 2ⁿ, max) × (1 + jitter × random)`: 1 s doubling to 30 s
-/// by default, and up to twice that by jitter, so that clients that were cut off together come back spread out.
-/// The server's `retry:` field replaces the base (HTML §9.2.6), `Retry-After` is a lower bound.
-/// Both start again once a connection has stayed open for 60 s, or has delivered an event and lived for at least the base;
-/// [`reset_after`](Self::reset_after) puts a rule of your own in place of that.
+/// The delay before retry number n+1 is `min(base × 2ⁿ, max) × (1 + jitter × random)`: by default 1 s, doubling to 30
+/// s, plus up to 100 % jitter, so that clients that were disconnected together reconnect at different times. The
+/// server's `retry:` field replaces the base (HTML §9.2.6); `Retry-After` is a lower bound. The delay and the failure
+/// count are reset once a connection has been open for 60 s, or has delivered an event and lasted for at least the base
+/// delay; [`reset_after`](Self::reset_after) replaces this rule.
 ///
-/// | what happens | the default, and every policy but the next | [`forever()`](Self::forever), [`persistent()`](Self::persistent) |
+/// | what happens | the default and all other policies | [`forever()`](Self::forever), [`persistent()`](Self::persistent) |
 /// |---|---|---|
-/// | network, TLS, timeouts, statuses of [`is_transient`](crate::Error::is_transient) | the next wait of the row | the same |
-/// | no network on this machine | a failure like others; [`wait_for_network`](Self::wait_for_network) makes it wait | tries again |
-/// | no answer in time ([`Timeout::Response`](crate::Timeout::Response)) | tries again, and no wait grows | the same |
+/// | network, TLS, timeouts, statuses of [`is_transient`](crate::Error::is_transient) | retries after the next delay | the same |
+/// | no network on this machine | a failure like others, unless [`wait_for_network`](Self::wait_for_network) is set | retries |
+/// | no response head in time ([`Timeout::Response`](crate::Timeout::Response)) | retries, and the delay does not grow | the same |
 /// | a response that ends without any event | a failure, [`Error::NoEvent`](crate::Error::NoEvent) | the same |
-/// | one that ends after events | comes back; waits grow while lives are short, unless the server sent `retry:` | the same |
-/// | any other status, wrong content type, redirect that cannot be followed | ends with the error, as browsers do | tries again at the longest wait |
+/// | a response that ends after events | reconnects; the delay grows while streams are short, unless the server sent `retry:` | the same |
+/// | any other status, wrong content type, redirect that cannot be followed | ends with the error, like browsers | retries after the maximum delay |
 /// | 204, `until`, a stop | ends | ends |
-/// | 407 of the proxy, a wrong pin, an invalid request, a panic | ends with the error | ends with the error |
+/// | 407 from the proxy, a pin mismatch, an invalid request, a panic | ends with the error | ends with the error |
 /// | more retries in a row than [`max_retries`](Self::max_retries) | ends with the error | no limit, unless you set one |
 ///
-/// [`Request::retry_when`](crate::Request::retry_when) decides in place of these rules, and a request that is not a GET is
-/// not repeated after an event unless it says so.
+/// [`Request::retry_when`](crate::Request::retry_when) overrides these rules. A request other than GET is not repeated
+/// after an event unless `retry_when` returns `true`.
 ///
 /// # Example: what an unattended device uses
 ///
@@ -77,9 +77,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Never tries again: the first failure, or the end of the response, ends the connection.
+    /// Never retries: the first failure, or the end of the response, ends the connection.
     ///
-    /// The same as [`max_retries(0)`](Self::max_retries). The default for every method but GET.
+    /// The same as [`max_retries(0)`](Self::max_retries). The default for methods other than GET.
     ///
     /// # Example: one answer, or none
     ///
@@ -95,9 +95,10 @@ impl RetryPolicy {
     /// The default without a limit on the number of retries, and [`persistent`](Self::persistent): for devices with
     /// nobody there.
     ///
-    /// It ends on 204, on the event of [`Request::until`](crate::Request::until), on a stop, a panic, an invalid request,
-    /// a proxy's 407 and a wrong pin, and on what [`Request::retry_when`](crate::Request::retry_when) refuses. A 404 while a server is being
-    /// updated, or a captive portal's page, is tried again after 30 s to a minute.
+    /// It ends on 204, on the event of [`Request::until`](crate::Request::until), on a stop, a panic, an invalid
+    /// request, a 407 from the proxy and a pin mismatch, and if [`Request::retry_when`](crate::Request::retry_when)
+    /// returns `false`. A 404 during a server update, or the page of a captive portal, is retried after 30 s to a
+    /// minute.
     ///
     /// # Example: a device on a roof
     ///
@@ -124,7 +125,7 @@ impl RetryPolicy {
         Self { base: delay, max: delay, jitter: 0.0, ..Self::default() }
     }
 
-    /// Waits of `base`, doubling up to `max`; otherwise the default.
+    /// A delay of `base`, doubling up to `max`; otherwise the default.
     ///
     /// # Example: the default, written out
     ///
@@ -159,7 +160,7 @@ impl RetryPolicy {
     /// Tries again whatever a later attempt may cure, not only what is [transient](crate::Error::is_transient): any status,
     /// a wrong content type, and a redirect that cannot be followed, at the longest wait. Default: off.
     ///
-    /// [`Request::retry_when`](crate::Request::retry_when) decides in place of it. Part of [`forever`](Self::forever).
+    /// [`Request::retry_when`](crate::Request::retry_when) overrides it. Part of [`forever`](Self::forever).
     ///
     /// # Example: every 10 s, whatever the server answers
     ///
@@ -174,12 +175,13 @@ impl RetryPolicy {
         self
     }
 
-    /// Counts no attempt that failed because this machine has no network. Default: off, such an attempt counts.
+    /// Does not count attempts that fail because this machine has no network. Default: off, such an attempt counts.
     ///
-    /// That is: no route to the server, no address of this machine's own, or a failed DNS lookup while there is no default
-    /// route. Waits grow as for any failure, and [`on_error`](crate::Request::on_error) sees each; but
-    /// [`max_retries`](Self::max_retries) and [`max_elapsed`](Self::max_elapsed) start again with the first attempt that
-    /// fails otherwise. If you learn sooner that the network is up, call [`Handle::reconnect`](crate::Handle::reconnect).
+    /// That is: no route to the server, no local address, or a failed DNS lookup without a default route. The delay
+    /// grows as for any failure, and [`on_error`](crate::Request::on_error) receives each; but
+    /// [`max_retries`](Self::max_retries) and [`max_elapsed`](Self::max_elapsed) restart with the first attempt that
+    /// fails for another reason. If you learn sooner that the network is up, call
+    /// [`Handle::reconnect`](crate::Handle::reconnect).
     ///
     /// # Example: five attempts at the server, however long the modem takes
     ///
@@ -193,7 +195,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the share of each wait that is added at random: 1.0 is up to twice the wait. Default: 1.0.
+    /// Sets the ratio of each delay that is added at random: 1.0 is up to twice the delay. Default: 1.0.
     ///
     /// Negative numbers, NaN and infinity count as 0.
     ///
@@ -210,10 +212,10 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets after how long an open connection counts as good again: exactly that, whatever it delivers.
+    /// Sets after how long an open connection resets the failure count: exactly then, whatever it delivers. Default:
+    /// after 60 s, or after the base delay if an event was delivered.
     ///
-    /// The count of failures and the waits start again then, and nothing else makes them. Default: after 60 s, or after the
-    /// base delay if an event was delivered.
+    /// The failure count and the delay are reset then, and nothing else resets them.
     ///
     /// # Example: a line that often holds for some minutes
     ///

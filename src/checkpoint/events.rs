@@ -1,4 +1,4 @@
-//! An iterator of events with a checkpoint behind it.
+//! An iterator of events that commits to a checkpoint.
 
 use std::iter::FusedIterator;
 
@@ -10,8 +10,9 @@ use crate::event::Event;
 
 /// Events whose ids are committed to a [`Checkpoint`] as they are handled.
 ///
-/// An event counts as handled when the *next* one is asked for: what a crash, or a `break`, interrupts comes again.
-/// A checkpoint that cannot be written is reported by `log::warn!`, once until it can be again; the events go on.
+/// An event counts as handled when the *next* one is requested: an event interrupted by a crash or a `break` is
+/// repeated. If the checkpoint cannot be written, `log::warn!` reports it once until it can be written again; the
+/// events continue.
 ///
 /// # Example: what is interrupted comes again
 ///
@@ -37,7 +38,7 @@ use crate::event::Event;
 #[derive(Debug)]
 #[must_use = "dropping it stops the connection"]
 pub struct Checkpointed<I> {
-    // Before the checkpoint: the connection stops, then the last id is written.
+    // Dropped before the checkpoint: the connection stops, then the last id is written.
     events: I,
     checkpoint: Checkpoint,
     /// The id of the event that is being handled.
@@ -69,7 +70,7 @@ impl<I> Checkpointed<I> {
         &self.checkpoint
     }
 
-    /// Returns the events themselves, for their handle or channel.
+    /// Returns the inner iterator, for its handle or channel.
     ///
     /// # Example: a handle to stop it by
     ///
@@ -114,7 +115,7 @@ impl<I: Iterator<Item = Result<Event, Error>>> Iterator for Checkpointed<I> {
     }
 }
 
-/// It has no id, and says nothing of the one in force.
+/// A gap has no id, and does not change the current one.
 fn is_gap(item: &Result<Event, Error>) -> bool {
     item.as_ref().is_ok_and(|event| event.gap().is_some())
 }

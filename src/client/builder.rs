@@ -1,4 +1,4 @@
-//! What the connections of a client have in common.
+//! The settings shared by all connections of a client.
 
 mod link;
 #[cfg(feature = "tls")]
@@ -24,7 +24,7 @@ const USER_AGENT: &str = concat!("http-sse/", env!("CARGO_PKG_VERSION"));
 /// a build without optimization on x86-64: `tests/process/stack_size.rs`. The rest is for what goes deeper elsewhere.
 const MIN_STACK: usize = if cfg!(feature = "tls") { 192 * 1024 } else { 128 * 1024 };
 
-/// Sets what the connections of a client have in common.
+/// Configures the settings shared by all connections of a client.
 ///
 /// # Example: a device behind its own certificate authority
 ///
@@ -52,7 +52,7 @@ pub struct ClientBuilder {
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
-/// A client's settings, checked.
+/// The validated settings of a client.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) headers: HeaderMap,
@@ -106,10 +106,10 @@ impl ClientBuilder {
         self.header("user-agent", user_agent)
     }
 
-    /// Sets a header that every request of this client carries, in place of an equal name (case-insensitively).
+    /// Sets a header for every request of this client, replacing an equal name (case-insensitive).
     ///
-    /// [`Request::header`](crate::Request::header) of the same name wins. Default: the User-Agent, and what
-    /// [every request](crate::Request::header) carries.
+    /// [`Request::header`](crate::Request::header) with the same name overrides it. Default: the User-Agent, and the
+    /// headers of [every request](crate::Request::header).
     ///
     /// # Example: a header for every request
     ///
@@ -124,18 +124,18 @@ impl ClientBuilder {
         self
     }
 
-    /// Goes through this HTTP proxy: `http://user:password@host:port`. Default: the environment's.
+    /// Uses this HTTP proxy: `http://user:password@host:port`. Default: the proxy from the environment.
     ///
-    /// The scheme may be left out; the port is 80, or 443 of an `https://` proxy, unless it is given. The proxy is asked to
-    /// CONNECT, for http URLs too: it must allow that for their ports.
+    /// The scheme may be omitted. The default port is 80, or 443 for an `https://` proxy. The client always uses
+    /// CONNECT, also for http URLs: the proxy must allow it for their ports.
     ///
-    /// The environment is read as curl reads it, when the connection is opened, and the proxy is chosen anew for each
-    /// redirect. For an https URL the first that is set of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` counts;
-    /// for an http URL `http_proxy` and `HTTP_PROXY` in their place, the latter not in a CGI program (`REQUEST_METHOD` is
-    /// set). What is empty is not set. `no_proxy`, or else `NO_PROXY`, lists what is reached directly all the same, with
-    /// commas or blanks in between: a host and its subdomains (`example.com`, `.example.com`), an address (`::1`), a network
-    /// (`10.0.0.0/8`), each with a port (`example.com:8080`) for that port alone, or `*` for everything. A proxy of another
-    /// kind, SOCKS for one, is [`Error::InvalidRequest`] of the request that would go through it.
+    /// The environment is read like in curl, when the connection is opened, and the proxy is chosen anew for each
+    /// redirect. For an https URL, the first variable that is set applies: `https_proxy`, `HTTPS_PROXY`, `all_proxy`,
+    /// `ALL_PROXY`. For an http URL, `http_proxy` and `HTTP_PROXY` replace the first two; the latter is ignored in a
+    /// CGI program (`REQUEST_METHOD` is set). An empty variable counts as not set. `no_proxy`, or else `NO_PROXY`,
+    /// lists exceptions, separated by commas or spaces: a host and its subdomains (`example.com`, `.example.com`), an
+    /// address (`::1`), a network (`10.0.0.0/8`), each with an optional port (`example.com:8080`), or `*` for all. Any
+    /// other kind of proxy, such as SOCKS, is [`Error::InvalidRequest`] of the request that needs it.
     ///
     /// # Example: the proxy of the company
     ///
@@ -151,7 +151,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Goes directly, whatever the environment says. Default: the environment's proxy, see [`proxy`](Self::proxy).
+    /// Uses no proxy, whatever the environment says. Default: the proxy from the environment, see
+    /// [`proxy`](Self::proxy).
     ///
     /// # Example: a server in the same network
     ///
@@ -166,11 +167,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the stack of a connection's thread, in bytes; less than 192 KiB, or 128 KiB without the feature `tls`, is
-    /// [`Error::InvalidRequest`].
+    /// Sets the stack size of a connection's thread, in bytes. Default: 256 KiB.
     ///
-    /// Callbacks run on it: a deep one needs more. Default: 256 KiB, of which only touched pages count. With less than the
-    /// minimum, a TLS handshake in a build without optimization would end the process.
+    /// Callbacks run on this stack; deep recursion needs more. Only touched pages use memory. Less than 192 KiB, or 128
+    /// KiB without the feature `tls`, is [`Error::InvalidRequest`]: a TLS handshake in an unoptimized build would
+    /// overflow the stack and abort the process.
     ///
     /// # Example: callbacks that need a deep stack
     ///
@@ -186,11 +187,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how large the buffer may become that a connection reads its socket into, in bytes. Default: 64 KiB; at least 8.
+    /// Sets the maximum size of the buffer for socket reads, in bytes. Default: 64 KiB; the minimum is 8 KiB.
     ///
-    /// Each connection starts with 8 KiB and doubles that while data keeps filling it; a tenth of a second after the last
-    /// byte it is back at 8. A second buffer, between HTTP and the parser, grows from 2 KiB to a quarter of it, or to an
-    /// eighth where the connection has a thread of its own.
+    /// Each connection starts with 8 KiB, and doubles the buffer while data keeps filling it; a tenth of a second after
+    /// the last byte it is back at 8 KiB. A second buffer, between HTTP and the parser, grows from 2 KiB to a quarter
+    /// of it, or to an eighth if the connection has its own thread.
     ///
     /// # Example: never more than an idle stream has
     ///
@@ -206,11 +207,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Checks the settings.
+    /// Validates the settings and creates the client.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] names what is unusable: a header, a PEM text, a proxy, a keepalive of zero, a size.
+    /// [`Error::InvalidRequest`]: a setting is invalid. The text names it: a header, a PEM text, a proxy, a keepalive
+    /// of zero, a size.
     ///
     /// # Example: what is wrong is named
     ///
@@ -282,7 +284,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Returns how a connection reaches the network; the environment is read now.
+    /// Returns how a connection reaches the network; reads the environment.
     pub(crate) fn transport(&self) -> Result<TransportConfig, String> {
         let proxy = match &self.proxy {
             // A proxy could not reach it.

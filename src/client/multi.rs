@@ -17,15 +17,16 @@ use crate::receiver::{Events, Merged};
 use crate::request::{MAX_CAPACITY, Request};
 
 impl Client {
-    /// Opens a connection that sends into a channel of the caller's, beside others that come and go.
+    /// Opens a connection that sends into the caller's channel, together with others that come and go.
     ///
-    /// It stops at the first send after the receivers have gone: only a send can find that out. The last item is its
-    /// [`End`](crate::End), whatever that is; only a connection that is stopped while the channel is full may leave without.
-    /// When an id is used again for the same channel, nothing of the old connection comes after the first item of the new one.
+    /// It stops at the first send after all receivers are dropped: only a send can detect this. Its last item is its
+    /// [`End`](crate::End), of any kind; only a connection that is stopped while the channel is full may end without
+    /// one. When an id is reused for the same channel, nothing of the old connection follows the first item of the new
+    /// one.
     ///
     /// # Errors
     ///
-    /// As for [`connect`](Self::connect); a dropping [`Overflow`](crate::Overflow) is [`Error::InvalidRequest`].
+    /// As for [`connect`](Self::connect). A dropping [`Overflow`](crate::Overflow) is [`Error::InvalidRequest`].
     ///
     /// # Example: sensors that are plugged in and out
     ///
@@ -59,13 +60,13 @@ impl Client {
         Ok(Handle { shared })
     }
 
-    /// Opens several connections into one channel of the sum of their capacities: all of them or, when one cannot
-    /// be opened, none.
+    /// Opens several connections into one channel, whose capacity is the sum of theirs: either all or, if one fails,
+    /// none.
     ///
     /// # Errors
     ///
-    /// As for [`connect_to`](Self::connect_to). Nothing is sent when one of the requests is bad. Where the system refuses a
-    /// thread, those that run already are stopped.
+    /// As for [`connect_to`](Self::connect_to). If one request is invalid, nothing is sent. If the system refuses a
+    /// thread, the connections that already run are stopped.
     ///
     /// # Example: one bad request, and nothing is sent
     ///
@@ -105,12 +106,12 @@ impl Client {
         Ok(merged)
     }
 
-    /// Adds one more receiver to a live connection of `connect` or `listen`: it gets every event from now on,
-    /// through a channel of its own with the request's capacity and overflow.
+    /// Adds a receiver to a live connection of `connect` or `listen`; it receives every event from now on.
     ///
-    /// Under [`Overflow::Block`](crate::Overflow::Block) the slowest receiver holds up all. The connection stops when the
-    /// last receiver is dropped, one of `listen` does not. `None` when there is no such connection, when it is ending, and
-    /// for those of `read`, `connect_all` and `connect_to`.
+    /// The receiver has its own channel with the capacity and overflow of the request. With
+    /// [`Overflow::Block`](crate::Overflow::Block) the slowest receiver delays all. A connection of `connect` stops
+    /// when its last receiver is dropped, one of `listen` does not. Returns `None` if there is no such connection, if
+    /// it is ending, and for connections of `read`, `connect_all` and `connect_to`.
     ///
     /// # Example: a display and a logger
     ///

@@ -1,4 +1,4 @@
-//! The marks of gaps, for requests that want them.
+//! Marking gaps, for requests with `mark_gaps`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::gap::Gap;
 use crate::http::HeaderMap;
 
 impl Connection {
-    /// Keeps what an attempt asks to go on after.
+    /// Stores the position that an attempt sends.
     pub(super) fn note_sent_position(&mut self, headers: &HeaderMap) {
         if !self.request.marks_gaps {
             return;

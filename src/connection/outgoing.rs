@@ -1,4 +1,4 @@
-//! What an attempt sends: the request, what the user changes for this attempt, and where the stream left off.
+//! What an attempt sends: the request, the user's changes for this attempt, and the position to resume from.
 
 use std::io;
 use std::mem;
@@ -59,7 +59,7 @@ impl Connection {
         })
     }
 
-    /// HTML §9.2.4: sent as UTF-8, unless it is empty. One that cannot be sent is left out, and reported once.
+    /// HTML §9.2.4: sent as UTF-8, unless it is empty. An id that cannot be sent is omitted, and reported once.
     fn add_last_event_id(&mut self, headers: &mut HeaderMap) -> Result<(), Error> {
         let Some(id) = self.parser.last_event_id() else { return Ok(()) };
         let why = match HeaderValue::from_bytes(id.as_bytes()) {

@@ -1,4 +1,4 @@
-//! An event whose data is not the JSON that was expected.
+//! An event whose data is not the expected JSON.
 
 use std::error::Error as StdError;
 use std::fmt;

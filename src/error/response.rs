@@ -1,4 +1,4 @@
-//! The answer of a server that does not give the stream.
+//! A response that is not an event stream.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct ErrorResponse {
 }
 
 impl ErrorResponse {
-    /// Creates a response without type, body and `Retry-After`.
+    /// Creates a response with a status, but without type, body and `Retry-After`.
     ///
     /// # Example: an error for the code under test
     ///
@@ -89,7 +89,7 @@ impl ErrorResponse {
         self.status
     }
 
-    /// Returns the Content-Type as received; `None` when there is none.
+    /// Returns the Content-Type as received, or `None` if there is none.
     ///
     /// # Example: an API that answers JSON to a stream request
     ///
@@ -112,7 +112,7 @@ impl ErrorResponse {
         self.content_type.as_deref()
     }
 
-    /// Returns how long the server asked to wait, from `Retry-After` (RFC 9110 section 10.2.3); `None` when it did not.
+    /// Returns the delay that the server requested by `Retry-After` (RFC 9110 section 10.2.3), or `None`.
     ///
     /// # Example: none without the header
     ///
@@ -153,7 +153,8 @@ impl ErrorResponse {
         matches!(self.status, 408 | 425 | 429 | 500 | 502..=504 | 520..=527 | 529)
     }
 
-    /// Returns what a message shows of the body: its first line, or the start of a JSON document. Harmless on a terminal.
+    /// Returns the excerpt of the body for a message: its first line, or the start of a JSON document. Harmless on a
+    /// terminal.
     pub(super) fn excerpt(&self) -> Option<String> {
         let body = self.body()?.trim_start();
         let shown = if body.starts_with(['{', '[']) { body } else { body.lines().next()? };
@@ -177,7 +178,7 @@ impl ErrorResponse {
     }
 }
 
-/// Returns `false` for what controls a terminal, or reverses or hides text on it.
+/// Returns `false` for characters that control a terminal, or reverse or hide text on it.
 fn is_harmless(character: char) -> bool {
     let is_format = matches!(
         character,

@@ -1,4 +1,4 @@
-//! A response's body: reads from the wire, and lends what the framing says is data.
+//! The body of a response: reads from the wire, and lends the data that the framing identifies.
 
 #[cfg(feature = "gzip")]
 use std::mem;
@@ -13,10 +13,10 @@ use crate::error::{Error, Timeout};
 use crate::transport::buffers::IoBuffers;
 use crate::transport::{Fault, Wait, Wire};
 
-/// How long no byte must come until memory is released: one wake-up at the end of a busy time.
+/// The time without a byte after which memory is released: one wake-up at the end of a busy period.
 const QUIET: Duration = Duration::from_millis(100);
-/// So much of a compressed body is looked at, in bytes, until a stop is: a block that holds no data costs some 20,000
-/// instructions and ten bits.
+/// How much of a compressed body is decoded before the next check for a stop, in bytes: a block without data costs some
+/// 20,000 instructions and ten bits.
 #[cfg(feature = "gzip")]
 const MAX_AT_ONCE: usize = 1024;
 
@@ -24,42 +24,42 @@ pub(crate) struct Body {
     wire: Wire,
     input: IoBuffers,
     framing: Framing,
-    /// So many bytes at the start of the input are data.
+    /// The number of data bytes at the start of the input.
     ready: usize,
     idle_timeout: Option<Duration>,
-    /// Without a byte in the calls before; the time between calls is the caller's own.
+    /// The time without a byte in the previous calls; the time between calls belongs to the caller.
     silent_for: Duration,
-    /// Of a compressed body; then input and framing above are those of what has been decoded.
+    /// For a compressed body; input and framing above then refer to the decoded data.
     #[cfg(feature = "gzip")]
     compressed: Option<Compressed>,
 }
 
-/// What stands between the wire and the data of a compressed body.
+/// The stage between the wire and the data of a compressed body.
 #[cfg(feature = "gzip")]
 struct Compressed {
     input: IoBuffers,
     framing: Framing,
-    /// So many bytes at the start of the input are to be decoded.
+    /// The number of bytes at the start of the input to be decoded.
     ready: usize,
     decoder: Gunzip,
 }
 
-/// What reads a body's bytes, and where they go.
+/// The parts that read a body's bytes, and their buffer.
 struct OnTheWire<'a> {
     wire: &'a mut Wire,
     input: &'a mut IoBuffers,
     framing: &'a mut Framing,
 }
 
-/// What a read came to.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Bytes(usize),
-    /// The response ended as its framing says.
+    /// The response ended cleanly.
     End,
-    /// The caller's time is over; the stream is as good as before.
+    /// The caller's deadline was reached; the stream is unchanged.
     DeadlineReached,
-    /// No byte has come for a while; asked for by `notify_when_quiet`.
+    /// No byte has arrived for a while; requested by `notify_when_quiet`.
     Quiet,
 }
 
@@ -77,13 +77,13 @@ impl Body {
         }
     }
 
-    /// Decodes the body by gzip. What is lent is the same, and so is what it costs to look at it.
+    /// Decodes the body with gzip. The lent data has the same form and the same cost.
     #[cfg(feature = "gzip")]
     pub(super) fn gunzipped(mut self) -> Self {
         let decoded = self.input.like();
         self.compressed = Some(Compressed {
             input: mem::replace(&mut self.input, decoded),
-            // All that is decoded is data.
+            // All decoded bytes are data.
             framing: mem::replace(&mut self.framing, Framing::Close),
             ready: 0,
             decoder: Gunzip::new(),
@@ -91,16 +91,16 @@ impl Body {
         self
     }
 
-    /// Returns the data that is lent: received, and not consumed.
+    /// Returns the lent data: received and not yet consumed.
     #[inline]
     pub(crate) fn data(&self) -> &[u8] {
         &self.input.bytes()[..self.ready]
     }
 
-    /// Finds the next data in what has been received, once all before it is consumed, and returns how much it is.
-    /// None: more must be read.
+    /// Finds the next data in the received bytes, after all previous data has been consumed, and returns its size.
+    /// Zero: more must be read.
     ///
-    /// An error of the framing comes here, behind all data before it.
+    /// A framing error is returned here, after all data before it.
     #[inline]
     pub(crate) fn find_data(&mut self) -> Result<usize, Failure> {
         let Piece { framing, data } = self.framing.next(self.input.bytes()).map_err(malformed)?;
@@ -109,14 +109,14 @@ impl Body {
         Ok(data)
     }
 
-    /// Consumes the data up to the last bytes of it.
+    /// Consumes the data except its last `left` bytes.
     #[inline]
     pub(crate) fn consume_to(&mut self, left: usize) {
         self.input.consume(self.ready - left);
         self.ready = left;
     }
 
-    /// Returns how many bytes came with the head.
+    /// Returns how many bytes arrived with the head.
     pub(crate) fn buffered(&self) -> usize {
         #[cfg(feature = "gzip")]
         if let Some(compressed) = &self.compressed {
@@ -125,7 +125,7 @@ impl Body {
         self.input.bytes().len()
     }
 
-    /// Reads once, where [`find_data`](Self::find_data) found none; waits until the deadline at the longest.
+    /// Reads once, after [`find_data`](Self::find_data) found none; waits until the deadline at most.
     ///
     /// Never called again after an error or the end.
     pub(crate) fn read(&mut self, deadline: Option<Instant>, notify_when_quiet: bool) -> Result<Received, Failure> {
@@ -182,7 +182,7 @@ impl Body {
         self.input.holds_spare_memory()
     }
 
-    /// Returns what reads and frames the bytes of the connection.
+    /// Returns the parts that read and frame the bytes of the connection.
     fn on_the_wire(&mut self) -> OnTheWire<'_> {
         #[cfg(feature = "gzip")]
         if let Some(Compressed { input, framing, .. }) = &mut self.compressed {
@@ -191,7 +191,7 @@ impl Body {
         OnTheWire { wire: &mut self.wire, input: &mut self.input, framing: &mut self.framing }
     }
 
-    /// The body is complete, as its framing says; a compressed one may still lack its end.
+    /// The body is complete according to its framing; a compressed one may still lack its end.
     fn end(&self) -> Result<Received, Failure> {
         #[cfg(feature = "gzip")]
         if self.compressed.as_ref().is_some_and(|compressed| !compressed.decoder.may_end()) {
@@ -200,10 +200,10 @@ impl Body {
         Ok(Received::End)
     }
 
-    /// Decodes of what has been received, if it is compressed, as much as may be done at once, and returns how much data
-    /// that gave: at most what a read of data may bring. None: more must be read.
+    /// Decodes as much of the received bytes as is allowed at once, if the body is compressed, and returns the size of
+    /// the decoded data: at most as much as a read of data may return. `None`: more must be read.
     ///
-    /// An error comes behind all data before it, and again with each call.
+    /// An error is returned after all data before it, and again by each call.
     #[cfg(feature = "gzip")]
     fn decode(&mut self) -> Result<Option<usize>, Failure> {
         let Some(Compressed { input, framing, ready, decoder }) = &mut self.compressed else { return Ok(None) };
@@ -218,7 +218,7 @@ impl Body {
                         input.consume(framing);
                         *ready = data;
                     }
-                    // The decoder may have something left for which there was no room.
+                    // The decoder may have data left for which there was no room.
                     Err(why) => outcome = Err(why),
                 }
             }
@@ -276,7 +276,7 @@ fn malformed(why: &str) -> Failure {
     Error::Protocol(why.to_owned()).into()
 }
 
-/// What an error of the wire means for a body (RFC 9112 section 8): it is incomplete, whatever its framing.
+/// Maps an error of the wire to the body (RFC 9112 section 8): it is incomplete, whatever its framing.
 fn broken(fault: Fault) -> Failure {
     match fault {
         Fault::Io(error) if is_disconnect(&error) => Error::Disconnected.into(),

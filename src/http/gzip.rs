@@ -1,8 +1,8 @@
-//! What a gzip stream holds (RFC 1952), as soon as its bytes are there.
+//! Decodes a gzip stream (RFC 1952) as soon as its bytes arrive.
 //!
-//! Sans-I/O: it is shown what has been received and the room for what that means. It holds back nothing that can be
-//! decoded, so that a server which flushes each event delivers each event; and it writes no more than there is room for,
-//! however much a byte stands for.
+//! Sans-I/O: it receives bytes and a buffer for the result. It decodes everything that can be decoded, so that a server
+//! which flushes after each event delivers each event; and it writes no more than fits into the buffer, however much a
+//! byte expands to.
 
 use crc32fast::Hasher;
 use miniz_oxide::inflate::TINFLStatus;
@@ -31,18 +31,18 @@ pub(crate) struct Gunzip {
     /// Of the member's header.
     flags: u8,
     header_bytes: usize,
-    /// Over the header, then over what is decoded.
+    /// The checksum of the header, then of the decoded data.
     crc: Hasher,
-    /// What is decoded of the member, in bytes, as far as its trailer says: modulo 2^32.
+    /// The decoded size of the member in bytes, as in its trailer: modulo 2^32.
     size: u32,
     /// The last eight bytes of a number or trailer.
     field: u64,
     inflate: Box<DecompressorOxide>,
-    /// What was decoded last; a match may repeat it.
+    /// The most recent decoded data; a match may refer to it.
     window: Box<[u8]>,
-    /// Where the window is written next.
+    /// The next write position in the window.
     position: usize,
-    /// Until the window is full once, no match may reach past its start.
+    /// Until the window has been filled once, no match may reach past its start.
     is_first_lap: bool,
 }
 
@@ -64,7 +64,7 @@ enum At {
     Malformed(&'static str),
 }
 
-/// What a call of [`Gunzip::decode`] came to, in bytes.
+/// The result of [`Gunzip::decode`], in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) consumed: usize,
@@ -88,9 +88,9 @@ impl Gunzip {
         }
     }
 
-    /// Decodes until the room is full or the bytes are used up.
+    /// Decodes until the buffer is full or the bytes are used up.
     ///
-    /// An error is final, and comes behind all that was decoded before it.
+    /// An error is final, and returned after all data decoded before it.
     pub(crate) fn decode(&mut self, bytes: &[u8], room: &mut [u8]) -> Result<Step, &'static str> {
         let mut step = Step { consumed: 0, produced: 0 };
         while step.produced < room.len() {
@@ -180,7 +180,7 @@ impl Gunzip {
         }
     }
 
-    /// What a header may have behind its first ten bytes: nobody here needs it.
+    /// The optional fields after the first ten bytes of a header, all ignored.
     fn after_optional_byte(&mut self, at: At, byte: u8) -> At {
         self.crc.update(&[byte]);
         self.header_bytes += 1;
@@ -201,7 +201,7 @@ impl Gunzip {
         }
     }
 
-    /// Returns where the next field that is there begins, from this one on in their order.
+    /// Returns the start of the next field that is present, from this one on in their order.
     fn field_from(&mut self, first: u8) -> At {
         let order =
             [(FEXTRA, At::ExtraLength(0)), (FNAME, At::Name), (FCOMMENT, At::Comment), (FHCRC, At::HeaderCrc(0))];
@@ -216,7 +216,7 @@ impl Gunzip {
         self.crc = Hasher::new();
         self.size = 0;
         self.inflate.init();
-        // Nothing of a member before it can be repeated.
+        // A match cannot refer to a previous member.
         (self.position, self.is_first_lap) = (0, true);
         At::Data
     }

@@ -1,4 +1,4 @@
-//! What a response's headers say. Pure functions.
+//! Interprets the headers of a response. Pure functions.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ pub(super) fn content_type_text(headers: &HeaderMap) -> Option<String> {
     headers.contains_key(CONTENT_TYPE).then(|| joined(headers, CONTENT_TYPE.as_str()))
 }
 
-/// Returns the start of a body as text, invalid UTF-8 replaced. A character that the limit cuts is left out.
+/// Returns the start of a body as text, with invalid UTF-8 replaced. A character cut by the limit is omitted.
 pub(crate) fn start_of_text(start: &[u8], limit: usize) -> String {
     let is_incomplete = |bytes| std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
     let is_cut = start.len() >= limit;
@@ -49,8 +49,8 @@ pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> 
 
 /// Decides how a body is framed (RFC 9112 section 6.3).
 ///
-/// `chunked` counts under HTTP/1.0 too, named once or several times, and wins over a length; `identity` is nothing.
-/// Every other transfer coding is an error: it was not asked for, and the bytes would not be the stream.
+/// `chunked` also counts with HTTP/1.0, named once or several times, and overrides a length; `identity` has no effect.
+/// Any other transfer coding is an error: it was not requested, and the bytes would not be the stream.
 pub(super) fn framing(method: &Method, status: u16, headers: &HeaderMap) -> Result<Framing, &'static str> {
     if *method == Method::HEAD || matches!(status, 204 | 304) {
         return Ok(Framing::Length(0));
@@ -82,9 +82,9 @@ pub(super) fn framing(method: &Method, status: u16, headers: &HeaderMap) -> Resu
     Ok(length.map_or(Framing::Close, Framing::Length))
 }
 
-/// Returns how long `Retry-After` asks to wait: seconds, or a date against the response's own `Date`.
+/// Returns the delay of `Retry-After`: seconds, or a date relative to the response's own `Date`.
 ///
-/// Past or unparsable is `None`.
+/// A past or invalid date is `None`.
 pub(super) fn retry_after(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

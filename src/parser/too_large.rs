@@ -1,4 +1,4 @@
-//! The one error of the parser.
+//! The only error of the parser.
 
 use std::error::Error;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 /// A line or block of this many times the largest event is a runaway.
 pub(crate) const RUNAWAY_FACTOR: usize = 16;
 
-/// An event was larger than [`Parser::max_event_size`](super::Parser::max_event_size), or a block or line had no end.
+/// An event exceeds [`Parser::max_event_size`](super::Parser::max_event_size), or a block or line has no end.
 ///
-/// The former is reported once for each such event, and parsing goes on after it. The latter, a
-/// [runaway](Self::is_runaway), is final for the stream; an id that its block had before is in force.
+/// An oversized event is reported once, and parsing continues after it. A [runaway](Self::is_runaway) is final for the
+/// stream; an id earlier in its block is kept.
 ///
 /// # Example: go on after an event that is too large
 ///
@@ -31,7 +31,7 @@ pub struct EventTooLarge {
 }
 
 impl EventTooLarge {
-    /// Returns the largest event size in bytes that was set.
+    /// Returns the configured maximum event size in bytes.
     ///
     /// # Example: the limit that was set
     ///
@@ -46,7 +46,7 @@ impl EventTooLarge {
         self.limit
     }
 
-    /// Returns true when a block or line exceeds 16 times the limit: the parser reads nothing more until
+    /// Returns `true` if a block or line exceeds 16 times the limit: the parser reads nothing more until
     /// [`Parser::reset`](super::Parser::reset).
     ///
     /// # Example: a line without an end

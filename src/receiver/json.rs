@@ -8,11 +8,12 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::handle::Handle;
 
-/// Events whose data is decoded as JSON: by `json`, or by `typed` into an enum whose variants are event types.
+/// Events with decoded JSON data: by `json`, or by `typed` into an enum whose variants are event types.
 ///
-/// One bad document is an `Err` for which [`Error::is_json`] is true, and which holds the event; iteration goes
-/// on after it. A gap ([`Request::mark_gaps`](crate::Request::mark_gaps)) is such an `Err`, too, whose event has a
-/// [`gap`](Event::gap); no `ignore` leaves it out. Every other `Err` is the connection's own: terminal and last.
+/// A document that does not decode is an `Err` for which [`Error::is_json`] returns `true`, and which contains the
+/// event; iteration continues after it. A gap ([`Request::mark_gaps`](crate::Request::mark_gaps)) is also such an
+/// `Err`, whose event has a [`gap`](Event::gap); `ignore` does not skip it. Any other `Err` comes from the connection:
+/// terminal and last.
 ///
 /// # Example: one bad document among good ones
 ///
@@ -35,7 +36,7 @@ pub struct JsonEvents<T, I> {
     ignored: Vec<String>,
 }
 
-/// A decoded document and the event that held it.
+/// A decoded document and its event.
 ///
 /// # Example: the value, and where it stood
 ///
@@ -71,9 +72,9 @@ impl<T, I> JsonEvents<T, I> {
         Self { events, decode, ignored: Vec::new() }
     }
 
-    /// Leaves out events of these types, undecoded; adds to those named before. Default: none.
+    /// Skips events of these types without decoding them; adds to earlier calls. Default: none.
     ///
-    /// Events without a type are of the type `message`.
+    /// Events without a type have the type `message`.
     ///
     /// # Example: signs of life that are events
     ///
@@ -100,7 +101,7 @@ impl<T, I> JsonEvents<T, I> {
         event.gap().is_none() && self.ignored.iter().any(|ignored| ignored == event.event_type())
     }
 
-    /// Returns the events undecoded.
+    /// Returns the inner iterator over undecoded events.
     ///
     /// # Example: a head in JSON, then plain text
     ///

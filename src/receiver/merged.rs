@@ -11,10 +11,11 @@ use crate::channel::BurstReceiver;
 use crate::delivery::Delivery;
 use crate::handle::{Handle, Shared};
 
-/// The events of several connections, each with the id of its own.
+/// The events of several connections, each with the id of its connection.
 ///
-/// An iterator of `(id, Delivery)`, and by dereference a crossbeam [`Receiver`]. The [`End`](crate::End) is the last item of its id; the
-/// others go on. It ends when all have. Dropping it stops all, without waiting.
+/// An iterator of `(id, Delivery)`, which dereferences to a crossbeam [`Receiver`]. The [`End`](crate::End) is the last
+/// item of its id; the others continue. It ends when all connections have ended. Dropping it stops all, without
+/// waiting.
 ///
 /// # Example: every sensor of a house
 ///
@@ -46,7 +47,7 @@ impl Merged {
         Self { receiver, connections }
     }
 
-    /// Returns a handle to each connection, in the order in which they were asked for.
+    /// Returns a handle to each connection, in the order of the requests.
     ///
     /// # Example: stop one of them
     ///

@@ -1,4 +1,4 @@
-//! What the callbacks around an attempt see.
+//! The arguments of the callbacks around an attempt.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::http::HeaderMap;
 
-/// An attempt that is about to be made, as [`before_connect`](crate::Request::before_connect) sees it.
+/// An attempt that is about to start, as passed to [`before_connect`](crate::Request::before_connect).
 ///
 /// # Example: a token that expires, and how often it was tried
 ///
@@ -49,13 +49,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Sets where the stream was left off.
+    /// Sets the position to resume from.
     pub(crate) fn show(&mut self, last_event_id: Option<&'a str>, cursor: &'a str) {
         self.shown_last_event_id = last_event_id;
         self.shown_cursor = cursor;
     }
 
-    /// Returns which attempt of this connection it is, from 1.
+    /// Returns the number of the attempt within its connection, starting at 1.
     ///
     /// # Example: tell the server about reconnects
     ///
@@ -70,7 +70,7 @@ impl<'a> Attempt<'a> {
         self.number
     }
 
-    /// Returns why the attempt before failed; `None` for the first, and after a stream that ended cleanly.
+    /// Returns the error of the previous attempt, or `None` for the first and after a stream that ended cleanly.
     ///
     /// # Example: a fresh token only after a 401
     ///
@@ -90,7 +90,7 @@ impl<'a> Attempt<'a> {
         self.last_error
     }
 
-    /// Returns the last event id that this attempt sends, `None` if there is none.
+    /// Returns the last event id that this attempt sends, or `None`.
     ///
     /// # Example: a signature over where the stream goes on
     ///
@@ -110,7 +110,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Returns the cursor that this attempt sends, `None` if there is none: see [`Cursor`](crate::Cursor).
+    /// Returns the cursor that this attempt sends, or `None`; see [`Cursor`](crate::Cursor).
     ///
     /// # Example: what to say of a resumed stream
     ///
@@ -126,7 +126,7 @@ impl<'a> Attempt<'a> {
         Some(self.cursor.as_deref().unwrap_or(self.shown_cursor)).filter(|cursor| !cursor.is_empty())
     }
 
-    /// Sets a header for this attempt, in place of an equal name.
+    /// Sets a header for this attempt, replacing an equal name.
     ///
     /// # Example: a signature over the time
     ///
@@ -246,7 +246,7 @@ impl fmt::Debug for Attempt<'_> {
     }
 }
 
-/// A stream that has just opened, as [`on_open`](crate::Request::on_open) sees it.
+/// A stream that has just opened, as passed to [`on_open`](crate::Request::on_open).
 ///
 /// # Example: what the log should say
 ///
@@ -265,7 +265,7 @@ pub struct Opened<'a> {
 }
 
 impl Opened<'_> {
-    /// Returns the response's status: 200, or another 2xx where the request is not a GET.
+    /// Returns the status of the response: 200, or another 2xx for a request other than GET.
     ///
     /// # Example: for a log in common form
     ///
@@ -278,7 +278,7 @@ impl Opened<'_> {
         self.status
     }
 
-    /// Returns the URL that answered, after redirects; it may hold secrets in its query.
+    /// Returns the URL of the response, after redirects; its query may contain secrets.
     ///
     /// # Example: notice a redirect
     ///
@@ -303,7 +303,7 @@ impl Opened<'_> {
         self.url
     }
 
-    /// Returns the first value of a response header, when it is visible ASCII.
+    /// Returns the first value of a response header, if it is visible ASCII.
     ///
     /// # Example: which machine of many it is
     ///
@@ -317,7 +317,7 @@ impl Opened<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns which attempt of this connection it is, from 1.
+    /// Returns the number of the attempt within its connection, starting at 1.
     ///
     /// # Example: only reconnects are news
     ///

@@ -8,18 +8,18 @@ use crate::http::{self, HeaderMap, HeaderValue, Uri};
 
 pub(crate) type Extract = Box<dyn FnMut(&Event) -> Option<String> + Send>;
 
-/// How a stream is resumed whose server does not use `id:`: a value is taken from each event, and sent in a pair of the
-/// query or in a header of the next attempt.
+/// How to resume a stream whose server does not use `id:`: a value is extracted from each event, and sent in a query
+/// pair or a header of the next attempt.
 ///
-/// The closure runs for each event, before every other callback sees it. What it returns is in force from then on, over any
-/// number of reconnects; `None` and an empty text leave the cursor as it was, for events that are no position. A value
-/// that cannot be sent is reported to [`on_error`](crate::Request::on_error) as [`Error::Cursor`](crate::Error::Cursor), and
-/// the one before stays: events may come twice then, but none is left out. Such are values with control characters, and
-/// those with more than 7,983 bytes. An event that was skipped as too large has no cursor.
+/// The closure runs for each event, before any other callback. Its value applies from then on, across any number of
+/// reconnects; `None` and an empty text keep the previous cursor, for events that are not a position. A value that
+/// cannot be sent is reported to [`on_error`](crate::Request::on_error) as [`Error::Cursor`](crate::Error::Cursor), and
+/// the previous one stays: events may then be repeated, but none is lost. Such values contain control characters or
+/// have more than 7,983 bytes. An event that was skipped as too large has no cursor.
 ///
-/// While there is no value, nothing is sent. One that is in force takes the place of a pair with the same key, or of a
-/// header with the same name. A header goes along over a redirect to another origin only where
-/// [`trust_origin`](crate::Request::trust_origin) allows it. `Last-Event-ID` is sent beside it if the server uses ids too.
+/// Without a value, nothing is sent. A value replaces a pair with the same key, or a header with the same name. A
+/// redirect to another origin drops the header unless [`trust_origin`](crate::Request::trust_origin) allows it.
+/// `Last-Event-ID` is also sent if the server uses ids.
 ///
 /// # Example: ntfy, whose messages have an id inside their JSON
 ///
@@ -95,15 +95,16 @@ impl Cursor {
         Self::new(Place::Query(key.into()), Box::new(extract))
     }
 
-    /// Sends the value in a header; `{}` in the template stands for it.
+    /// Sends the value in a header; it replaces `{}` in the template.
     ///
-    /// A template with no `{}` or more than one, and a header that the library sets, are
+    /// A template without exactly one `{}`, and a header that the library sets, are
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: the journal of systemd
     ///
-    /// The range begins with the entry of the cursor, so it is [`inclusive`](Self::inclusive). A range that skips an entry
-    /// (`entries={}:1:`) would lose one if that of the cursor is gone, and repeat one at the end of the journal.
+    /// The range starts with the entry of the cursor, so the cursor is [`inclusive`](Self::inclusive). A range that
+    /// skips an entry (`entries={}:1:`) would lose one if the entry of the cursor is gone, and repeat one at the end of
+    /// the journal.
     ///
     #[cfg_attr(feature = "json", doc = "```")]
     #[cfg_attr(not(feature = "json"), doc = "```ignore")]
@@ -159,8 +160,9 @@ impl Cursor {
 
     /// Leaves out the event of the cursor itself, with which the server begins. Default: the server sends what follows.
     ///
-    /// Of each response it is the first event with a value, and only if that is the value that was sent: a server that does
-    /// not repeat it loses nothing. It is neither delivered nor counted, and no callback sees it.
+    /// It skips the first event with a value in each response, and only if that value is the one that was sent: a
+    /// server that does not repeat the event loses nothing. The event is neither delivered nor counted, and no callback
+    /// sees it.
     ///
     /// # Example: the journal of systemd, as in [`header`](Self::header)
     ///

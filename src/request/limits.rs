@@ -1,4 +1,4 @@
-//! How long things may take, how large they may be, and how many may wait.
+//! Limits for time, size and queue length.
 
 use std::time::Duration;
 
@@ -66,11 +66,11 @@ impl Request {
         self
     }
 
-    /// Limits what one event may hold, in bytes. Default: 1 MiB.
+    /// Limits the size of an event, in bytes. Default: 1 MiB.
     ///
-    /// A larger event is skipped in constant memory and reported to [`on_error`](Self::on_error) and in
-    /// [`Stats::oversized`](crate::Stats::oversized); past 16 times the limit the attempt fails, and the next one
-    /// asks for what follows the event's id, if that came before.
+    /// A larger event is skipped in constant memory, and reported to [`on_error`](Self::on_error) and in
+    /// [`Stats::oversized`](crate::Stats::oversized). If a block exceeds 16 times the limit, the attempt fails, and the
+    /// next one resumes after the event's id, if that came first.
     ///
     /// # Example: the next event comes in spite of the large one
     ///
@@ -93,12 +93,14 @@ impl Request {
         self
     }
 
-    /// Sets how many events wait for the consumer at most. Default: 256.
+    /// Sets the maximum number of events that wait for the consumer. Default: 256.
     ///
-    /// Each place takes 40 bytes, from the start. At full speed a channel of 64 costs about a fifth more CPU time per event.
+    /// Each slot takes 40 bytes, allocated at the start. At full speed, a channel of 64 costs about a fifth more CPU
+    /// time per event.
     ///
-    /// 0 hands each event over directly; more than 1 048 576 is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
-    /// No channel, and so no capacity, has a connection of [`Client::read`](crate::Client::read).
+    /// 0 delivers each event directly to a waiting consumer; more than 1,048,576 is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest). A connection of [`Client::read`](crate::Client::read)
+    /// has no channel, so this has no effect.
     ///
     /// # Example: room for a burst
     ///
@@ -113,10 +115,10 @@ impl Request {
         self
     }
 
-    /// Sets what happens to an event for which there is no room. Default: [`Overflow::Block`].
+    /// Sets what happens to an event when the channel is full. Default: [`Overflow::Block`].
     ///
-    /// Events that are dropped are counted in [`Stats::dropped`](crate::Stats::dropped). Dropping with a capacity
-    /// of 0, for `connect_all` or for `connect_to` is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// Dropped events are counted in [`Stats::dropped`](crate::Stats::dropped). Dropping with a capacity of 0, with
+    /// `connect_all` or with `connect_to` is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: the newest reading alone
     ///
@@ -130,24 +132,24 @@ impl Request {
         self
     }
 
-    /// Marks each place of the stream at which events may be missing, by an item with a [`gap`](crate::Event::gap) in
-    /// place of an event. Default: nothing is marked.
+    /// Marks each place of the stream where events may be missing, by an item with a [`gap`](crate::Event::gap) instead
+    /// of an event. Default: off.
     ///
-    /// For programs that keep a state, and must know when to fetch it anew. A gap stands
+    /// For programs that keep a state and must know when to fetch it again. A gap appears
     ///
-    /// - where a stream broke: as soon as the next one has opened, whether an event follows or not. Not before the first
-    ///   stream of the connection, wherever [`last_event_id`](Self::last_event_id) or a [`Checkpoint`](crate::Checkpoint)
-    ///   lets it start: the program knows that events may be missing there;
-    /// - in the exact place of events that were dropped by [`overflow`](Self::overflow), for each receiver its own. An event
-    ///   that the program has received, and has not looked at, may still be dropped. A gap takes no event's place in the
-    ///   channel, which has more than twice as many places for that;
-    /// - in place of an event that was skipped as too large.
+    /// - where a stream broke: as soon as the next one opens, whether an event follows or not. There is none before the
+    ///   first stream of the connection, even with [`last_event_id`](Self::last_event_id) or a
+    ///   [`Checkpoint`](crate::Checkpoint): the program knows that events may be missing there;
+    /// - in the exact place of events that were dropped by [`overflow`](Self::overflow), separately for each receiver.
+    ///   An event that the program has received but not looked at may still be dropped. A gap does not take the place
+    ///   of an event: the channel has more than twice as many slots for this;
+    /// - instead of an event that was skipped as too large.
     ///
-    /// It comes out wherever events do: of iterators and channels, of `json` and `typed` as an error for which
-    /// [`Error::is_json`](crate::Error::is_json) is true, and of [`on_event`](Self::on_event), which sees what a channel drops
-    /// and so has no gap for it. It does not count as an event: not in
-    /// [`Stats::events`](crate::Stats::events), not for retries, [`until`](Self::until) or [`cursor`](Self::cursor). A
-    /// program that keeps the last id by itself must leave gaps out; [`checkpoint`](crate::Events::checkpoint) does.
+    /// Gaps are delivered like events: by iterators and channels, by `json` and `typed` as an error for which
+    /// [`Error::is_json`](crate::Error::is_json) returns `true`, and by [`on_event`](Self::on_event), which sees events
+    /// before a channel drops them and so has no gap for those. A gap does not count as an event: not in
+    /// [`Stats::events`](crate::Stats::events), for retries, [`until`](Self::until) or [`cursor`](Self::cursor). A
+    /// program that stores the last id itself must skip gaps; [`checkpoint`](crate::Events::checkpoint) does.
     ///
     /// # Example: an event too large to be held
     ///
@@ -173,8 +175,9 @@ impl Request {
 
     /// Limits the redirects of one attempt (HTML §9.2.3, RFC 9110 section 15.4). Default: 10.
     ///
-    /// The one past the limit is [`Error::Redirect`](crate::Error::Redirect), which is not retried. What goes along to
-    /// another origin: [`trust_origin`](Self::trust_origin), [`keep_body_at_origin`](Self::keep_body_at_origin).
+    /// One redirect more is [`Error::Redirect`](crate::Error::Redirect), which is not transient.
+    /// [`trust_origin`](Self::trust_origin) and [`keep_body_at_origin`](Self::keep_body_at_origin) control what another
+    /// origin receives.
     ///
     /// # Example: none at all
     ///

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Request;
 use crate::http::{Part, encode_form};
 
-/// A form with files, held in memory so that it can be sent again.
+/// A form with files, kept in memory so that it can be sent again.
 ///
 /// # Example: a question about a picture
 ///
@@ -37,7 +37,7 @@ impl Multipart {
         Self::default()
     }
 
-    /// Adds a field of text.
+    /// Adds a text field.
     ///
     /// # Example: names and sizes show, contents do not
     ///
@@ -52,7 +52,10 @@ impl Multipart {
         self
     }
 
-    /// Adds a file. A content type that is not one is [`Error::InvalidRequest`](crate::Error::InvalidRequest) later.
+    /// Adds a file.
+    ///
+    /// An invalid content type is [`Error::InvalidRequest`](crate::Error::InvalidRequest) when the connection is
+    /// opened.
     ///
     /// # Example: a file out of memory
     ///

@@ -1,4 +1,4 @@
-//! A request that has been checked: what every attempt of a connection starts from.
+//! A validated request: the starting point of every attempt of a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::http::{self, HeaderMap, HeaderName, HeaderValue, Limits, Method, Orig
 use crate::parser::Parser;
 use crate::retry::RetryPolicy;
 
-/// Above this a capacity is a mistake: the channel reserves its room at the start.
+/// A larger capacity is a mistake: the channel allocates its slots at the start.
 pub(crate) const MAX_CAPACITY: usize = 1 << 20;
 
 pub(crate) struct PreparedRequest {
@@ -155,10 +155,10 @@ impl PreparedRequest {
     }
 }
 
-/// The longest last event id that is sent, in bytes: 8,000 for the header line, which servers take by default.
+/// The longest last event id that is sent, in bytes: a header line has 8,000, which servers accept by default.
 pub(crate) const MAX_LAST_EVENT_ID: usize = 8_000 - "last-event-id: \r\n".len();
 
-/// Checks that an id can be sent: some bytes would end its line (HTML §9.2.6), and servers limit the line's length.
+/// Checks that an id can be sent: some bytes would end the header line (HTML §9.2.6), and servers limit its length.
 pub(crate) fn check_last_event_id(id: &str) -> Result<(), String> {
     if id.len() > MAX_LAST_EVENT_ID {
         return Err(format!("the last event id has {} bytes, the maximum is {MAX_LAST_EVENT_ID}", id.len()));
@@ -169,14 +169,14 @@ pub(crate) fn check_last_event_id(id: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Sets a header of an attempt, in place of an equal name.
+/// Sets a header of an attempt, replacing an equal name.
 pub(crate) fn insert_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
     let (name, value) = http::parse_header(name, value)?;
     headers.insert(name, value);
     Ok(())
 }
 
-/// HTML §9.2.2: what every request carries. Some compressors hold events back: unless it is asked for, there is none.
+/// The headers of every request (HTML §9.2.2). Some compressors delay events, so compression is off unless requested.
 fn defaults() -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in

@@ -1,21 +1,21 @@
-//! The arithmetic of retries: it is handed the time, and random numbers in `0.0..1.0`.
+//! The computation of delays. Time and random numbers in `0.0..1.0` are arguments.
 
 use std::mem;
 use std::time::{Duration, Instant};
 
 use super::RetryPolicy;
 
-/// After how long an open connection counts as good again, by default.
+/// The default time after which an open connection resets the failure count.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// What kind of failure it was, as far as the wait after it is concerned.
+/// The kind of a failure, as far as it affects the delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Waits grow.
+    /// The delay grows.
     Ordinary,
-    /// The server may merely have had nothing to say: no wait grows.
+    /// The server may simply have had nothing to send: the delay does not grow.
     Silence,
-    /// It lasts until somebody mends it: the longest wait.
+    /// It lasts until someone fixes it: the maximum delay.
     Lasting,
     /// This machine has no network.
     Offline,
@@ -26,24 +26,24 @@ pub(crate) enum Cause {
 pub(crate) struct Backoff {
     policy: RetryPolicy,
     base: Duration,
-    /// The base is what the server asked for.
+    /// The base was set by the server.
     is_servers: bool,
-    /// In a row, whatever their cause.
+    /// Failures in a row, whatever their cause.
     failures: u32,
-    /// Those that the policy limits.
+    /// Failures that the policy limits.
     counted: u32,
-    /// The first of those.
+    /// The time of the first of those.
     first_counted: Option<Instant>,
-    /// How often the base is doubled.
+    /// The number of doublings of the base.
     growth: u32,
     short_lives: u32,
     opened: Option<Instant>,
     delivered: bool,
-    /// Until when the server asked to be left alone.
+    /// The end of the server's `Retry-After`.
     not_before: Option<Instant>,
-    /// The next attempt is one that was asked for.
+    /// The next attempt was requested by `reconnect()`.
     is_asked: bool,
-    /// When the last of those began.
+    /// When the last requested attempt began.
     last_asked: Option<Instant>,
 }
 
@@ -71,12 +71,12 @@ impl Backoff {
         &self.policy
     }
 
-    /// Returns how many failures there were in a row.
+    /// Returns the number of failures in a row.
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Obeys a `retry:` field, for the connection's life.
+    /// Applies a `retry:` field, for the lifetime of the connection.
     pub(crate) fn server_asks(&mut self, delay: Duration) {
         let (least, most) = (*self.policy.server_delay.start(), *self.policy.server_delay.end());
         self.base = delay.min(most).max(least);
@@ -106,9 +106,9 @@ impl Backoff {
         !self.delivered && self.opened.is_none_or(|opened| now.saturating_duration_since(opened) < enough)
     }
 
-    /// Returns for how long the attempt that `reconnect()` asks for has to wait at the least.
+    /// Returns the minimum delay of an attempt requested by `reconnect()`.
     ///
-    /// Such an attempt is made at once, but only once per base delay, and not before the server's `Retry-After`.
+    /// Such an attempt is immediate, but only once per base delay, and not before the server's `Retry-After`.
     pub(crate) fn reconnect(&mut self, now: Instant) -> Duration {
         self.settle(now);
         self.is_asked = true;
@@ -117,18 +117,18 @@ impl Backoff {
         rest.max(self.left_alone_for(now))
     }
 
-    /// Forgets what `Retry-After` asked for.
+    /// Resets the server's `Retry-After`.
     pub(crate) fn forget_retry_after(&mut self) {
         self.not_before = None;
     }
 
-    /// Counts a failure that nothing is tried after.
+    /// Counts a failure without a retry.
     pub(crate) fn ends_with_failure(&mut self, now: Instant) {
         self.settle(now);
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Returns how long to wait after a failure; `None` gives up.
+    /// Returns the delay after a failure; `None` gives up.
     pub(crate) fn failed(
         &mut self,
         now: Instant,
@@ -171,9 +171,9 @@ impl Backoff {
         Some(delay)
     }
 
-    /// Returns how long to wait after a response that ended cleanly and is no failure.
+    /// Returns the delay after a response that ended cleanly and is not a failure.
     ///
-    /// While lives are short the wait grows, but not above an interval that the server asked for.
+    /// While streams are short the delay grows, but not above an interval set by the server.
     pub(crate) fn ended(&mut self, now: Instant, random: f64) -> Duration {
         if self.settle(now) || self.is_servers {
             self.short_lives = 0;
@@ -185,12 +185,12 @@ impl Backoff {
         delay
     }
 
-    /// Returns `true` once in a row of short lives: when the wait after one has grown.
+    /// Returns `true` once in a row of short streams: when the delay has grown.
     pub(crate) fn begins_to_grow(&self) -> bool {
         self.short_lives == 2 && self.longest() > self.base
     }
 
-    /// Accounts for the connection that was open, if one was; returns `true` if it counts as good.
+    /// Accounts for the connection that just ended, if one was open; returns `true` if it resets the count.
     fn settle(&mut self, now: Instant) -> bool {
         let Some(opened) = self.opened.take() else { return false };
         let lived = now.saturating_duration_since(opened);
@@ -213,7 +213,7 @@ impl Backoff {
         self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
-    /// A base above the policy's longest wait is not lowered by it.
+    /// A base above the policy's maximum delay is not lowered by it.
     fn longest(&self) -> Duration {
         self.policy.max.max(self.base)
     }
@@ -228,7 +228,7 @@ impl Backoff {
     }
 }
 
-/// Multiplies without ever panicking: out of range is without limit.
+/// Multiplies without panicking: out of range is no limit.
 fn scale(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }

@@ -1,4 +1,4 @@
-//! The listening side: accepts on a thread of its own, queues connections or runs a script for each.
+//! The listening side: accepts on a separate thread, and queues connections or runs a script for each.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,16 +15,17 @@ use super::{Peer, script};
 use crate::sync::lock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
-/// How long every wait of the kit lasts at most, unless told otherwise.
+/// The default limit of every wait of the kit.
 const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
-/// A server on a free port of 127.0.0.1 that does what the test tells it to.
+/// A scripted server on a free port of 127.0.0.1.
 ///
-/// Dropping it closes the listener and every connection, also one whose [`Peer`] is still in use, and joins its threads.
+/// Dropping it closes the listener and every connection, also one whose [`Peer`] is still in use, and joins its
+/// threads.
 ///
 /// # Panics
 ///
-/// When dropped, with the panic of a script, so that a failed assertion in the background fails the test.
+/// On drop, with the panic of a script, so that a failed assertion in the background fails the test.
 ///
 /// # Example: one answer
 ///
@@ -51,17 +52,17 @@ const WAIT_LIMIT: Duration = Duration::from_secs(10);
 pub struct Server {
     addr: SocketAddr,
     shared: Arc<Shared>,
-    /// `None` once the server closes, so that the queue ends.
+    /// `None` once the server closes, which ends the queue.
     door: Mutex<Option<Door>>,
     queue: Receiver<Peer>,
-    /// Dropping it tells every pause and every script that the server closes.
+    /// Dropping it notifies every pause and every script that the server closes.
     open: Option<Sender<Infallible>>,
     script: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     accepted: AtomicUsize,
-    /// Weak, because a second handle would keep a socket open after its peer has been dropped.
+    /// Weak, since a second handle would keep a socket open after its peer has been dropped.
     sockets: Mutex<Vec<Weak<TcpStream>>>,
     limit: Mutex<Duration>,
     closing: Receiver<Infallible>,
@@ -72,7 +73,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system's, when there is no socket or thread to be had.
+    /// The error of the system, if no socket or thread is available.
     ///
     /// # Example: a server that nobody has called yet
     ///
@@ -94,7 +95,7 @@ impl Server {
         });
         let admitting = Arc::clone(&shared);
         let door = Door::open(Arc::new(move |socket| {
-            // Without a receiver the script has panicked: the connection is closed.
+            // Without a receiver, the script has panicked: the connection is closed.
             let _ = sender.send(admitting.admit(socket));
         }))?;
         Ok(Self { addr: door.addr(), shared, door: Mutex::new(Some(door)), queue, open: Some(open), script: None })
@@ -102,13 +103,13 @@ impl Server {
 
     /// Starts a server that runs `script` for each connection in turn, with the connection's number from 0.
     ///
-    /// There is one thread for all: the next connection is accepted by the system, but not answered before the script has
-    /// returned for the one before it. A script that must keep a connection open meanwhile stores its [`Peer`]; one for
-    /// clients that connect at the same time runs under [`serve_concurrently`](Self::serve_concurrently).
+    /// One thread runs all scripts: the system accepts the next connection, but it is not served before the script for
+    /// the previous one has returned. A script that must keep a connection open stores its [`Peer`]; for clients that
+    /// connect at the same time, use [`serve_concurrently`](Self::serve_concurrently).
     ///
     /// # Errors
     ///
-    /// The system's, when there is no socket or thread to be had.
+    /// The error of the system, if no socket or thread is available.
     ///
     /// # Example: the second connection is refused by status
     ///
@@ -143,11 +144,11 @@ impl Server {
         })
     }
 
-    /// Starts a server that runs `script` for all connections at once, each on a thread of its own.
+    /// Starts a server that runs `script` for all connections concurrently, each on a separate thread.
     ///
     /// # Errors
     ///
-    /// The system's, when there is no socket or thread to be had.
+    /// The error of the system, if no socket or thread is available.
     ///
     /// # Example: both clients stay connected
     ///
@@ -185,7 +186,7 @@ impl Server {
         })
     }
 
-    /// Sets how long a wait of the server and of its later connections lasts at most; 10 s by default.
+    /// Sets the limit of a wait of the server and of its later connections. Default: 10 s.
     ///
     /// # Example: a slow machine
     ///
@@ -220,7 +221,7 @@ impl Server {
         self.addr
     }
 
-    /// Returns the `http` URL of a path, which may have a query.
+    /// Returns the `http` URL of a path, which may include a query.
     ///
     /// # Example: the URL of a stream
     ///
@@ -237,7 +238,7 @@ impl Server {
         format!("http://{}{slash}{path}", self.addr())
     }
 
-    /// Returns how many connections have been accepted so far, taken or not.
+    /// Returns the number of connections accepted so far, including those still queued.
     ///
     /// # Example: a POST was not repeated
     ///
@@ -254,11 +255,12 @@ impl Server {
         self.shared.accepted.load(Ordering::Acquire)
     }
 
-    /// Waits for the next connection, in the order in which they came.
+    /// Waits for the next connection, in order of arrival.
     ///
     /// # Panics
     ///
-    /// When there is none within 10 s (see [`wait_limit`](Self::wait_limit)), and always where a script takes them.
+    /// If there is none within 10 s (see [`wait_limit`](Self::wait_limit)), and always if a script accepts the
+    /// connections.
     ///
     /// # Example: step by step with the client
     ///
@@ -282,11 +284,11 @@ impl Server {
         }
     }
 
-    /// Waits for the next connection until the time is over.
+    /// Waits for the next connection, at most this long.
     ///
     /// # Panics
     ///
-    /// Where a script takes the connections.
+    /// If a script accepts the connections.
     ///
     /// # Example: nobody connects
     ///
@@ -304,11 +306,11 @@ impl Server {
         self.queue.recv_timeout(timeout).ok()
     }
 
-    /// Closes the port: new connections are refused until [`resume`](Self::resume), established ones stay.
+    /// Closes the port: new connections are refused until [`resume`](Self::resume); established ones stay.
     ///
     /// # Errors
     ///
-    /// The system's, when the port cannot be reserved meanwhile.
+    /// The error of the system, if the port cannot be reserved.
     ///
     /// # Example: a port that is gone, and back
     ///
@@ -331,7 +333,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system's, when the port cannot be had again.
+    /// The error of the system, if the port cannot be opened again.
     ///
     /// # Example: the client comes back by itself
     ///
@@ -351,7 +353,7 @@ impl Server {
         lock(&self.door).as_mut().map_or(Ok(()), Door::resume)
     }
 
-    /// Closes everything as dropping does, at a place where a panic of the script is expected to show.
+    /// Closes everything like dropping, at a place where a panic of the script is expected.
     ///
     /// # Panics
     ///
@@ -378,7 +380,7 @@ impl Server {
 
     fn scripted(mut self, run: impl FnOnce(Receiver<Peer>, Receiver<Infallible>) + Send + 'static) -> io::Result<Self> {
         let (queue, closing) = (self.queue.clone(), self.shared.closing.clone());
-        // Connections of a script that has panicked are closed, not queued.
+        // Connections of a panicked script are closed, not queued.
         self.queue = crossbeam_channel::never();
         let thread = thread::Builder::new().name("sse-test-script".to_owned());
         self.script = Some(thread.spawn(move || run(queue, closing))?);
@@ -391,7 +393,7 @@ impl Server {
         }
         self.open = None;
         for socket in lock(&self.shared.sockets).drain(..).filter_map(|socket| socket.upgrade()) {
-            // Fails when the client has closed already.
+            // Fails if the client has closed already.
             let _ = socket.shutdown(Shutdown::Both);
         }
         let script = self.script.take().filter(|script| script.thread().id() != thread::current().id());
@@ -432,7 +434,7 @@ fn closes(closing: &Receiver<Infallible>) -> bool {
     matches!(closing.try_recv(), Err(TryRecvError::Disconnected))
 }
 
-/// Waits until the time is over, or less when the server closes meanwhile; returns whether it does.
+/// Waits for this long, or until the server closes; returns `true` if it closes.
 pub(super) fn closes_within(closing: &Receiver<Infallible>, timeout: Duration) -> bool {
     matches!(closing.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected))
 }

@@ -1,4 +1,4 @@
-//! Builds the rustls configuration of a client from what the user trusts.
+//! Builds the rustls configuration of a client from the user's TLS options.
 
 use std::fmt;
 use std::io;
@@ -16,12 +16,12 @@ use super::pins::Pin;
 use super::reread::Reread;
 use super::verifier::{Accepts, NoChainVerification};
 
-/// Whom to trust, and as whom to speak.
+/// Trust and client identity.
 #[derive(Default)]
 pub(crate) struct TlsOptions {
-    /// PEM bundles that the user gave.
+    /// User-supplied PEM bundles.
     pub(crate) roots: Vec<Vec<u8>>,
-    /// Files that hold such bundles.
+    /// Files with such bundles.
     pub(crate) files: Vec<PathBuf>,
     /// Whether the system's roots are read too.
     #[cfg(feature = "native-roots")]
@@ -37,32 +37,32 @@ pub(crate) struct TlsOptions {
 
 /// The configurations that all connections of a client share.
 ///
-/// The built-in one is made when the first of them needs it: a program that only speaks plain http does not pay for the
-/// roots. It neither reads PEM nor signs, so that the code for both (40 KB) is only in programs that set certificates.
+/// The built-in one is created when the first connection needs it: a program that uses only plain http does not pay for
+/// the roots. It neither reads PEM nor signs, so the code for both (40 KB) is only in programs that set certificates.
 #[derive(Default)]
 pub(crate) struct TlsConfigs {
     fixed: OnceLock<Arc<ClientConfig>>,
-    /// In place of it, roots that are not known before they are needed.
+    /// Instead of it, roots that are not known before they are needed.
     source: Option<Box<dyn Source>>,
-    /// For servers that are known by pins. The other one is for proxies then.
+    /// For pinned servers. The other one is then for proxies.
     pinned: Option<Arc<ClientConfig>>,
 }
 
-/// A trait, so that the linker leaves out the code that reads PEM where no certificate is set.
+/// A trait, so that the linker drops the code that reads PEM if no certificate is set.
 pub(super) trait Source: Send + Sync {
     fn config(&self) -> io::Result<Arc<ClientConfig>>;
 
-    /// Returns `true` if there are other roots now than those of a configuration that refused a server.
+    /// Returns `true` if the roots differ from those of a configuration that refused a server.
     fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool;
 }
 
 impl TlsConfigs {
-    /// Takes the user's own configuration.
+    /// Uses the user-supplied configuration.
     pub(crate) fn given(config: Arc<ClientConfig>) -> Self {
         Self { fixed: OnceLock::from(config), ..Self::default() }
     }
 
-    /// Builds the configurations now, as far as they need no file, so that an unusable text is found at once.
+    /// Builds the configurations that need no file now, so that an invalid text is found immediately.
     pub(crate) fn checked(options: TlsOptions) -> Result<Self, String> {
         let pinned = if options.pins.is_empty() { None } else { Some(options.pinned()?) };
         let configs = if options.is_pins_alone() {
@@ -93,11 +93,11 @@ impl TlsConfigs {
         let provider = CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() };
         let builder = builder(Arc::new(provider)).map_err(io::Error::other)?;
         let config = Arc::new(builder.with_root_certificates(built_in_roots()).with_no_client_auth());
-        // Two threads may get here together: the first one's is shared.
+        // Two threads may get here at the same time: the result of the first is shared.
         Ok(Arc::clone(self.fixed.get_or_init(|| config)))
     }
 
-    /// Returns `true` if a server that a configuration refused for want of a root is worth asking again.
+    /// Returns `true` if a server that a configuration refused for lack of a root should be tried again.
     pub(crate) fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool {
         self.source.as_ref().is_some_and(|source| source.has_other_than(refused))
     }
@@ -109,7 +109,7 @@ impl fmt::Debug for TlsConfigs {
     }
 }
 
-/// A client that shows no certificate has no key to load.
+/// A client without a certificate has no key to load.
 #[derive(Debug)]
 struct NoKeys;
 
@@ -140,7 +140,7 @@ impl TlsOptions {
         !self.files.is_empty()
     }
 
-    /// Builds the configuration, with these roots too; the error says which PEM is unusable, never what is in it.
+    /// Builds the configuration with these additional roots; the error says which PEM is invalid, never its contents.
     pub(super) fn config(&self, read: RootCertStore) -> Result<Arc<ClientConfig>, String> {
         if self.accept_invalid_certs {
             return self.without_chain_verification(Accepts::Any);
@@ -198,7 +198,7 @@ pub(super) fn add(store: &mut RootCertStore, pem: &[u8], what: &str) -> Result<(
     Ok(())
 }
 
-/// Returns `true` if no root vouches for a certificate. One with the name of the right one and another key is none.
+/// Returns `true` if no root has signed a certificate. A root with the right name but another key does not count.
 pub(crate) fn is_untrusted(error: &rustls::Error) -> bool {
     use rustls::CertificateError::{
         BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmContext,
@@ -235,7 +235,7 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
     Ok(certificates)
 }
 
-/// Says what is wrong with a PEM text. Its own error quotes lines, and a line may be a whole key.
+/// Describes the error of a PEM text. Its own error quotes lines, and a line may be a whole key.
 fn fault(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::NoItemsFound => "the text contains no PEM section of this kind",

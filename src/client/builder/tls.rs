@@ -1,4 +1,4 @@
-//! The settings that say whom to trust over TLS, and as whom to speak.
+//! The settings for trust and client identity over TLS.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::ClientBuilder;
 
 impl ClientBuilder {
-    /// Trusts these certificates in addition to the built-in roots. PEM, any number in one text; may be called again.
+    /// Trusts these root certificates in addition to the built-in ones. Default: only the Mozilla roots.
+    ///
+    /// PEM, with any number of certificates; may be called repeatedly.
     ///
     /// Default: the Mozilla roots alone.
     ///
@@ -23,7 +25,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts these certificates, and the built-in roots no more. PEM, any number in one text; may be called again.
+    /// Trusts these root certificates instead of the built-in ones. Default: only the Mozilla roots.
+    ///
+    /// PEM, with any number of certificates; may be called repeatedly.
     ///
     /// Default: the Mozilla roots alone.
     ///
@@ -40,17 +44,17 @@ impl ClientBuilder {
         self.root_certificates_pem(pem)
     }
 
-    /// Trusts the certificates of this file in addition to the built-in roots: PEM, any number; may be called again.
+    /// Trusts the root certificates in this file in addition to the built-in ones. Default: only the Mozilla roots.
     ///
-    /// It is read when the first connection needs it, and again when no root vouches for a server: then the attempt goes on
-    /// with the new roots, so that an authority can be replaced without a restart. It is read again at most once per attempt
-    /// and once per second, and counts as changed when its content is another; connections that are open stay. An authority
-    /// that was taken out of the file stays trusted until then. Replace it by renaming a new file: one that is found
-    /// half-written, or gone, leaves the roots as they are, and a warning in the log.
+    /// The file is PEM, with any number of certificates; may be called repeatedly. It is read when the first connection
+    /// needs it, and again when no root has signed a server's certificate: then the attempt continues with the new
+    /// roots, so an authority can be replaced without a restart. It is reloaded at most once per attempt and once per
+    /// second, and only if its content has changed; open connections are not affected. An authority that was removed
+    /// from the file remains trusted until the next reload. Replace the file by renaming a new one: if it is incomplete
+    /// or missing, the previous roots stay and the log has a warning.
     ///
-    /// A file that cannot be read at first is [`Error::Tls`](crate::Error::Tls), which names it: the attempt has failed, and
-    /// the next one reads again. So are one without a certificate and one that is no regular file. Default: the Mozilla roots
-    /// alone.
+    /// If the file cannot be read the first time, contains no certificate or is not a regular file, the attempt fails
+    /// with [`Error::Tls`](crate::Error::Tls), which names the file, and the next attempt reads it again.
     ///
     /// # Example: an authority that is replaced once a year
     ///
@@ -65,7 +69,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts the certificates of this file, and the built-in roots no more: otherwise
+    /// Trusts the root certificates in this file instead of the built-in ones; otherwise like
     /// [`root_certificates_file`](Self::root_certificates_file).
     ///
     /// # Example: the company's authority, and no other
@@ -86,16 +90,15 @@ impl ClientBuilder {
         self.root_certificates_file(path)
     }
 
-    /// Trusts what the system trusts, in addition to the built-in roots.
+    /// Trusts the system's root certificates in addition to the built-in ones. Default: only the Mozilla roots.
     ///
-    /// That is the bundle or folder of the distribution, on macOS the keychain, on Windows the certificate store. Where
-    /// `SSL_CERT_FILE` (a PEM bundle) or `SSL_CERT_DIR` (folders of PEM files, `:` in between) is set, it is what they name in
-    /// place of that. It is read once, when the first connection needs it, and again only along with a
-    /// [file](Self::root_certificates_file) that has changed.
+    /// These are the distribution's bundle or directory, on macOS the keychain, on Windows the certificate store. If
+    /// `SSL_CERT_FILE` (a PEM bundle) or `SSL_CERT_DIR` (directories of PEM files, separated by `:`) is set, it
+    /// replaces them. The roots are read once, when the first connection needs them, and again only together with a
+    /// changed [file](Self::root_certificates_file).
     ///
-    /// Certificates in it that cannot be used are left out. If there is none that can, it is
-    /// [`Error::Tls`](crate::Error::Tls), which says so: the attempt has failed, and the next one reads again. Default: the
-    /// Mozilla roots alone. Needs the feature `native-roots`.
+    /// Unusable certificates are skipped. If none is usable, the attempt fails with [`Error::Tls`](crate::Error::Tls),
+    /// and the next attempt reads them again. Requires the feature `native-roots`.
     ///
     /// # Example: a laptop whose owner has added an authority
     ///
@@ -111,7 +114,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts what the system trusts, and the built-in roots no more: otherwise [`native_roots`](Self::native_roots).
+    /// Trusts the system's root certificates instead of the built-in ones; otherwise like
+    /// [`native_roots`](Self::native_roots).
     ///
     /// # Example: a machine whose administrator decides
     ///
@@ -127,9 +131,10 @@ impl ClientBuilder {
         self.native_roots()
     }
 
-    /// Shows this certificate chain to servers that ask for one (mutual TLS). Both PEM; the key PKCS#8, PKCS#1 or SEC1.
+    /// Presents this certificate chain to servers that request one (mutual TLS). Default: none.
     ///
-    /// A key that does not belong to the chain is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build). Default: none.
+    /// Both are PEM; the key is PKCS#8, PKCS#1 or SEC1. A key that does not match the chain is
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
     ///
     /// # Example: a device that proves who it is
     ///
@@ -147,9 +152,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Accepts every certificate: anyone on the way can read and change everything. For tests only.
+    /// Accepts every certificate: anyone on the network path can read and change all data. For tests only.
     ///
-    /// Default: a certificate must be valid now, for this host, and signed by a root that is trusted.
+    /// Default: a certificate must be valid now, for this host, and signed by a trusted root.
     ///
     /// # Example: only when asked for by name
     ///
@@ -168,21 +173,21 @@ impl ClientBuilder {
         self
     }
 
-    /// Takes a server for the right one if the SHA-256 of its certificate, or of its public key, is this, and no other.
+    /// Trusts only servers whose certificate or public key has this SHA-256 digest. Default: no pins.
     ///
-    /// It is for devices that sign their own certificates, a Philips Hue bridge for one. Call it again for further pins,
-    /// of the next key for example: one of them must match. A pin may be
+    /// For devices with self-signed certificates, such as a Philips Hue bridge. Further calls add pins, for example of
+    /// the next key: one of them must match. A pin is one of:
     ///
-    /// - 64 hexadecimal digits, with a colon after each pair or without any, of the certificate (what browsers and
-    ///   `openssl x509 -fingerprint -sha256` show) or of its public key;
-    /// - `sha256//` and base64, of the public key alone: curl's `--pinnedpubkey`. It outlasts a new certificate with the same
-    ///   key.
+    /// - 64 hexadecimal digits, with or without colons between pairs: the digest of the certificate (as shown by
+    ///   browsers and `openssl x509 -fingerprint -sha256`) or of its public key;
+    /// - `sha256//` and base64, as for curl's `--pinnedpubkey`: the digest of the public key. It stays valid for a new
+    ///   certificate with the same key.
     ///
-    /// Everything else is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
+    /// Any other text is [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
     ///
-    /// A pin replaces every other check of the certificate: who signed it, which name it bears, whether it is an authority's,
-    /// and its dates, so that neither a certificate that nobody renews nor a clock that is not set is in the way. That the
-    /// server holds the key is checked. Only the server's own certificate is compared, not those that signed it.
+    /// A pin replaces every other check of the certificate: issuer, names, basic constraints and dates. So it also
+    /// works with a certificate that is never renewed, and with a clock that is not set. The client still verifies that
+    /// the server has the key. It compares only the server's own certificate, not those of its issuers.
     ///
     /// Any other certificate is [`Error::PinMismatch`](crate::Error::PinMismatch), which shows both digests and ends the
     /// connection under every policy. This holds for every https server of this client, the targets of redirects too: give a
@@ -208,15 +213,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Takes complete control of TLS. Together with a certificate setter it is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// Uses this rustls configuration. Default: TLS 1.2 and 1.3 with the ring provider and the Mozilla roots.
     ///
-    /// Default: TLS 1.2 and 1.3 by rustls with the ring provider, and the Mozilla roots.
+    /// Combined with a certificate setter it is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// ring can check neither keys on the curve P-521 nor RSA keys that are for PSS alone (`id-RSASSA-PSS`): a server whose
-    /// certificate has one refuses the handshake (`HandshakeFailure`), whatever is trusted or pinned. For P-521 the way out is
-    /// a configuration with `crypto::aws_lc_rs::default_provider()`, which is there once your program depends on rustls with
-    /// the feature `aws_lc_rs`. For a key that is for PSS alone rustls has no provider; the server needs another certificate.
-    /// Ordinary RSA keys in certificates that are signed with PSS are fine.
+    /// ring supports neither P-521 keys nor RSA keys restricted to PSS (`id-RSASSA-PSS`): a server with such a
+    /// certificate refuses the handshake (`HandshakeFailure`), whatever is trusted or pinned. For P-521, use a
+    /// configuration with `crypto::aws_lc_rs::default_provider()`, which is available if your program depends on rustls
+    /// with the feature `aws_lc_rs`. For PSS-only keys rustls has no provider; the server needs another certificate.
+    /// Ordinary RSA keys in certificates with a PSS signature work.
     ///
     /// # Example: TLS 1.3 and nothing older
     ///
