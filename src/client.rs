@@ -326,6 +326,7 @@ impl Client {
         let settings = &self.inner.settings;
         let request = request.prepare(&settings.headers)?;
         let mut transport = settings.transport().map_err(Error::InvalidRequest)?;
+        transport.check_pins(&request.url).map_err(Error::InvalidRequest)?;
         transport.origins = request.origins.clone();
         transport.proxy.for_url(&request.url).map_err(Error::InvalidRequest)?;
         let shared = Arc::new(Shared::new(id.into(), request.parser.last_event_id().unwrap_or_default()));

@@ -79,6 +79,18 @@ pub(crate) struct TransportConfig {
     pub(crate) read_buffer: usize,
 }
 
+impl TransportConfig {
+    /// Returns an error where pins would have no effect. A redirect cannot lead from https to http.
+    pub(crate) fn check_pins(&self, url: &Uri) -> Result<(), String> {
+        #[cfg(feature = "tls")]
+        if self.tls.is_pinned() && url.scheme_str() != Some("https") {
+            return Err("the client pins certificates, which only an https URL has".into());
+        }
+        let _ = url;
+        Ok(())
+    }
+}
+
 /// The limits of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {

@@ -76,6 +76,11 @@ impl TlsConfigs {
         Ok(Self { fixed: OnceLock::new(), source: Some(Box::new(Reread::new(options))), pinned })
     }
 
+    /// Returns `true` if servers are known by pins.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
+    }
+
     pub(crate) fn for_server(&self) -> io::Result<Arc<ClientConfig>> {
         match &self.pinned {
             Some(pinned) => Ok(Arc::clone(pinned)),
@@ -154,8 +159,15 @@ impl TlsOptions {
         if self.accept_invalid_certs {
             return Err("pin_sha256 cannot be combined with danger_accept_invalid_certs".into());
         }
-        let pins: Result<_, _> = self.pins.iter().map(|text| Pin::parse(text)).collect();
-        self.without_chain_verification(Accepts::Pinned(pins.map_err(|why| format!("pin_sha256: {why}"))?))
+        let amount = self.pins.len();
+        let parse = |(index, text): (usize, &String)| {
+            Pin::parse(text).map_err(|why| match amount {
+                1 => format!("pin_sha256: {why}"),
+                _ => format!("pin_sha256: pin {} of {amount}: {why}", index + 1),
+            })
+        };
+        let pins: Result<_, _> = self.pins.iter().enumerate().map(parse).collect();
+        self.without_chain_verification(Accepts::Pinned(pins?))
     }
 
     fn without_chain_verification(&self, accepts: Accepts) -> Result<Arc<ClientConfig>, String> {

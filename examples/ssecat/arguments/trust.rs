@@ -42,8 +42,8 @@ impl Trust {
                 return Some(format!("--ca-native: {problem}"));
             }
         }
-        let refusals = self.pins.iter().filter_map(|pin| refusal(trusting_pinned(builder(), pin)));
-        refusals.map(|problem| problem.replace("pin_sha256: ", "--pinnedpubkey: ")).next()
+        let pinned = self.pins.iter().try_fold(builder(), |builder, pin| trusting_pinned(builder, pin));
+        refusal(pinned).map(|problem| problem.replace("pin_sha256: ", "--pinnedpubkey: "))
     }
 }
 

@@ -193,8 +193,9 @@ impl ClientBuilder {
     /// connection under every policy. This holds for every https server of this client, the targets of redirects too: give a
     /// device a client of its own. A proxy that is reached over TLS is checked by the roots as without pins, and they are for
     /// nothing else then. Together with [`danger_accept_invalid_certs`](Self::danger_accept_invalid_certs) or
-    /// [`tls_config`](Self::tls_config) it is [`Error::InvalidRequest`](crate::Error::InvalidRequest). Certificates of X.509
-    /// version 1, which some old devices have, cannot be read. Default: no pins.
+    /// [`tls_config`](Self::tls_config) it is [`Error::InvalidRequest`](crate::Error::InvalidRequest), and so is an http URL, for
+    /// which a pin would mean nothing. Certificates of X.509 version 1, which some old devices have, cannot be read.
+    /// Default: no pins.
     ///
     /// # Example: a bridge, by its key and by the one that comes next
     ///

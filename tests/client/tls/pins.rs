@@ -324,7 +324,8 @@ fn what_contradicts_a_pin_is_refused() {
     for (builder, setter) in [
         (builder().pin_sha256(&pin).danger_accept_invalid_certs(), "danger_accept_invalid_certs"),
         (builder().pin_sha256(&pin).tls_config(config), "tls_config"),
-        (builder().pin_sha256(&pin).pin_sha256("sha256//"), "pin_sha256: 0 bytes after sha256//"),
+        (builder().pin_sha256(&pin).pin_sha256("sha256//"), "pin_sha256: pin 2 of 2: 0 bytes after sha256//"),
+        (builder().pin_sha256("s3cret").pin_sha256(&pin).pin_sha256("s3cret"), "pin_sha256: pin 1 of 3: expected 64"),
         (builder().pin_sha256("s3cret"), "pin_sha256: expected 64"),
     ] {
         let error = builder.build().unwrap_err();
@@ -332,4 +333,20 @@ fn what_contradicts_a_pin_is_refused() {
         assert!(matches!(&error, Error::InvalidRequest(_)) && text.contains(setter), "{text}");
         assert!(!text.contains("s3cret"), "{text}");
     }
+}
+
+/// Without TLS there is no certificate: what was meant as a check would check nothing.
+#[test]
+fn a_url_that_has_no_certificate_is_refused_by_a_client_with_pins() {
+    let client = pinning(&[&"0".repeat(64)]);
+    for opened in [
+        client.connect("a", Request::get("http://127.0.0.1:9/")).map(drop),
+        client.read("a", Request::get("HTTP://127.0.0.1:9/")).map(drop),
+        client.listen("a", Request::get("http://127.0.0.1:9/")).map(drop),
+        client.connect_all([("a", Request::get("http://127.0.0.1:9/"))]).map(drop),
+    ] {
+        let error = opened.unwrap_err();
+        assert!(matches!(&error, Error::InvalidRequest(why) if why.contains("https")), "{error:?}");
+    }
+    assert!(client.read("a", Request::get("https://127.0.0.1:9/")).is_ok());
 }
