@@ -232,7 +232,7 @@ impl Connection {
             Err(Failure::Cancelled) => return Continue(()),
             Err(Failure::Error(error)) => return self.handle_error(error),
         };
-        if response.lacks_position {
+        if response.lacks_position || self.lacks_cursor(&response.url) {
             self.sent_position = None;
         }
         let now = clock::now();

@@ -57,8 +57,9 @@ pub struct Reconnected {
     /// Where several breaks became one gap, the sum.
     pub away: Duration,
     /// What the server was asked to go on after: the [`Cursor`](crate::Cursor), if the request has one, otherwise the last
-    /// event id. `None` if it was not told, also because a redirect to another origin has dropped the cursor's header. Where
-    /// several breaks became one gap, that of the first.
+    /// event id. `None` if it was not told, also because a redirect has dropped the cursor: its header does not go to another
+    /// origin, and its query may be missing in the URL that the redirect leads to. Where several breaks became one gap, that
+    /// of the first.
     pub resumed_from: Option<Arc<str>>,
 }
 

@@ -31,6 +31,12 @@ impl Connection {
         self.request.cursor.as_ref()?.header().map(str::to_owned)
     }
 
+    /// Returns `true` if the cursor belongs in the query, and a redirect has led to a URL without it.
+    pub(super) fn lacks_cursor(&self, url: &str) -> bool {
+        let (Some(cursor), Some(sent)) = (&self.request.cursor, &self.sent_position) else { return false };
+        !cursor.is_in(url, sent)
+    }
+
     /// Marks the place between two streams; `last_byte` is that of the one before, if there was one.
     pub(super) fn mark_reconnect(&mut self, last_byte: Option<Instant>, now: Instant) -> Step {
         let Some(last_byte) = last_byte.filter(|_| self.request.marks_gaps) else { return Continue(()) };

@@ -220,6 +220,13 @@ impl Place {
         }
     }
 
+    /// Returns `false` if the value belongs in the query and is not in that of the URL.
+    pub(crate) fn is_in(&self, url: &str, value: &str) -> bool {
+        let Self::Query(key) = self else { return true };
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        form_urlencoded::parse(query.as_bytes()).any(|(name, sent)| name == **key && sent == value)
+    }
+
     /// Puts a value into the request of an attempt.
     pub(crate) fn set(&self, value: &str, url: &mut Uri, headers: &mut HeaderMap) -> Result<(), String> {
         match self {

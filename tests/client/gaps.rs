@@ -246,6 +246,35 @@ fn a_cursor_that_a_redirect_has_dropped_was_not_told() {
 }
 
 #[test]
+fn a_cursor_that_the_url_of_a_redirect_does_not_hold_was_not_told() {
+    for (location, resumed_from) in [
+        ("/shard", "nothing"),
+        ("/shard?since=4%31&a", "41"),
+        ("/shard?since=40", "nothing"),
+        ("/shard?not=41", "nothing"),
+    ] {
+        let server = Server::serve_concurrently(move |_, mut peer| match peer.request().path() {
+            "/events" => {
+                peer.stream();
+                peer.send("data: 41\n\n");
+                peer.cut();
+            }
+            "/events?since=41" => peer.respond(307, &[("Location", location)], ""),
+            path => {
+                assert_eq!(path, location);
+                peer.stream();
+                peer.hold();
+            }
+        });
+        let server = server.unwrap();
+        let cursor = Cursor::query("since", |event| Some(event.data().to_owned()));
+        let rx = client().connect("elsewhere", request(&server).cursor(cursor)).unwrap();
+        assert_eq!(next_lines(&rx), ["41".to_owned(), format!("resumed from {resumed_from:?}")], "{location}");
+        stop(&rx);
+    }
+}
+
+#[test]
 fn a_gap_stands_where_the_event_was_too_large_each_its_own() {
     let server = Server::start().unwrap();
     let rx = client().connect("oversized", request(&server)).unwrap();
