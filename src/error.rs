@@ -263,8 +263,8 @@ impl Error {
     /// Returns the first 4 KiB of the body of an [`Error::Status`] or [`Error::ContentType`], or of a stream without an event
     /// ([`Error::NoEvent`]), invalid UTF-8 replaced.
     ///
-    /// `None` when it is empty or encoded (`gzip`, unless the request asked for that), and for every other error. What does
-    /// not arrive within a second is not waited for.
+    /// `None` when it is empty or encoded (`gzip`, unless the request asked for that; plain text that is only called so is
+    /// shown), and for every other error. What does not arrive within a second is not waited for.
     ///
     /// # Example: what the server has to say
     ///

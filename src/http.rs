@@ -301,16 +301,17 @@ impl Outgoing {
             201..300 if self.method != Method::GET && status != 205 => {}
             300..400 => return Err(Error::Redirect(format!("the status {status} is not supported")).into()),
             _ => {
-                let start = framing.ok().filter(|_| refused.is_none()).map(|framing| body(framing, None));
-                return Err(Error::from(with_start(refusal(), start)?).into());
+                let start = start_of(framing.ok().map(|framing| body(framing, None)))?;
+                let start = start.filter(|start| refused.is_none() || headers::is_text(start));
+                return Err(Error::from(with_start(refusal(), start)).into());
             }
         }
         if let Some(encoding) = refused {
             return Err(Error::ContentEncoding(encoding).into());
         }
         if !is_stream {
-            let start = framing.ok().map(|framing| body(framing, None));
-            return Err(Error::ContentType(Arc::new(with_start(refusal(), start)?)).into());
+            let start = start_of(framing.ok().map(|framing| body(framing, None)))?;
+            return Err(Error::ContentType(Arc::new(with_start(refusal(), start))).into());
         }
         let body = body(framing?, self.limits.idle);
         let lacks_position = self.position_header.as_ref().is_some_and(|name| !self.headers.contains_key(name));
@@ -318,9 +319,16 @@ impl Outgoing {
     }
 }
 
-/// Adds the start of the body, if there is one that can be read.
-fn with_start(response: ErrorResponse, body: Option<Body>) -> Result<ErrorResponse, Failure> {
-    let Some(body) = body else { return Ok(response) };
-    let text = body.read_start(MAX_ERROR_BODY, deadline(clock::now(), ERROR_BODY_TIME))?;
-    Ok(if text.is_empty() { response } else { response.with_body(start_of_text(&text, MAX_ERROR_BODY)) })
+/// Reads the start of the body, `None` if there is none that can be read.
+fn start_of(body: Option<Body>) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(body) = body else { return Ok(None) };
+    let start = body.read_start(MAX_ERROR_BODY, deadline(clock::now(), ERROR_BODY_TIME))?;
+    Ok(Some(start).filter(|start| !start.is_empty()))
+}
+
+fn with_start(response: ErrorResponse, start: Option<Vec<u8>>) -> ErrorResponse {
+    match start {
+        Some(start) => response.with_body(start_of_text(&start, MAX_ERROR_BODY)),
+        None => response,
+    }
 }

@@ -126,7 +126,7 @@ impl ErrorResponse {
     }
 
     /// Returns the first 4 KiB of the body, invalid UTF-8 replaced; `None` when it is empty or encoded
-    /// (`gzip`, unless the request asked for that).
+    /// (`gzip`, unless the request asked for that). Plain text that is only called so is shown.
     ///
     /// What does not arrive within a second is not waited for.
     ///

@@ -133,6 +133,10 @@ impl Body {
         if let Some(decoded) = self.decode()? {
             return Ok(Received::Bytes(decoded));
         }
+        #[cfg(feature = "gzip")]
+        if self.compressed.as_ref().is_some_and(|compressed| compressed.decoder.is_over()) {
+            return self.end();
+        }
         if self.on_the_wire().framing.is_complete() {
             return self.end();
         }
@@ -211,7 +215,7 @@ impl Body {
         let mut decoded = 0;
         let mut left = MAX_AT_ONCE;
         let mut outcome = Ok(());
-        while decoded < room.len() && left > 0 {
+        while decoded < room.len() && left > 0 && !decoder.is_over() {
             if *ready == 0 {
                 match framing.next(input.bytes()) {
                     Ok(Piece { framing, data }) => {
@@ -243,6 +247,18 @@ impl Body {
         }
     }
 
+    /// Lends the body as it was received, if it is not gzip: the header is wrong.
+    #[cfg(feature = "gzip")]
+    fn undo_gunzip(&mut self) -> bool {
+        match self.compressed.take() {
+            Some(Compressed { input, framing, ready, decoder }) if decoder.has_refused() => {
+                (self.input, self.framing, self.ready) = (input, framing, ready);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Reads the start of an error's body. What is missing of it is not an error by itself; only a stop is.
     pub(super) fn read_start(mut self, limit: usize, deadline: Option<Instant>) -> Result<Vec<u8>, Failure> {
         let mut text = Vec::new();
@@ -252,10 +268,7 @@ impl Body {
                 Ok(0) if !is_last => {}
                 Ok(0) | Err(_) => return Ok(text),
                 Ok(_) => {
-                    let data = self.data();
-                    text.extend_from_slice(&data[..data.len().min(limit - text.len())]);
-                    self.consume_to(0);
-                    if text.len() >= limit {
+                    if self.take_start(&mut text, limit) {
                         return Ok(text);
                     }
                     continue;
@@ -265,9 +278,23 @@ impl Body {
             match self.read(deadline, false) {
                 Ok(Received::Bytes(_)) => {}
                 Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+                #[cfg(feature = "gzip")]
+                Err(_) if self.undo_gunzip() => {
+                    if self.take_start(&mut text, limit) {
+                        return Ok(text);
+                    }
+                }
                 _ => return Ok(text),
             }
         }
+    }
+
+    /// Consumes the data that is lent, and returns `true` once there is enough.
+    fn take_start(&mut self, text: &mut Vec<u8>, limit: usize) -> bool {
+        let data = self.data();
+        text.extend_from_slice(&data[..data.len().min(limit - text.len())]);
+        self.consume_to(0);
+        text.len() >= limit
     }
 }
 

@@ -15,6 +15,8 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress_with_limit};
 const WINDOW: usize = 32 * 1024;
 /// All fields of a header together, in bytes: `FEXTRA` alone may have 64 KiB.
 const MAX_HEADER: usize = 128 * 1024;
+/// The first byte of all is not that of a member.
+const NOT_GZIP: &str = "its body is not gzip, contrary to its content encoding";
 /// The first bytes of a member, and the method: deflate is the only one.
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
@@ -25,7 +27,9 @@ const FNAME: u8 = 1 << 3;
 const FCOMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// A decoder of one body: any number of members, one after the other.
+/// A decoder of one body: any number of members, one after the other (RFC 1952 section 2.2).
+///
+/// What follows a member and is none ends the body: padding, or what a server has appended. Browsers ignore it too.
 pub(crate) struct Gunzip {
     at: At,
     /// Of the member's header.
@@ -48,8 +52,12 @@ pub(crate) struct Gunzip {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    /// Before a member: the body may end here.
+    /// Before the first member: the body may end here.
     Start,
+    /// Behind a member: the body may end here.
+    Between,
+    /// Behind what follows a member and is none.
+    Over,
     /// At this byte of the ten that every header has.
     Fixed(usize),
     /// At this byte of the length of `FEXTRA`; then so many bytes of it are left.
@@ -96,7 +104,7 @@ impl Gunzip {
         while step.produced < room.len() {
             match self.at {
                 At::Malformed(why) if step.produced == 0 => return Err(why),
-                At::Malformed(_) => break,
+                At::Malformed(_) | At::Over => break,
                 At::Data => {
                     let found = self.inflate(&bytes[step.consumed..], &mut room[step.produced..]);
                     step.consumed += found.consumed;
@@ -115,9 +123,19 @@ impl Gunzip {
         Ok(step)
     }
 
-    /// Returns true if the end of the body at this point is the end of a member, or the body has none at all.
+    /// Returns `true` if the end of the body at this point is the end of a member, or the body has none at all.
     pub(crate) fn may_end(&self) -> bool {
-        self.at == At::Start
+        matches!(self.at, At::Start | At::Between | At::Over)
+    }
+
+    /// Returns `true` if the body has ended, whatever bytes there are still.
+    pub(crate) fn is_over(&self) -> bool {
+        self.at == At::Over
+    }
+
+    /// Returns `true` if the first byte of all is not that of a member. It has not been consumed.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.at == At::Malformed(NOT_GZIP)
     }
 
     fn inflate(&mut self, bytes: &[u8], room: &mut [u8]) -> Step {
@@ -150,7 +168,8 @@ impl Gunzip {
     fn after(&mut self, byte: u8) -> At {
         self.field = self.field << 8 | u64::from(byte);
         match self.at {
-            At::Start => {
+            At::Between if byte != MAGIC[0] => At::Over,
+            At::Start | At::Between => {
                 (self.crc, self.header_bytes) = (Hasher::new(), 0);
                 self.after_header_byte(0, byte)
             }
@@ -169,7 +188,8 @@ impl Gunzip {
     fn after_header_byte(&mut self, index: usize, byte: u8) -> At {
         self.crc.update(&[byte]);
         match index {
-            0..3 if byte != MAGIC[index] => At::Malformed("its body is not gzip, contrary to its content encoding"),
+            0 if byte != MAGIC[0] => At::Malformed(NOT_GZIP),
+            1 | 2 if byte != MAGIC[index] => At::Malformed("its gzip header is damaged, or of another method"),
             3 if byte & RESERVED != 0 => At::Malformed("its gzip header has an unknown flag"),
             9 => self.field_from(FEXTRA),
             3 => {
@@ -228,7 +248,7 @@ impl Gunzip {
         } else if (trailer >> 32) as u32 != self.size {
             At::Malformed("the length of its gzip data is wrong")
         } else {
-            At::Start
+            At::Between
         }
     }
 }

@@ -35,6 +35,19 @@ pub(crate) fn start_of_text(start: &[u8], limit: usize) -> String {
     text
 }
 
+/// Returns `true` if the start of a body is text, whatever coding its header names: no compressor makes that.
+pub(super) fn is_text(start: &[u8]) -> bool {
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // Its last character may be cut.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && !text.contains(|character: char| character.is_control() && !character.is_whitespace())
+}
+
 /// Returns the Content-Encoding if it changes the body; `id` is the connection's, for the log.
 pub(super) fn content_encoding(id: &str, headers: &HeaderMap) -> Option<String> {
     let value = joined(headers, CONTENT_ENCODING.as_str());
@@ -183,6 +196,19 @@ mod tests {
             (b"", ""),
         ] {
             assert_eq!(start_of_text(start, 3), shown, "{start:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_told_from_what_a_compressor_makes() {
+        for text in [&b"busy"[..], b"{\r\n\t\"error\": \"no\"\n}", "r\u{e9}sum\u{e9}".as_bytes(), b"caf\xc3"] {
+            assert!(is_text(text), "{text:?}");
+        }
+        // gzip, zlib, zstd, brotli; and nothing.
+        for other in
+            [&b"\x1f\x8b\x08"[..], b"\x78\x9c\x4b", b"\x28\xb5\x2f\xfd", b"\x0b\x02\x80busy\x03", b"caf\xe9 ", b""]
+        {
+            assert!(!is_text(other), "{other:?}");
         }
     }
 

@@ -182,8 +182,41 @@ fn an_error_page_in_gzip_can_be_read() {
     let body = gzip("the reason");
     let seen = answered(move |_, mut peer| peer.respond(403, &STREAM, &body[..body.len() - 6]));
     assert_eq!(seen.failure().body(), Some("the reason"));
-    let seen = answered(move |_, mut peer| peer.respond(403, &STREAM, "no gzip"));
+    let seen = answered(move |_, mut peer| peer.respond(403, &STREAM, b"\x1f\x8b no gzip"));
     assert_eq!((seen.failure().status(), seen.failure().body()), (Some(403), None));
+}
+
+#[test]
+fn an_error_page_that_is_text_is_shown_whatever_its_header_says() {
+    let page = "a reason, ".repeat(1000);
+    for size in [1, 700, usize::MAX] {
+        for (status, content_type) in [(403, "text/plain"), (200, "text/html")] {
+            let page = page.clone();
+            let seen = answered(move |_, mut peer| {
+                let headers = [("Content-Type", content_type), ("Content-Encoding", "gzip")];
+                peer.begin(status, &headers, Framing::Chunked);
+                page.as_bytes()[..5000].chunks(size).for_each(|piece| peer.send(piece));
+                peer.end();
+            });
+            assert_eq!(
+                (seen.failure().status(), seen.failure().body().map(str::len)),
+                (Some(status), Some(4096)),
+                "{size}"
+            );
+            assert!(seen.failure().to_string().contains("a reason"), "{seen:?}");
+        }
+    }
+    // Where it was not asked for, the page is not decoded; but text is text.
+    for (encoding, body, shown) in [
+        ("gzip", b"no key".to_vec(), Some("no key")),
+        ("br", b"no key".to_vec(), Some("no key")),
+        ("gzip", gzip("no key"), None),
+    ] {
+        let server =
+            Server::serve(move |_, mut peer| peer.respond(403, &[("Content-Encoding", encoding)], &body)).unwrap();
+        let seen = run(Request::get(server.url("/")).retry(RetryPolicy::never()));
+        assert_eq!((seen.failure().status(), seen.failure().body()), (Some(403), shown), "{encoding}");
+    }
 }
 
 #[test]
@@ -226,13 +259,34 @@ fn damage_is_told_behind_the_events_before_it() {
     wrong_checksum[crc] ^= 1;
     let mut flushing = Flushing::new();
     let damaged = [flushing.piece("data: 1\n\ndata: 2\n\n"), vec![0xff; 10]].concat();
-    let followed = [gzip("data: 1\n\ndata: 2\n\n"), b"data: 3\n\n".to_vec()].concat();
-    for (body, part) in [(wrong_checksum, "checksum"), (damaged, "damaged"), (followed, "not gzip")] {
+    let followed = [gzip("data: 1\n\ndata: 2\n\n"), b"\x1f\x8b\x07".to_vec()].concat();
+    for (body, part) in [(wrong_checksum, "checksum"), (damaged, "damaged"), (followed, "of another method")] {
         for size in [1, usize::MAX] {
             let seen = answered_by(body.clone(), size);
             assert_eq!(seen.data, ["1", "2"], "{part}");
             assert!(matches!(seen.failure(), Error::Protocol(why) if why.contains(part)), "{seen:?}");
         }
+    }
+}
+
+/// RFC 1952 section 2.2 knows members alone; but all that was sent is there, as in a browser.
+#[test]
+fn what_follows_the_last_member_ends_the_stream() {
+    for garbage in [&b"\0\0\0\0"[..], b"<!-- cached -->", b"data: 3\n\n"] {
+        let body = [&gzip("data: 1\n\ndata: 2\n\n")[..], garbage].concat();
+        for size in [1, usize::MAX] {
+            let seen = answered_by(body.clone(), size);
+            assert!(matches!((&seen.data[..], &seen.end), ([_, _], End::Complete)), "{seen:?}");
+        }
+        // Neither the end of the response nor what is wrong with its framing is waited for.
+        let body = body.clone();
+        let seen = answered(move |_, mut peer| {
+            peer.begin(200, &STREAM, Framing::Chunked);
+            peer.send(&body);
+            peer.raw("nonsense");
+            peer.hold();
+        });
+        assert!(matches!((&seen.data[..], &seen.end), ([_, _], End::Complete)), "{seen:?}");
     }
 }
 
