@@ -93,7 +93,8 @@ pub struct Checkpoint {
     last_event_id: String,
     saved: String,
     interval: Duration,
-    events: u32,
+    /// Unless the time comes first.
+    events: Option<u32>,
     /// Since the last write.
     unsaved_events: u32,
     opened_at: Instant,
@@ -152,7 +153,7 @@ impl Checkpoint {
             saved: if is_flushed { last_event_id.clone() } else { String::new() },
             last_event_id,
             interval: INTERVAL,
-            events: u32::MAX,
+            events: None,
             unsaved_events: 0,
             opened_at: clock::now(),
             tried_at: None,
@@ -184,7 +185,7 @@ impl Checkpoint {
         self
     }
 
-    /// Writes after so many events at the latest. Default: `u32::MAX`, which leaves it to the time alone.
+    /// Writes after so many events at the latest; `None` leaves it to the time alone. Default: `None`.
     ///
     /// Each write is flushed to the disk: on a busy stream a small number slows the program down, and wears flash memory
     /// out.
@@ -203,8 +204,8 @@ impl Checkpoint {
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn every_events(mut self, events: u32) -> Self {
-        self.events = events;
+    pub fn every_events(mut self, events: impl Into<Option<u32>>) -> Self {
+        self.events = events.into();
         self
     }
 
@@ -322,7 +323,7 @@ impl Checkpoint {
             return None;
         }
         let Some(tried_at) = self.tried_at else { return Some(Duration::ZERO) };
-        if self.unsaved_events >= self.events {
+        if self.events.is_some_and(|events| self.unsaved_events >= events) {
             return Some(Duration::ZERO);
         }
         let age = tried_at.saturating_duration_since(self.opened_at);

@@ -91,7 +91,7 @@ impl TransportConfig {
     }
 }
 
-/// The limits of an attempt.
+/// The limits of an attempt; what is not limited has the longest time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connect: Duration,

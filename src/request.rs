@@ -64,9 +64,9 @@ pub struct Request {
     cursor: Option<Cursor>,
     ends_without_blank_line: bool,
     policy: Option<RetryPolicy>,
-    connect_timeout: Duration,
-    /// `None` is the idle timeout.
-    response_timeout: Option<Duration>,
+    connect_timeout: Option<Duration>,
+    /// Unless it is set, the idle timeout.
+    response_timeout: Option<Option<Duration>>,
     idle_timeout: Option<Duration>,
     max_event_size: usize,
     capacity: usize,
@@ -148,7 +148,7 @@ impl Request {
             cursor: None,
             ends_without_blank_line: false,
             policy: None,
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: Some(Duration::from_secs(10)),
             response_timeout: None,
             idle_timeout: Some(Duration::from_secs(300)),
             max_event_size: 1 << 20,
@@ -403,7 +403,7 @@ impl fmt::Debug for Request {
             .field("body_bytes", &self.body.as_ref().map(|body| body.len()))
             .field("retry", &self.policy)
             .field("connect_timeout", &self.connect_timeout)
-            .field("response_timeout", &self.response_timeout)
+            .field("response_timeout", &self.response_timeout.unwrap_or(self.idle_timeout))
             .field("idle_timeout", &self.idle_timeout)
             .field("max_event_size", &self.max_event_size)
             .field("capacity", &self.capacity)

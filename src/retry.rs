@@ -38,7 +38,7 @@ pub(crate) use backoff::{Backoff, Cause};
 /// use http_sse::RetryPolicy;
 /// use std::time::Duration;
 ///
-/// let policy = RetryPolicy::exponential(Duration::from_secs(2), Duration::from_secs(300)).max_retries(u32::MAX);
+/// let policy = RetryPolicy::exponential(Duration::from_secs(2), Duration::from_secs(300)).max_retries(None);
 /// let simpler = RetryPolicy::forever();
 /// assert_ne!(policy.persistent(), simpler); // they differ in their waits
 /// ```
@@ -46,16 +46,15 @@ pub(crate) use backoff::{Backoff, Cause};
 pub struct RetryPolicy {
     base: Duration,
     max: Duration,
-    /// None is never, `u32::MAX` is no limit.
-    max_retries: u32,
+    max_retries: Option<u32>,
     is_persistent: bool,
     waits_for_network: bool,
     jitter: f64,
     /// `None` is the rule of the default.
     reset_after: Option<Duration>,
-    max_elapsed: Duration,
+    max_elapsed: Option<Duration>,
     server_delay: RangeInclusive<Duration>,
-    max_retry_after: Duration,
+    max_retry_after: Option<Duration>,
 }
 
 impl Default for RetryPolicy {
@@ -64,14 +63,14 @@ impl Default for RetryPolicy {
         Self {
             base: Duration::from_secs(1),
             max: Duration::from_secs(30),
-            max_retries: 5,
+            max_retries: Some(5),
             is_persistent: false,
             waits_for_network: false,
             jitter: 1.0,
             reset_after: None,
-            max_elapsed: Duration::MAX,
+            max_elapsed: None,
             server_delay: Duration::from_millis(500)..=Duration::from_secs(300),
-            max_retry_after: Duration::from_secs(24 * 60 * 60),
+            max_retry_after: Some(Duration::from_secs(24 * 60 * 60)),
         }
     }
 }
@@ -89,7 +88,7 @@ impl RetryPolicy {
     /// let request = Request::get("https://example.com/report").retry(RetryPolicy::never());
     /// ```
     pub fn never() -> Self {
-        Self { max_retries: 0, ..Self::default() }
+        Self { max_retries: Some(0), ..Self::default() }
     }
 
     /// The default without a limit on the number of retries, and [`persistent`](Self::persistent): for devices with
@@ -105,10 +104,10 @@ impl RetryPolicy {
     /// ```
     /// use http_sse::RetryPolicy;
     ///
-    /// assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(u32::MAX).persistent());
+    /// assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(None).persistent());
     /// ```
     pub fn forever() -> Self {
-        Self { max_retries: u32::MAX, is_persistent: true, ..Self::default() }
+        Self { max_retries: None, is_persistent: true, ..Self::default() }
     }
 
     /// The same wait every time, without jitter; otherwise the default.
@@ -140,7 +139,7 @@ impl RetryPolicy {
         Self { base, max, ..Self::default() }
     }
 
-    /// Sets after how many retries in a row to give up; 0 is [`never`](Self::never), `u32::MAX` is no limit. Default: 5.
+    /// Sets after how many retries in a row to give up; 0 is [`never`](Self::never), `None` is no limit. Default: 5.
     ///
     /// Only failures count: a response that ends after events does not. An attempt that
     /// [`Handle::reconnect`](crate::Handle::reconnect) asked for counts like any other.
@@ -152,8 +151,8 @@ impl RetryPolicy {
     ///
     /// let policy = RetryPolicy::default().max_retries(1); // two attempts, then the error
     /// ```
-    pub fn max_retries(mut self, retries: u32) -> Self {
-        self.max_retries = retries;
+    pub fn max_retries(mut self, retries: impl Into<Option<u32>>) -> Self {
+        self.max_retries = retries.into();
         self
     }
 
@@ -168,7 +167,7 @@ impl RetryPolicy {
     /// use http_sse::RetryPolicy;
     /// use std::time::Duration;
     ///
-    /// let policy = RetryPolicy::constant(Duration::from_secs(10)).max_retries(u32::MAX).persistent();
+    /// let policy = RetryPolicy::constant(Duration::from_secs(10)).max_retries(None).persistent();
     /// ```
     pub fn persistent(mut self) -> Self {
         self.is_persistent = true;
@@ -230,7 +229,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets how long after the first failure in a row to give up. Default: `Duration::MAX`, never.
+    /// Sets how long after the first failure in a row to give up; `None` is never. Default: `None`.
     ///
     /// It gives up as soon as the next wait would end later than that, with the failure at hand.
     ///
@@ -242,8 +241,8 @@ impl RetryPolicy {
     ///
     /// let policy = RetryPolicy::forever().max_elapsed(Duration::from_secs(15 * 60));
     /// ```
-    pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
-        self.max_elapsed = elapsed;
+    pub fn max_elapsed(mut self, elapsed: impl Into<Option<Duration>>) -> Self {
+        self.max_elapsed = elapsed.into();
         self
     }
 
@@ -262,7 +261,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets how much of a `Retry-After` (RFC 9110 section 10.2.3) is obeyed at most. Default: one day.
+    /// Sets how much of a `Retry-After` (RFC 9110 section 10.2.3) is obeyed at most; `None` is all of it. Default: one day.
     ///
     /// Services with daily quotas ask for hours; [`Stats::retry_in`](crate::Stats::retry_in) shows such a wait. The
     /// attempt comes up to the base delay later than asked for.
@@ -275,13 +274,13 @@ impl RetryPolicy {
     ///
     /// let policy = RetryPolicy::forever().max_retry_after(Duration::from_secs(3600));
     /// ```
-    pub fn max_retry_after(mut self, wait: Duration) -> Self {
-        self.max_retry_after = wait;
+    pub fn max_retry_after(mut self, wait: impl Into<Option<Duration>>) -> Self {
+        self.max_retry_after = wait.into();
         self
     }
 
     pub(crate) fn is_never(&self) -> bool {
-        self.max_retries == 0
+        self.max_retries == Some(0)
     }
 
     pub(crate) fn is_persistent(&self) -> bool {

@@ -33,7 +33,7 @@ impl Manner {
 
     /// Returns the request, which goes on after a position if there is one.
     pub(crate) fn request(self, addr: SocketAddr, stream: usize, checkpoint: Option<&Checkpoint>) -> Request {
-        let policy = RetryPolicy::exponential(Duration::from_millis(100), Duration::from_secs(1)).max_retries(u32::MAX);
+        let policy = RetryPolicy::exponential(Duration::from_millis(100), Duration::from_secs(1)).max_retries(None);
         let folder = if self.resume == Resume::Id { "ids" } else { "numbers" };
         let mut request = Request::get(format!("http://{addr}/{folder}/{stream}"));
         request = request.retry(policy).idle_timeout(IDLE).mark_gaps();

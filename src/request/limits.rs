@@ -8,7 +8,7 @@ use crate::broadcast::Overflow;
 impl Request {
     /// Limits look-up, TCP, proxy and TLS together. Default: 10 s.
     ///
-    /// `Duration::MAX` is for ever; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// `None` is without limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: try the next attempt soon
     ///
@@ -17,10 +17,10 @@ impl Request {
     /// use std::time::Duration;
     ///
     /// let request = Request::get("https://example.com/events").connect_timeout(Duration::from_secs(3));
-    /// assert!(format!("{request:?}").contains("connect_timeout: 3s"));
+    /// assert!(format!("{request:?}").contains("connect_timeout: Some(3s)"));
     /// ```
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect_timeout = timeout.into();
         self
     }
 
@@ -29,7 +29,7 @@ impl Request {
     ///
     /// Many servers send the head together with the first event, so it may take as long as the stream may be silent;
     /// meanwhile TCP keepalive finds a peer that is gone. It ends in [`Timeout::Response`](crate::Timeout::Response), after
-    /// which no wait grows. Bytes that drip do not extend it. `Duration::MAX` is without limit; zero is
+    /// which no wait grows. Bytes that drip do not extend it. `None` is without limit; zero is
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a server that always answers at once
@@ -41,15 +41,15 @@ impl Request {
     /// let request = Request::get("https://example.com/ticks").response_timeout(Duration::from_secs(20));
     /// assert!(format!("{request:?}").contains("response_timeout: Some(20s)"));
     /// ```
-    pub fn response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout = Some(timeout);
+    pub fn response_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.response_timeout = Some(timeout.into());
         self
     }
 
     /// Limits the time without a byte on an open stream; a comment is a sign of life, too. Default: 5 min.
     ///
     /// It limits the wait for the head too, unless [`response_timeout`](Self::response_timeout) is set.
-    /// `None` and `Duration::MAX` are without limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// `None` is without limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a server that sends a comment every 15 s, and one that never does
     ///

@@ -47,8 +47,8 @@ impl Request {
             cursor.check()?;
         }
         for (name, timeout) in [
-            ("connect_timeout", Some(self.connect_timeout)),
-            ("response_timeout", self.response_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("response_timeout", self.response_timeout.flatten()),
             ("idle_timeout", self.idle_timeout),
         ] {
             if timeout == Some(Duration::ZERO) {
@@ -107,8 +107,8 @@ impl Request {
             .policy
             .unwrap_or_else(|| if method == Method::GET { RetryPolicy::default() } else { RetryPolicy::never() });
         let limits = Limits {
-            connect: self.connect_timeout,
-            response: self.response_timeout.or(self.idle_timeout).unwrap_or(Duration::MAX),
+            connect: self.connect_timeout.unwrap_or(Duration::MAX),
+            response: self.response_timeout.unwrap_or(self.idle_timeout).unwrap_or(Duration::MAX),
             idle: self.idle_timeout,
             redirects: self.max_redirects,
             any_content_type: self.any_content_type,

@@ -145,7 +145,7 @@ impl Backoff {
             self.first_counted = None;
         } else {
             self.counted = self.counted.saturating_add(1);
-            if self.policy.max_retries != u32::MAX && self.counted > self.policy.max_retries {
+            if self.policy.max_retries.is_some_and(|most| self.counted > most) {
                 return None;
             }
             self.first_counted.get_or_insert(now);
@@ -155,14 +155,15 @@ impl Backoff {
             _ => self.spread(self.grown(), random),
         };
         if let Some(retry_after) = retry_after {
-            let asked = retry_after.min(self.policy.max_retry_after);
+            let asked = self.policy.max_retry_after.map_or(retry_after, |most| retry_after.min(most));
             self.not_before = now.checked_add(asked);
             delay = delay.max(asked.saturating_add(scale(self.base, random)));
         }
         delay = delay.max(self.left_alone_for(now));
         // Without a failure that counts no time is running.
         let elapsed = self.first_counted.map(|first| now.saturating_duration_since(first));
-        if elapsed.is_some_and(|elapsed| elapsed.saturating_add(delay) > self.policy.max_elapsed) {
+        let limits = elapsed.zip(self.policy.max_elapsed);
+        if limits.is_some_and(|(elapsed, most)| elapsed.saturating_add(delay) > most) {
             return None;
         }
         if cause != Cause::Silence {

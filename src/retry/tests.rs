@@ -325,6 +325,8 @@ fn the_cap_of_retry_after_can_be_set() {
         let mut backoff = Backoff::new(RetryPolicy::forever().max_retry_after(cap));
         assert_eq!(backoff.failed(now, Cause::Ordinary, Some(Duration::MAX), 0.0), Some(cap.max(SECOND)));
     }
+    let mut backoff = Backoff::new(RetryPolicy::forever().max_retry_after(None));
+    assert_eq!(backoff.failed(now, Cause::Ordinary, Some(SECOND * 1_000_000), 0.0), Some(SECOND * 1_000_000));
 }
 
 #[test]

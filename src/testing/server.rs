@@ -342,7 +342,7 @@ impl Server {
     /// # use std::time::Duration;
     /// let server = Server::serve(|_, mut peer| peer.respond(204, &[], ""))?;
     /// server.refuse()?;
-    /// let again = RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX);
+    /// let again = RetryPolicy::constant(Duration::from_millis(10)).max_retries(None);
     /// # let client = Client::builder().no_proxy().build()?;
     /// let rx = client.connect("news", Request::get(server.url("/")).retry(again))?;
     /// server.resume()?;

@@ -53,7 +53,7 @@ fn forever_goes_on_after_whatever_a_later_attempt_may_cure() {
 fn every_other_policy_ends_on_it() {
     for answer in ANSWERS {
         let server = once(answer);
-        let policy = RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX);
+        let policy = RetryPolicy::constant(Duration::from_millis(10)).max_retries(None);
         let rx = client().connect("it", Request::get(server.url("/")).retry(policy)).unwrap();
         let error = terminal_error(&rx);
         assert!(!error.is_transient(), "{error:?}");

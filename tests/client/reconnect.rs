@@ -26,7 +26,7 @@ fn patient(server: &Server) -> Request {
 
 /// A request whose connection may be told again and again to connect.
 fn prompt(server: &Server) -> Request {
-    Request::get(server.url("/events")).retry(RetryPolicy::constant(Duration::from_millis(1)).max_retries(u32::MAX))
+    Request::get(server.url("/events")).retry(RetryPolicy::constant(Duration::from_millis(1)).max_retries(None))
 }
 
 fn streaming(server: &Server) -> Peer {

@@ -220,8 +220,14 @@ fn signatures_are_those_of_the_contract() {
     let _: fn(&mut EventReader, Duration) -> Result<Item, RecvTimeoutError> = EventReader::next_timeout;
     let _: fn(&Error) -> Option<Duration> = Error::retry_after;
     let _: fn(&Error) -> Option<&str> = Error::body;
-    let _: fn(Request, Duration) -> Request = Request::idle_timeout;
-    let _: fn(Request, Option<Duration>) -> Request = Request::idle_timeout;
+    let _: [fn(Request, Duration) -> Request; 3] =
+        [Request::connect_timeout, Request::response_timeout, Request::idle_timeout];
+    let _: [fn(Request, Option<Duration>) -> Request; 3] =
+        [Request::connect_timeout, Request::response_timeout, Request::idle_timeout];
+    let _: [fn(RetryPolicy, Option<Duration>) -> RetryPolicy; 2] =
+        [RetryPolicy::max_elapsed, RetryPolicy::max_retry_after];
+    let _: fn(RetryPolicy, u32) -> RetryPolicy = RetryPolicy::max_retries;
+    let _: fn(RetryPolicy, Option<u32>) -> RetryPolicy = RetryPolicy::max_retries;
     let _: fn(Event) -> String = Event::into_data;
     let _: fn(RetryPolicy, f64) -> RetryPolicy = RetryPolicy::jitter;
 }
@@ -230,12 +236,12 @@ fn signatures_are_those_of_the_contract() {
 fn the_policies_differ_only_in_what_they_name() {
     let second = Duration::from_secs(1);
     assert_eq!(RetryPolicy::default(), RetryPolicy::exponential(second, second * 30).max_retries(5).jitter(1.0));
-    assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(u32::MAX).persistent());
+    assert_eq!(RetryPolicy::forever(), RetryPolicy::default().max_retries(None).persistent());
     assert_eq!(RetryPolicy::never(), RetryPolicy::default().max_retries(0));
     assert_eq!(RetryPolicy::constant(second), RetryPolicy::exponential(second, second).jitter(0.0));
     assert_eq!(
         RetryPolicy::default(),
-        RetryPolicy::default().max_elapsed(Duration::MAX).server_delay(second / 2..=second * 300)
+        RetryPolicy::default().max_elapsed(None).server_delay(second / 2..=second * 300)
     );
     assert_ne!(RetryPolicy::never(), RetryPolicy::default());
     // Set, it is the only rule.

@@ -119,7 +119,7 @@ fn a_head_may_take_as_long_as_the_stream_may_be_silent() {
     let rx = client().connect("idle", once(&server).idle_timeout(ms(100))).unwrap();
     assert!(matches!(terminal_error(&rx), Error::Timeout(Timeout::Response)));
     // What is set is the only limit.
-    let request = once(&patient).idle_timeout(ms(100)).response_timeout(Duration::MAX);
+    let request = once(&patient).idle_timeout(ms(100)).response_timeout(None);
     let rx = client().connect("set", request).unwrap();
     assert!(!rx.handle().join_timeout(ms(500)));
     stop(&rx);
@@ -206,11 +206,12 @@ fn timeouts_may_be_for_ever() {
         peer.end();
     })
     .unwrap();
-    let request =
-        once(&server).connect_timeout(Duration::MAX).response_timeout(Duration::MAX).idle_timeout(Duration::MAX);
-    let rx = client().connect("for ever", request).unwrap();
-    assert_eq!(next_data(&rx), "a");
-    assert!(rest(&rx).is_empty());
+    for limit in [None, Some(Duration::MAX)] {
+        let request = once(&server).connect_timeout(limit).response_timeout(limit).idle_timeout(limit);
+        let rx = client().connect("for ever", request).unwrap();
+        assert_eq!(next_data(&rx), "a");
+        assert!(rest(&rx).is_empty());
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Seen {
         let url = if journey == "proxy" { "http://behind.test/" } else { url };
         let texts = Arc::clone(&self.texts);
         let mut request = Request::get(url)
-            .retry(RetryPolicy::constant(WAIT).max_retries(u32::MAX))
+            .retry(RetryPolicy::constant(WAIT).max_retries(None))
             .connect_timeout(LIMIT)
             .response_timeout(LIMIT)
             .idle_timeout(LIMIT)

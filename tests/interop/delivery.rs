@@ -42,7 +42,7 @@ impl Delivery {
         let counted = Arc::clone(&failures);
         let delay = Duration::from_millis(10);
         let request = request
-            .retry(RetryPolicy::constant(delay).max_retries(u32::MAX).server_delay(delay..=DEADLINE))
+            .retry(RetryPolicy::constant(delay).max_retries(None).server_delay(delay..=DEADLINE))
             .capacity(2 * EVENTS)
             .until(|event| event.data() == "last")
             .on_error(move |error| {

@@ -100,7 +100,7 @@ fn entries_of_the_journal_survive_twenty_kills_of_its_gateway() {
     let delay = Duration::from_millis(10);
     let request = Request::get(format!("http://{}/entries?follow", forwarder.address()))
         .cursor(Cursor::header("Range", "entries={}", cursor_of).inclusive())
-        .retry(RetryPolicy::constant(delay).max_retries(u32::MAX));
+        .retry(RetryPolicy::constant(delay).max_retries(None));
     let events = client().build().unwrap().connect("journal", request).unwrap();
     let handle = events.handle();
     let mut received: Vec<String> = Vec::new();

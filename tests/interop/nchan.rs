@@ -42,7 +42,7 @@ fn no_message_of_nchan_is_lost_or_doubled_while_workers_die_and_connections_brea
     let failures = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&failures);
     let request = Request::get(format!("http://{}/subscribe", forwarder.address()))
-        .retry(RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX))
+        .retry(RetryPolicy::constant(Duration::from_millis(10)).max_retries(None))
         .on_open(move |stream| opened.send(stream.header("x-worker").unwrap().parse().unwrap()).unwrap())
         .on_error(move |_| {
             counted.fetch_add(1, Ordering::SeqCst);
@@ -110,7 +110,7 @@ fn every_loss_of_a_server_that_keeps_few_messages_is_marked_and_nothing_lost_is_
     let (stops, stopped) = unbounded();
     let (go, allowed) = unbounded();
     let request = Request::get(format!("http://{}/subscribe", forwarder.address()))
-        .retry(RetryPolicy::constant(Duration::from_millis(10)).max_retries(u32::MAX))
+        .retry(RetryPolicy::constant(Duration::from_millis(10)).max_retries(None))
         .before_connect(move |_| {
             stops.send(()).unwrap();
             allowed.recv_timeout(DEADLINE).unwrap();

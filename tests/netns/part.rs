@@ -143,7 +143,7 @@ fn answer(mut connection: &TcpStream, pause: Duration, cut: usize) -> std::io::R
 fn read(address: &str, client: ClientBuilder) {
     let delay = Duration::from_millis(100);
     let request = Request::get(format!("http://{address}/events"))
-        .retry(RetryPolicy::constant(delay).max_retries(u32::MAX))
+        .retry(RetryPolicy::constant(delay).max_retries(None))
         .idle_timeout(IDLE)
         .connect_timeout(3 * IDLE)
         .response_timeout(3 * IDLE)

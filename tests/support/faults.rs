@@ -60,7 +60,7 @@ impl Settings {
 
     fn policy(&self) -> RetryPolicy {
         let most = Duration::from_secs(30);
-        RetryPolicy::exponential(self.base, most).jitter(self.jitter).max_retries(u32::MAX)
+        RetryPolicy::exponential(self.base, most).jitter(self.jitter).max_retries(None)
     }
 }
 

@@ -50,7 +50,7 @@ fn hurried(policy: RetryPolicy, reconnect: fn(&Handle), script: impl FnMut(usize
 
 #[test]
 fn no_row_of_reconnects_hammers_a_server_that_fails() {
-    let policy = RetryPolicy::constant(ms(500)).max_retries(u32::MAX);
+    let policy = RetryPolicy::constant(ms(500)).max_retries(None);
     for reconnect in [Handle::reconnect, Handle::reconnect_now] {
         let attempts = hurried(policy.clone(), reconnect, |_, mut peer| peer.respond(503, &[], ""));
         assert!((2..=6).contains(&attempts), "{attempts} attempts");
@@ -78,7 +78,7 @@ fn no_flapping_hook_hammers_a_server_and_the_stream_is_there_once_it_is_quiet() 
 
 #[test]
 fn reconnect_waits_for_retry_after_and_reconnect_now_does_not() {
-    let policy = RetryPolicy::constant(ms(10)).max_retries(u32::MAX);
+    let policy = RetryPolicy::constant(ms(10)).max_retries(None);
     let busy = |_, mut peer: Peer| peer.respond(503, &[("Retry-After", "3600")], "");
     assert_eq!(hurried(policy.clone(), Handle::reconnect, busy), 1);
     let server = Server::start().unwrap();

@@ -90,7 +90,7 @@ fn resumed_after(end: fn(Peer)) -> (TlsServer, Events, Arc<Mutex<Vec<Error>>>) {
     let errors = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&errors);
     let request = Request::get(server.url("/events"))
-        .retry(RetryPolicy::constant(Duration::from_millis(1)).max_retries(u32::MAX))
+        .retry(RetryPolicy::constant(Duration::from_millis(1)).max_retries(None))
         .on_error(move |error| seen.lock().unwrap().push(error.clone()));
     let rx = trusting(&authority).connect("it", request).unwrap();
     let mut peer = server.accept();
