@@ -77,7 +77,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// )?;
 /// let position: String = database.query_row("SELECT id FROM position", (), |row| row.get(0))?;
 /// let request =
-///     Request::get("https://example.com/events").last_event_id(position).retry(RetryPolicy::forever());
+///     Request::get("https://example.com/events").last_event_id(position.as_str()).retry(RetryPolicy::forever());
 /// for event in Client::new().read("meter", request)? {
 ///     let event = event?;
 ///     let transaction = database.transaction()?;
@@ -125,7 +125,7 @@ impl Checkpoint {
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-open-{}", std::process::id()));
     /// let checkpoint = Checkpoint::open(&path)?; // the file need not exist, its folder must
-    /// assert_eq!(checkpoint.last_event_id(), "");
+    /// assert_eq!(checkpoint.last_event_id(), None);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
@@ -199,7 +199,7 @@ impl Checkpoint {
     /// let mut checkpoint = Checkpoint::open(&path)?.every_events(1);
     /// for id in ["7", "8"] {
     ///     checkpoint.commit(id)?;
-    ///     assert_eq!(Checkpoint::open(&path)?.last_event_id(), id);
+    ///     assert_eq!(Checkpoint::open(&path)?.last_event_id(), Some(id));
     /// }
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
@@ -209,9 +209,9 @@ impl Checkpoint {
         self
     }
 
-    /// Returns the id of the last event handled; empty when there is none.
+    /// Returns the id of the last event handled; `None` if there is none.
     ///
-    /// # Example: an empty id asks for nothing
+    /// # Example: where the next run begins
     ///
     /// ```
     /// use http_sse::{Checkpoint, Request};
@@ -221,8 +221,8 @@ impl Checkpoint {
     /// let request = Request::get("https://example.com/events").last_event_id(checkpoint.last_event_id());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn last_event_id(&self) -> &str {
-        &self.last_event_id
+    pub fn last_event_id(&self) -> Option<&str> {
+        Some(self.last_event_id.as_str()).filter(|id| !id.is_empty())
     }
 
     /// Returns where a damaged file was set aside by [`open`](Self::open), `None` when the file was whole or missing.
@@ -247,6 +247,7 @@ impl Checkpoint {
     /// Marks an event as handled; writes when it is time to.
     ///
     /// What is stored is any text that the next request can begin with: the last event id, or a position in other terms.
+    /// `None` begins at no position.
     ///
     /// # Errors
     ///
@@ -262,14 +263,15 @@ impl Checkpoint {
     /// let mut checkpoint = Checkpoint::open(&path)?;
     /// checkpoint.commit("7")?; // the first one is written at once
     /// checkpoint.commit("8")?;
-    /// assert_eq!(checkpoint.last_event_id(), "8");
+    /// assert_eq!(checkpoint.last_event_id(), Some("8"));
     /// drop(checkpoint); // writes what is not written yet
-    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "8");
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), Some("8"));
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn commit(&mut self, last_event_id: &str) -> io::Result<()> {
-        self.commit_at(last_event_id, clock::now())
+    #[allow(single_use_lifetimes, reason = "`impl Trait` cannot elide it")]
+    pub fn commit<'a>(&mut self, position: impl Into<Option<&'a str>>) -> io::Result<()> {
+        self.commit_at(position.into().unwrap_or_default(), clock::now())
     }
 
     fn commit_at(&mut self, last_event_id: &str, now: Instant) -> io::Result<()> {
@@ -306,7 +308,7 @@ impl Checkpoint {
     ///         Ok(event) => {
     ///             let event = event?;
     ///             println!("{}", event.data());
-    ///             checkpoint.commit(event.position().unwrap_or_default())?;
+    ///             checkpoint.commit(event.position())?;
     ///         }
     ///         Err(RecvTimeoutError::Timeout) => checkpoint.save()?,
     ///         Err(RecvTimeoutError::Disconnected) => break,
@@ -347,7 +349,7 @@ impl Checkpoint {
     /// checkpoint.commit("7")?;
     /// checkpoint.commit("8")?;
     /// checkpoint.save()?; // the machine may be switched off now
-    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "8");
+    /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), Some("8"));
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```

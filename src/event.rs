@@ -214,7 +214,7 @@ impl Event {
         }
     }
 
-    /// Returns which attempt of the connection brought the event, from 1; 0 if no connection did.
+    /// Returns which attempt of the connection brought the event, from 1; `None` if no connection did.
     ///
     /// Where the number differs from that of the event before, the stream broke in between: what a server does not repeat
     /// would be missing there. It does not count for equality.
@@ -232,7 +232,7 @@ impl Event {
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let request = Request::get(url).retry(RetryPolicy::constant(Duration::from_millis(10)));
-    /// let (mut attempt, mut fetched) = (0, Vec::new());
+    /// let (mut attempt, mut fetched) = (None, Vec::new());
     /// for event in client.read("state", request)?.take(3) {
     ///     let event = event?;
     ///     if event.attempt() != attempt {
@@ -240,11 +240,11 @@ impl Event {
     ///         fetched.push(event.into_data()); // before this event
     ///     }
     /// }
-    /// assert_eq!((attempt, fetched), (2, vec!["a".to_owned(), "c".to_owned()]));
+    /// assert_eq!((attempt, fetched), (Some(2), vec!["a".to_owned(), "c".to_owned()]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn attempt(&self) -> u32 {
-        self.content.attempt
+    pub fn attempt(&self) -> Option<u32> {
+        Some(self.content.attempt).filter(|attempt| *attempt > 0)
     }
 
     /// Returns the comment lines inside the event's block, joined by LF.

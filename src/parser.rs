@@ -124,7 +124,7 @@ impl Parser {
         }
     }
 
-    /// Starts with an id in force, as after a reconnect; an empty one means none. Default: none.
+    /// Starts with an id in force, as after a reconnect. Default: none; an empty id is none, too.
     ///
     /// CR, LF and NUL, which no id can have, are removed.
     ///
@@ -139,7 +139,9 @@ impl Parser {
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     #[must_use]
-    pub fn with_last_event_id(mut self, id: &str) -> Self {
+    #[allow(single_use_lifetimes, reason = "`impl Trait` cannot elide it")]
+    pub fn with_last_event_id<'a>(mut self, id: impl Into<Option<&'a str>>) -> Self {
+        let id = id.into().unwrap_or_default();
         self.id_is_changed |= self.last_event_id.set(&id.replace(['\r', '\n', '\0'], ""));
         self
     }

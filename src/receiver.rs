@@ -371,9 +371,9 @@ impl EventReader {
     /// # let path = std::env::temp_dir().join(format!("http-sse-reader-{}", std::process::id()));
     /// let mut events = client.read("meter", Request::get(url))?.checkpoint(Checkpoint::open(&path)?);
     /// events.next();
-    /// assert_eq!(events.checkpoint().last_event_id(), "");
+    /// assert_eq!(events.checkpoint().last_event_id(), None);
     /// events.next();
-    /// assert_eq!(events.checkpoint().last_event_id(), "7");
+    /// assert_eq!(events.checkpoint().last_event_id(), Some("7"));
     /// # drop(events);
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

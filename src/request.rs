@@ -284,7 +284,7 @@ impl Request {
 
     /// Starts in the middle: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another. Default: none.
     ///
-    /// An empty id is none. One with CR, LF or NUL, or with more than 7,983 bytes (a header line of 8,000), is
+    /// An empty id is none, as on the wire. One with CR, LF or NUL, or with more than 7,983 bytes (a header line of 8,000), is
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: what came after event 41
@@ -296,8 +296,9 @@ impl Request {
     /// assert_eq!(reader.handle().last_event_id().as_deref(), Some("41"));
     /// # Ok::<(), http_sse::Error>(())
     /// ```
-    pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
-        self.last_event_id = id.into();
+    #[allow(single_use_lifetimes, reason = "`impl Trait` cannot elide it")]
+    pub fn last_event_id<'a>(mut self, id: impl Into<Option<&'a str>>) -> Self {
+        self.last_event_id = id.into().unwrap_or_default().to_owned();
         self
     }
 

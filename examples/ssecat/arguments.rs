@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     method: Option<String>,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
-    last_id: String,
+    last_id: Option<String>,
     cursor: Option<cursor::Place>,
     is_cursor_inclusive: bool,
     checkpoint: Option<PathBuf>,
@@ -71,7 +71,7 @@ impl Arguments {
                 Arg::Short('d') if asked.body.is_some() => return Err("-d is given twice".into()),
                 Arg::Short('d') => asked.body = Some(value::body(&mut parser)?),
 
-                Arg::Long("last-id") => asked.last_id = value::text(&mut parser, "--last-id")?,
+                Arg::Long("last-id") => asked.last_id = Some(value::text(&mut parser, "--last-id")?),
                 Arg::Long("cursor") => asked.cursor = Some(value::cursor(&mut parser)?),
                 Arg::Long("cursor-inclusive") => asked.is_cursor_inclusive = true,
                 Arg::Long("checkpoint") => asked.checkpoint = Some(value::any(&mut parser)?.into()),

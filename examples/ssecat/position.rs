@@ -15,8 +15,8 @@ impl Position {
         Self { checkpoint }
     }
 
-    pub(crate) fn last_event_id(&self) -> &str {
-        self.checkpoint.as_ref().map(Checkpoint::last_event_id).unwrap_or_default()
+    pub(crate) fn last_event_id(&self) -> Option<&str> {
+        self.checkpoint.as_ref().and_then(Checkpoint::last_event_id)
     }
 
     /// How long the next event may take before [`save`](Self::save) is due.
@@ -29,7 +29,7 @@ impl Position {
         if event.gap().is_some() {
             return;
         }
-        report(self.checkpoint.as_mut().map(|checkpoint| checkpoint.commit(event.position().unwrap_or_default())));
+        report(self.checkpoint.as_mut().map(|checkpoint| checkpoint.commit(event.position())));
     }
 
     pub(crate) fn save(&mut self) {

@@ -31,7 +31,7 @@ use crate::event::Event;
 ///         break; // the work on event 8 is not done
 ///     }
 /// }
-/// assert_eq!(Checkpoint::open(&path)?.last_event_id(), "7");
+/// assert_eq!(Checkpoint::open(&path)?.last_event_id(), Some("7"));
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -88,7 +88,7 @@ impl<I> Checkpointed<I> {
 
     fn commit(&mut self) {
         let Some(id) = self.handling.take() else { return };
-        match self.checkpoint.commit(&id) {
+        match self.checkpoint.commit(id.as_str()) {
             Ok(()) if self.is_failing && self.checkpoint.due_in().is_none() => {
                 self.is_failing = false;
                 info!("writing the checkpoint works again");

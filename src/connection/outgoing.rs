@@ -25,7 +25,7 @@ impl Connection {
         let Attempt { headers: own, query, last_event_id, cursor, .. } = attempt;
         if let Some(id) = last_event_id {
             check_last_event_id(&id).map_err(Error::InvalidRequest)?;
-            self.parser = mem::take(&mut self.parser).with_last_event_id(&id);
+            self.parser = mem::take(&mut self.parser).with_last_event_id(id.as_str());
             self.shared.progress().last_event_id.set(&id);
             self.reported_id = false;
         }

@@ -174,7 +174,7 @@ impl<'a> Attempt<'a> {
         self.query.push((key.into(), value.into()));
     }
 
-    /// Sets the last event id, for this attempt and until the server sets another.
+    /// Sets the last event id, for this attempt and until the server sets another; `None` sends none.
     ///
     /// What [`Request::last_event_id`](crate::Request::last_event_id) refuses ends the connection with
     /// [`Error::InvalidRequest`].
@@ -186,16 +186,15 @@ impl<'a> Attempt<'a> {
     /// # fn newest_stored() -> Option<String> { Some("41".into()) }
     ///
     /// let request = Request::get("https://example.com/events").before_connect(|attempt| {
-    ///     if let Some(id) = newest_stored() {
-    ///         attempt.set_last_event_id(id);
-    ///     }
+    ///     attempt.set_last_event_id(newest_stored().as_deref());
     /// });
     /// ```
-    pub fn set_last_event_id(&mut self, id: impl Into<String>) {
-        self.last_event_id = Some(id.into());
+    #[allow(single_use_lifetimes, reason = "`impl Trait` cannot elide it")]
+    pub fn set_last_event_id<'b>(&mut self, id: impl Into<Option<&'b str>>) {
+        self.last_event_id = Some(id.into().unwrap_or_default().to_owned());
     }
 
-    /// Sets the cursor, for this attempt and until an event brings another; an empty one is none.
+    /// Sets the cursor, for this attempt and until an event brings another; `None` sends none.
     ///
     /// One that cannot be sent, and any if the request has no [`Cursor`](crate::Cursor), ends the connection with
     /// [`Error::InvalidRequest`].
@@ -210,12 +209,13 @@ impl<'a> Attempt<'a> {
     ///     .retry(RetryPolicy::forever())
     ///     .before_connect(|attempt| {
     ///         if attempt.last_error().and_then(Error::status) == Some(410) {
-    ///             attempt.set_cursor("");
+    ///             attempt.set_cursor(None);
     ///         }
     ///     });
     /// ```
-    pub fn set_cursor(&mut self, cursor: impl Into<String>) {
-        self.cursor = Some(cursor.into());
+    #[allow(single_use_lifetimes, reason = "`impl Trait` cannot elide it")]
+    pub fn set_cursor<'b>(&mut self, cursor: impl Into<Option<&'b str>>) {
+        self.cursor = Some(cursor.into().unwrap_or_default().to_owned());
     }
 
     /// Makes this attempt fail without sending anything: a transient [`Error::Io`].

@@ -134,7 +134,7 @@ impl Cursor {
         Self { place, start: String::new(), is_inclusive: false, extract }
     }
 
-    /// Starts at this value, which the first attempt sends. Default: none; an empty value is none.
+    /// Starts at this value, which the first attempt sends. Default: none; an empty value is none, too.
     ///
     /// One that cannot be sent is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
@@ -153,8 +153,9 @@ impl Cursor {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn start_at(mut self, value: impl Into<String>) -> Self {
-        self.start = value.into();
+    #[allow(single_use_lifetimes, reason = "`impl Trait` cannot elide it")]
+    pub fn start_at<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
+        self.start = value.into().unwrap_or_default().to_owned();
         self
     }
 

@@ -116,7 +116,8 @@ impl Request {
         };
         let trusted: Result<_, _> = self.trusted_origins.iter().map(|origin| http::parse_origin(origin)).collect();
         let origins = OriginPolicy { trusted: trusted?, keeps_body: self.keeps_body_at_origin };
-        let mut parser = Parser::new().with_last_event_id(&self.last_event_id).max_event_size(self.max_event_size);
+        let mut parser =
+            Parser::new().with_last_event_id(self.last_event_id.as_str()).max_event_size(self.max_event_size);
         if self.keeps_raw {
             parser = parser.keep_raw();
         }

@@ -127,8 +127,8 @@ fn a_last_event_id_that_would_end_its_line_is_refused() {
 
 #[test]
 fn a_last_event_id_that_no_header_line_holds_is_refused_with_its_length() {
-    assert_names(&refusal(|| Request::get(URL).last_event_id("4".repeat(7_984))), "7984");
-    assert!(client().read("longest", Request::get(URL).last_event_id("4".repeat(7_983))).is_ok());
+    assert_names(&refusal(|| Request::get(URL).last_event_id("4".repeat(7_984).as_str())), "7984");
+    assert!(client().read("longest", Request::get(URL).last_event_id("4".repeat(7_983).as_str())).is_ok());
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn an_event_that_was_received_and_looked_at_stays_what_it_was() {
     let mut scene = Scene::new(1, Overflow::DropOldest);
     scene.send(0..1);
     let event = next(&scene.rx).unwrap();
-    assert_eq!((event.data(), event.id(), event.attempt()), ("0", Some("0"), 1));
+    assert_eq!((event.data(), event.id(), event.attempt()), ("0", Some("0"), Some(1)));
     scene.send(1..9);
     assert_eq!((line(&event), event.clone().into_data().as_str(), event.id()), ("0".into(), "0", Some("0")));
     assert_eq!(next_lines(&scene.rx), ["7 dropped", "8"]);

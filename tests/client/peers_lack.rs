@@ -75,7 +75,7 @@ fn a_stored_id_resumes_in_another_client() {
     peer.end();
     let stored = next_event(&before).id().unwrap().to_owned();
     assert_ended(&before);
-    let after = client().connect("after", request(&server).last_event_id(stored)).unwrap();
+    let after = client().connect("after", request(&server).last_event_id(stored.as_str())).unwrap();
     assert_eq!(server.accept().request().header("last-event-id"), Some("41"));
     stop(&after);
 }

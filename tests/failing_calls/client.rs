@@ -144,7 +144,11 @@ impl Seen {
             println!("text\t{}", text.replace('\n', " "));
         }
         println!("before\t{before:?}\nafter\t{:?}", held());
-        println!("kept\t{}{}", reopened.last_event_id(), if is_set_aside { " and a file set aside" } else { "" });
+        println!(
+            "kept\t{}{}",
+            reopened.last_event_id().unwrap_or_default(),
+            if is_set_aside { " and a file set aside" } else { "" }
+        );
     }
 }
 

@@ -92,7 +92,7 @@ fn the_answer_of_a_tool_of_mcp_is_resumed_after_every_reset() {
     let resume = Request::get(&url)
         .header("Mcp-Session-Id", "session")
         .header(protocol.0, protocol.1)
-        .last_event_id(events.handle().last_event_id().unwrap())
+        .last_event_id(events.handle().last_event_id().as_deref())
         .retry(RetryPolicy::constant(Duration::from_millis(10)).max_retries(None))
         .until(|event| event.json::<Value>().is_ok_and(|message| message["id"] == 2));
     let events = client.connect("resumed", resume).unwrap();

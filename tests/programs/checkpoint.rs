@@ -127,7 +127,7 @@ fn a_program_that_is_killed_early_every_time_gets_ahead() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let last = Checkpoint::open(folder.file("id")).unwrap().last_event_id().parse::<u64>().unwrap();
+    let last = Checkpoint::open(folder.file("id")).unwrap().last_event_id().unwrap().parse::<u64>().unwrap();
     assert!((6..=18).contains(&last), "{last}");
 }
 

@@ -33,7 +33,7 @@ impl Arguments {
     }
 
     /// Returns the request, including the body; `position` is that of the checkpoint.
-    pub(crate) fn request(&mut self, position: &str) -> Request {
+    pub(crate) fn request(&mut self, position: Option<&str>) -> Request {
         let default = if self.body.is_some() { "POST" } else { "GET" };
         let mut request = Request::new(self.method.as_deref().unwrap_or(default), &self.url);
         for (name, value) in &self.headers {
@@ -43,7 +43,7 @@ impl Arguments {
             let content_type = content_type(&body);
             request = request.body(body, content_type);
         }
-        request = self.starting_at(request, if position.is_empty() { &self.last_id } else { position });
+        request = self.starting_at(request, position.or(self.last_id.as_deref()));
         if let Some(idle) = self.idle {
             request = request.idle_timeout(idle);
         }
@@ -62,7 +62,7 @@ impl Arguments {
         }
     }
 
-    fn starting_at(&self, request: Request, position: &str) -> Request {
+    fn starting_at(&self, request: Request, position: Option<&str>) -> Request {
         match &self.cursor {
             None => request.last_event_id(position),
             Some(place) => request.cursor(place.cursor(self.is_cursor_inclusive).start_at(position)),
@@ -100,8 +100,8 @@ impl Arguments {
         let refusal = |request| client.read("check", request).err().map(problem);
         let method = self.method.iter().map(|method| ("-X: ", Request::new(method, SOUND_URL)));
         let headers = self.headers.iter().map(|(n, v)| ("-H: ", Request::get(SOUND_URL).append_header(n, v)));
-        let cursor = ("--cursor: ", self.starting_at(Request::get(SOUND_URL), ""));
-        let last_id = ("--last-id: ", self.starting_at(Request::get(SOUND_URL), &self.last_id));
+        let cursor = ("--cursor: ", self.starting_at(Request::get(SOUND_URL), None));
+        let last_id = ("--last-id: ", self.starting_at(Request::get(SOUND_URL), self.last_id.as_deref()));
         let requests = method.chain(headers).chain([("", Request::get(&self.url)), cursor, last_id]);
         let mut found = requests.filter_map(|(option, request)| Some(format!("{option}{}", refusal(request)?)));
         found.next().unwrap_or_else(|| problem(error))

@@ -56,9 +56,11 @@ fn report(reports: &mut File, line: &str) -> io::Result<()> {
 fn found(file: &Path) -> String {
     match Checkpoint::open(file) {
         // What was rescued is as good.
-        Ok(checkpoint) if checkpoint.last_event_id().is_empty() && checkpoint.damaged().is_some() => "damaged".to_owned(),
-        Ok(checkpoint) if checkpoint.last_event_id().is_empty() => "0".to_owned(),
-        Ok(checkpoint) => writer::number(checkpoint.last_event_id()).map_or("garbage".to_owned(), |n| n.to_string()),
+        Ok(checkpoint) if checkpoint.last_event_id().is_none() && checkpoint.damaged().is_some() => "damaged".to_owned(),
+        Ok(checkpoint) => {
+            let number = checkpoint.last_event_id().map_or(Some(0), writer::number);
+            number.map_or("garbage".to_owned(), |number| number.to_string())
+        }
         Err(error) => format!("error {error}"),
     }
 }

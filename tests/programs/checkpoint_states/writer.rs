@@ -21,7 +21,7 @@ pub(crate) fn write(
     mut report: impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut checkpoint = Checkpoint::open(path)?.every_events(1);
-    let first = number(checkpoint.last_event_id()).unwrap_or(0) + 1;
+    let first = checkpoint.last_event_id().and_then(number).unwrap_or(0) + 1;
     if first > 1 {
         // What was read is relied on, too.
         report(&format!("DONE {}", first - 1))?;
@@ -29,10 +29,10 @@ pub(crate) fn write(
     for n in first..first + count {
         report(&format!("BEGIN {n}"))?;
         match writer {
-            "checkpoint" => checkpoint.commit(&id(n))?,
+            "checkpoint" => checkpoint.commit(id(n).as_str())?,
             "early-report" => {
                 report(&format!("DONE {n}"))?;
-                checkpoint.commit(&id(n))?;
+                checkpoint.commit(id(n).as_str())?;
             }
             bad => write_badly(bad, path, &id(n))?,
         }

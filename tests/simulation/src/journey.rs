@@ -144,8 +144,10 @@ impl Program {
         if let Some(path) = checkpoint.damaged() {
             return Err(format!("the checkpoint was damaged, see {}", path.display()));
         }
-        let id = checkpoint.last_event_id();
-        let start = if id.is_empty() { 0 } else { id.parse().map_err(|_| format!("a checkpoint of {id:?}"))? };
+        let start = match checkpoint.last_event_id() {
+            None => 0,
+            Some(id) => id.parse().map_err(|_| format!("a checkpoint of {id:?}"))?,
+        };
         if start < self.durable || start > self.committed {
             return Err(format!("a checkpoint of {start}, between {} and {}", self.durable, self.committed));
         }
@@ -171,7 +173,7 @@ impl Program {
             request = request.accept_gzip();
         }
         if start > 0 {
-            request = request.last_event_id(start.to_string());
+            request = request.last_event_id(start.to_string().as_str());
         }
         {
             let mut net = self.net.borrow_mut();
@@ -355,7 +357,7 @@ impl Program {
         let Source::Reader(_, checkpoint) = source else { return };
         if self.chance.percent(60) {
             self.committed = number;
-            let written = checkpoint.commit(event.position().unwrap_or_default());
+            let written = checkpoint.commit(event.position());
             if written.is_ok() && checkpoint.due_in().is_none() && !self.disk.borrow().is_crashed {
                 self.durable = number;
             }
