@@ -273,7 +273,7 @@ pub use gap::{Gap, Reconnected};
 pub use handle::{End, Handle, State, Stats};
 #[cfg(feature = "json")]
 pub use receiver::{Decoded, JsonEvents};
-pub use receiver::{EventReader, Events, Merged};
+pub use receiver::{EventReader, Events, Merged, NextTimeoutError};
 #[cfg(feature = "multipart")]
 pub use request::Multipart;
 pub use request::{Attempt, Cursor, Opened, Request};

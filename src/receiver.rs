@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 
 use crate::broadcast::Subscription;
 use crate::channel::BurstReceiver;
@@ -23,12 +23,14 @@ mod decode;
 #[cfg(feature = "json")]
 mod json;
 mod merged;
+mod next_timeout;
 #[cfg(feature = "json")]
 mod typed;
 
 #[cfg(feature = "json")]
 pub use json::{Decoded, JsonEvents};
 pub use merged::Merged;
+pub use next_timeout::NextTimeoutError;
 
 /// The shortest wait for a socket: with less, what has arrived would never be looked at.
 const POLL: Duration = Duration::from_millis(1);
@@ -215,16 +217,15 @@ impl<'a> IntoIterator for &'a Events {
 /// # Example: a poll loop with other work
 ///
 /// ```no_run
-/// use http_sse::crossbeam_channel::RecvTimeoutError;
-/// use http_sse::{Client, Request};
+/// use http_sse::{Client, NextTimeoutError, Request};
 /// use std::time::Duration;
 ///
 /// let mut reader = Client::new().read("news", Request::get("https://example.com/events"))?;
 /// loop {
 ///     match reader.next_timeout(Duration::from_millis(500)) {
 ///         Ok(event) => println!("{}", event?.data()),
-///         Err(RecvTimeoutError::Timeout) => { /* blink the light */ }
-///         Err(RecvTimeoutError::Disconnected) => break,
+///         Err(NextTimeoutError::Timeout) => { /* blink the light */ }
+///         Err(NextTimeoutError::Ended) => break,
 ///     }
 /// }
 /// # Ok::<(), http_sse::Error>(())
@@ -247,13 +248,12 @@ impl EventReader {
     ///
     /// # Errors
     ///
-    /// `Timeout`: nothing yet, call again. `Disconnected`: the connection is over.
+    /// [`NextTimeoutError::Timeout`]: nothing yet, call again. [`NextTimeoutError::Ended`]: the connection is over.
     ///
     /// # Example: look, but do not wait
     ///
     /// ```
-    /// use http_sse::crossbeam_channel::RecvTimeoutError;
-    /// use http_sse::{Client, Request};
+    /// use http_sse::{Client, NextTimeoutError, Request};
     /// use std::time::Duration;
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
@@ -262,15 +262,15 @@ impl EventReader {
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("door", Request::get(url))?;
-    /// assert!(matches!(reader.next_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout)));
+    /// assert!(matches!(reader.next_timeout(Duration::ZERO), Err(NextTimeoutError::Timeout)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, RecvTimeoutError> {
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, NextTimeoutError> {
         match self.advance(deadline(clock::now(), timeout.max(POLL))) {
             Item::Event(event) => Ok(Ok(event)),
             Item::End(End::Failed(error)) => Ok(Err(error)),
-            Item::End(_) => Err(RecvTimeoutError::Disconnected),
-            Item::DeadlineReached => Err(RecvTimeoutError::Timeout),
+            Item::End(_) => Err(NextTimeoutError::Ended),
+            Item::DeadlineReached => Err(NextTimeoutError::Timeout),
         }
     }
 

@@ -35,8 +35,7 @@ use arguments::{Arguments, Wish};
 use exec::Exec;
 use failure::{DONE, Failure};
 use format::Layout;
-use http_sse::crossbeam_channel::RecvTimeoutError;
-use http_sse::{Client, Event, EventReader, Request};
+use http_sse::{Client, Event, EventReader, NextTimeoutError, Request};
 use position::Position;
 use record::Recorder;
 use screen::Screen;
@@ -127,8 +126,8 @@ fn handle_events(
                 let is_logged = destination.screen.shows_failures() && error.body().is_none();
                 return Err(Failure::Connection { error, is_logged });
             }
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
+            Err(NextTimeoutError::Ended) => break,
+            Err(NextTimeoutError::Timeout) => {
                 position.save();
                 continue;
             }

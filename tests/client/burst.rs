@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::testing::{Peer, Server};
-use http_sse::{Client, Error, Event, Request, RetryPolicy, Timeout};
+use http_sse::{Client, Error, Event, NextTimeoutError, Request, RetryPolicy, Timeout};
 
 use support::deadline;
 use support::tls::{Authority, TlsServer, Validity};
@@ -70,7 +69,7 @@ fn a_caller_with_a_deadline_is_not_sent_away_early() {
         reader.next_timeout(deadline()).unwrap().unwrap();
     }
     assert_eq!(reader.next_timeout(deadline()).unwrap().unwrap().data(), "after");
-    assert_eq!(reader.next_timeout(deadline()).unwrap_err(), RecvTimeoutError::Disconnected);
+    assert_eq!(reader.next_timeout(deadline()).unwrap_err(), NextTimeoutError::Ended);
 }
 
 #[test]

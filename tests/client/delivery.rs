@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_sse::crossbeam_channel::{RecvTimeoutError, TryRecvError, never, select};
 use http_sse::testing::{Framing, Server};
-use http_sse::{End, Error, Events, Request, RetryPolicy, State};
+use http_sse::{End, Error, Events, NextTimeoutError, Request, RetryPolicy, State};
 use support::transcript::{assert_ended, client, next, next_data, next_event, quick, rest, stop, terminal_error};
 use support::{deadline, wait_until};
 
@@ -67,18 +67,18 @@ fn a_reader_with_a_deadline_misses_nothing_between_two_calls() {
     let server = Server::start().unwrap();
     let mut reader = client().read("tick", forever(&server)).unwrap();
     let tick = Duration::from_millis(1);
-    assert!(matches!(reader.next_timeout(tick), Err(RecvTimeoutError::Timeout)));
+    assert!(matches!(reader.next_timeout(tick), Err(NextTimeoutError::Timeout)));
     let mut peer = server.accept();
     peer.stream();
     peer.send("data: ha");
-    assert!(matches!(reader.next_timeout(tick), Err(RecvTimeoutError::Timeout)));
+    assert!(matches!(reader.next_timeout(tick), Err(NextTimeoutError::Timeout)));
     peer.send("lf\n\ndata: two\n\n");
     assert_eq!(reader.next_timeout(deadline()).unwrap().unwrap().data(), "half");
     assert_eq!(reader.next_timeout(deadline()).unwrap().unwrap().data(), "two");
-    assert!(matches!(reader.next_timeout(tick), Err(RecvTimeoutError::Timeout)));
+    assert!(matches!(reader.next_timeout(tick), Err(NextTimeoutError::Timeout)));
     assert_eq!(server.connections(), 1);
     reader.handle().stop();
-    assert!(matches!(reader.next_timeout(deadline()), Err(RecvTimeoutError::Disconnected)));
+    assert!(matches!(reader.next_timeout(deadline()), Err(NextTimeoutError::Ended)));
 }
 
 #[test]

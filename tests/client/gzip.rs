@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
-use http_sse::crossbeam_channel::RecvTimeoutError;
 use http_sse::testing::{Asked, Framing, Peer, Server};
-use http_sse::{Client, End, Error, Events, Request, RetryPolicy};
+use http_sse::{Client, End, Error, Events, NextTimeoutError, Request, RetryPolicy};
 
 use support::deadline;
 use support::exchange::{asked, asked_by, client, drain, retries, run};
@@ -104,14 +103,14 @@ fn each_event_that_the_server_flushes_comes_at_once() {
 fn a_reader_on_its_own_thread_gets_each_event_before_its_deadline() {
     let server = Server::start().unwrap();
     let mut reader = client().read("own", request(&server)).unwrap();
-    assert!(matches!(reader.next_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout)));
+    assert!(matches!(reader.next_timeout(Duration::ZERO), Err(NextTimeoutError::Timeout)));
     let mut peer = server.accept();
     peer.begin(200, &STREAM, Framing::Chunked);
     let mut flushing = Flushing::new();
     for number in 1..=3 {
         peer.send(flushing.piece(&format!("data: {number}\n\n")));
         assert_eq!(reader.next_timeout(deadline()).unwrap().unwrap().data(), number.to_string());
-        assert!(matches!(reader.next_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout)));
+        assert!(matches!(reader.next_timeout(Duration::from_millis(1)), Err(NextTimeoutError::Timeout)));
     }
 }
 

@@ -7,11 +7,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_sse::crossbeam_channel::{Receiver, RecvTimeoutError};
+use http_sse::crossbeam_channel::Receiver;
 use http_sse::parser::{EventTooLarge, Frame, Parser};
 use http_sse::{
-    Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, Opened, PanicOrigin,
-    PinMismatch, Request, RetryPolicy, State, Stats, Timeout,
+    Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, NextTimeoutError,
+    Opened, PanicOrigin, PinMismatch, Request, RetryPolicy, State, Stats, Timeout,
 };
 
 type Item = Result<Event, Error>;
@@ -217,7 +217,7 @@ fn signatures_are_those_of_the_contract() {
     let _: fn(&Handle) -> Stats = Handle::stats;
     let _: fn(&Events) -> Handle = Events::handle;
     let _: fn(&EventReader) -> Handle = EventReader::handle;
-    let _: fn(&mut EventReader, Duration) -> Result<Item, RecvTimeoutError> = EventReader::next_timeout;
+    let _: fn(&mut EventReader, Duration) -> Result<Item, NextTimeoutError> = EventReader::next_timeout;
     let _: fn(&Error) -> Option<Duration> = Error::retry_after;
     let _: fn(&Error) -> Option<&str> = Error::body;
     let _: [fn(Request, Duration) -> Request; 3] =

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use http_sse::crossbeam_channel::{RecvTimeoutError, bounded, unbounded};
+use http_sse::crossbeam_channel::{bounded, unbounded};
 use http_sse::testing::Server;
-use http_sse::{End, EventReader, Request, State};
+use http_sse::{End, EventReader, NextTimeoutError, Request, State};
 
 use crate::stop::{assert_gone, client};
 use support::phase::{Phase, Scene};
@@ -45,7 +45,7 @@ fn a_stop_ends_next_in_every_phase() {
 fn a_stop_ends_next_timeout_in_every_phase() {
     for phase in Phase::PULLED {
         let pull = |mut reader: EventReader| {
-            assert_eq!(reader.next_timeout(Duration::MAX).unwrap_err(), RecvTimeoutError::Disconnected);
+            assert_eq!(reader.next_timeout(Duration::MAX).unwrap_err(), NextTimeoutError::Ended);
         };
         stop_in(*phase, pull, || {});
     }
@@ -58,8 +58,8 @@ fn an_attempt_goes_on_over_many_calls_of_next_timeout_until_a_stop_ends_it() {
         let pull = move |mut reader: EventReader| {
             loop {
                 match reader.next_timeout(Duration::from_millis(5)) {
-                    Err(RecvTimeoutError::Timeout) => tick.send(()).unwrap(),
-                    Err(RecvTimeoutError::Disconnected) => return,
+                    Err(NextTimeoutError::Timeout) => tick.send(()).unwrap(),
+                    Err(NextTimeoutError::Ended) => return,
                     Ok(event) => panic!("{event:?}"),
                 }
             }
@@ -80,7 +80,7 @@ fn a_reader_that_is_over_stays_over() {
     reader.handle().stop();
     assert!(reader.next().is_none());
     assert!(reader.next().is_none());
-    assert_eq!(reader.next_timeout(Duration::MAX).unwrap_err(), RecvTimeoutError::Disconnected);
+    assert_eq!(reader.next_timeout(Duration::MAX).unwrap_err(), NextTimeoutError::Ended);
     assert_eq!(scene.connections(), Some(0));
     assert_gone(&scene.client, &reader.handle());
 }
@@ -114,7 +114,7 @@ fn dropping_a_reader_ends_an_attempt_that_is_under_way() {
         let scene = Scene::new(phase);
         let mut reader = scene.client.read(&scene.id, scene.request()).unwrap();
         let handle = reader.handle();
-        assert_eq!(reader.next_timeout(Duration::from_millis(5)).unwrap_err(), RecvTimeoutError::Timeout, "{phase:?}");
+        assert_eq!(reader.next_timeout(Duration::from_millis(5)).unwrap_err(), NextTimeoutError::Timeout, "{phase:?}");
         let witness = scene.enter(&handle);
         drop(reader);
         assert_gone(&scene.client, &handle);
