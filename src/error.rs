@@ -296,7 +296,7 @@ impl Error {
     /// ```
     pub fn event(&self) -> Option<&Event> {
         match self {
-            Self::Json(json) => Some(&json.event),
+            Self::Json(json) => Some(json.event()),
             _ => None,
         }
     }
@@ -327,7 +327,7 @@ impl Error {
 
     #[cfg(feature = "json")]
     pub(crate) fn json(event: Event, source: serde_json::Error) -> Self {
-        Self::Json(Arc::new(JsonError { event, source: Box::new(source) }))
+        Self::Json(Arc::new(JsonError { event, cause: Box::new(source) }))
     }
 
     pub(crate) fn io(error: io::Error) -> Self {
@@ -395,10 +395,7 @@ impl fmt::Display for Error {
             Self::Panicked(PanicOrigin::Library) => {
                 f.write_str("http-sse panicked, or a logger or TLS configuration called by it")
             }
-            Self::Json(json) => match json.event.gap() {
-                Some(gap) => write!(f, "{gap}"),
-                None => write!(f, "the event's data is not the expected JSON: {}", json.source),
-            },
+            Self::Json(json) => write!(f, "{json}"),
         }
     }
 }
@@ -423,7 +420,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Spawn(error) | Self::Io(error) | Self::Tls(error) | Self::ClockNotSet(error) => error.source(),
-            Self::Json(json) => json.source.source(),
+            Self::Json(json) => json.source(),
             _ => None,
         }
     }

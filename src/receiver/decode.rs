@@ -81,6 +81,11 @@ mod tests {
 
     #[test]
     fn a_document_that_is_not_json_is_an_error() {
-        assert!(Event::new("", "{").json::<u32>().is_err());
+        let Err(error) = Event::new("", "{").json::<u32>() else { panic!("it is JSON") };
+        let Error::Json(json) = &error else { panic!("{error:?}") };
+        assert_eq!(json.event(), &Event::new("", "{"));
+        assert_eq!(json.to_string(), error.to_string());
+        assert!(json.to_string().ends_with(&json.cause().to_string()), "{json}");
+        assert!(json.cause().is::<serde_json::Error>());
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use http_sse::crossbeam_channel::Receiver;
 use http_sse::parser::{EventTooLarge, Frame, Parser};
 use http_sse::{
-    Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, NextTimeoutError,
-    Opened, PanicOrigin, PinMismatch, Request, RetryPolicy, State, Stats, Timeout,
+    Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, JsonError,
+    NextTimeoutError, Opened, PanicOrigin, PinMismatch, Request, RetryPolicy, State, Stats, Timeout,
 };
 
 type Item = Result<Event, Error>;
@@ -140,6 +140,9 @@ fn an_error_is_an_error_of_std() {
     fn is_error<T: StdError + Display + Send + Sync + 'static>() {}
     is_error::<Error>();
     is_error::<EventTooLarge>();
+    is_error::<JsonError>();
+    is_error::<NextTimeoutError>();
+    is_error::<PinMismatch>();
     let boxed: Box<dyn StdError + Send + Sync> = Error::Disconnected.into();
     assert!(boxed.downcast_ref::<Error>().is_some());
 }
