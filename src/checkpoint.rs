@@ -88,6 +88,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "a checkpoint does nothing until events are committed to it"]
 pub struct Checkpoint {
     store: Store,
     last_event_id: String,

@@ -291,6 +291,7 @@ impl Client {
     /// assert_eq!(rx.into_iter().count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use = "some threads may still be running"]
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let until = deadline(Instant::now(), timeout);
         self.close_all();

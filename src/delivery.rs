@@ -42,6 +42,7 @@ impl Delivery {
     /// }
     /// # Ok::<(), http_sse::Error>(())
     /// ```
+    #[must_use]
     pub fn into_result(self) -> Option<Result<Event, Error>> {
         match self {
             Self::Event(event) => Some(Ok(event)),

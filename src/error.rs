@@ -169,6 +169,7 @@ impl Error {
     /// assert!(Error::from(ErrorResponse::new(503)).is_transient());
     /// assert!(!Error::from(ErrorResponse::new(403)).is_transient());
     /// ```
+    #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(_)
@@ -205,6 +206,7 @@ impl Error {
     /// assert!(Error::Timeout(Timeout::Idle).is_timeout());
     /// assert!(!Error::Disconnected.is_timeout());
     /// ```
+    #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
@@ -221,6 +223,7 @@ impl Error {
     /// assert!(error.is_json());
     /// assert!(!Error::Disconnected.is_json());
     /// ```
+    #[must_use]
     pub fn is_json(&self) -> bool {
         matches!(self, Self::Json(_))
     }

@@ -117,6 +117,7 @@ impl Event {
     /// let data: String = Event::new("note", "text").into_data();
     /// assert_eq!(data, "text");
     /// ```
+    #[must_use = "it consumes the event"]
     pub fn into_data(self) -> String {
         if self.is_gap() {
             return String::new();

@@ -201,6 +201,7 @@ impl Handle {
     /// assert_eq!(handles.len(), 1);
     /// # Ok::<(), http_sse::Error>(())
     /// ```
+    #[must_use]
     pub fn is_closed(&self) -> bool {
         self.state() == State::Closed
     }
@@ -362,6 +363,7 @@ impl Handle {
     /// assert!(handle.join_timeout(Duration::from_secs(10)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use = "the thread may still be running"]
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         if self.shared.is_own_thread() {
             return false;
@@ -395,6 +397,7 @@ impl Handle {
     /// // … what is asked for now misses no change …
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use = "the stream may not be open"]
     pub fn wait_open(&self, timeout: Duration) -> bool {
         self.shared.wait_open(deadline(Instant::now(), timeout))
     }

@@ -53,6 +53,7 @@ pub(crate) use prepared::{MAX_CAPACITY, MAX_LAST_EVENT_ID, PreparedRequest, chec
 ///     .idle_timeout(Duration::from_secs(90));
 /// assert!(!format!("{request:?}").contains("token"));
 /// ```
+#[must_use = "a request does nothing until a client opens it"]
 pub struct Request {
     method: String,
     url: String,

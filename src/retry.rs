@@ -43,6 +43,7 @@ pub(crate) use backoff::{Backoff, Cause};
 /// assert_ne!(policy.persistent(), simpler); // they differ in their waits
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a policy does nothing until a request has it"]
 pub struct RetryPolicy {
     base: Duration,
     max: Duration,

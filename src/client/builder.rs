@@ -39,6 +39,7 @@ const MIN_STACK: usize = if cfg!(feature = "tls") { 192 * 1024 } else { 128 * 10
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "settings do nothing until they are built"]
 pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     proxy: ProxyChoice,

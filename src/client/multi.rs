@@ -125,6 +125,7 @@ impl Client {
     /// # drop(display);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use = "dropping it ends the subscription"]
     pub fn subscribe(&self, id: &str) -> Option<Events> {
         let Live { shared, broadcast } = self.inner.registry.get(id)?;
         let (receiver, subscription) = broadcast?.add()?;

@@ -50,6 +50,7 @@ impl ErrorResponse {
     /// let error = Error::ContentType(Arc::new(ErrorResponse::new(200).with_content_type("text/html")));
     /// assert_eq!(error.to_string(), "the response is \"text/html\", not text/event-stream");
     /// ```
+    #[must_use]
     pub fn with_content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into().into_boxed_str());
         self
@@ -65,6 +66,7 @@ impl ErrorResponse {
     /// let error = Error::from(ErrorResponse::new(400).with_body("no such model"));
     /// assert_eq!(error.to_string(), "the server answered 400: no such model");
     /// ```
+    #[must_use]
     pub fn with_body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into().into_boxed_str());
         self

@@ -59,6 +59,7 @@ impl EventTooLarge {
     /// let error = parser.next_frame(&mut line).unwrap_err();
     /// assert!(error.is_runaway());
     /// ```
+    #[must_use]
     pub fn is_runaway(&self) -> bool {
         self.is_runaway
     }

@@ -30,6 +30,7 @@ use crate::handle::Handle;
 /// assert_eq!(seen, [Ok(1), Err(true), Ok(2)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "dropping it stops the connection"]
 pub struct JsonEvents<T, I> {
     events: I,
     decode: fn(&Event) -> Result<T, Error>,
@@ -91,7 +92,6 @@ impl<T, I> JsonEvents<T, I> {
     /// assert_eq!(numbers.next().ok_or("over")??.value, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
     pub fn ignore(mut self, types: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.ignored.extend(types.into_iter().map(Into::into));
         self
@@ -120,6 +120,7 @@ impl<T, I> JsonEvents<T, I> {
     /// assert_eq!(rest.next().ok_or("over")??.data(), "not JSON");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use = "dropping it stops the connection"]
     pub fn into_inner(self) -> I {
         self.events
     }

@@ -55,6 +55,7 @@ pub(crate) type Extract = Box<dyn FnMut(&Event) -> Option<String> + Send>;
 /// # server.finish();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a cursor does nothing until a request has it"]
 pub struct Cursor {
     pub(super) place: Place,
     pub(super) start: String,

@@ -19,6 +19,7 @@ use crate::http::{Part, encode_form};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Default)]
+#[must_use = "a form does nothing until a request has it"]
 pub struct Multipart {
     parts: Vec<Part>,
 }
