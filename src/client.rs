@@ -92,6 +92,9 @@ impl Client {
     /// Does no network I/O: a device that boots before its network is not an error. The id is 1 to 256 bytes without
     /// control characters; it is part of the thread's name and of what is logged.
     ///
+    /// The connection stops when the returned [`Events`] is dropped. `rx.clone()` does not keep it alive, and `&rx` iterates in
+    /// another way: see [`Events`].
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`]: what the text names is unusable. [`Error::DuplicateId`]: a live connection has

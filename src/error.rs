@@ -40,7 +40,8 @@ pub use response::ErrorResponse;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The caller passed something unusable; the text names it, but never a secret.
+    /// The caller passed something unusable, to a request, an id or a [`ClientBuilder`](crate::ClientBuilder); the text names
+    /// it, but never a secret.
     InvalidRequest(String),
     /// A live connection of this client already has the id.
     DuplicateId(String),

@@ -190,6 +190,21 @@
 //! | `gzip` | off | `Request::accept_gzip`: compressed streams, decoded event by event |
 //! | `testing` | off | a scripted event stream server for the tests of your program |
 //!
+//! # Versions of other crates
+//!
+//! Types of these crates are part of the interface:
+//!
+//! | crate | where |
+//! |---|---|
+//! | `crossbeam-channel` 0.5 | [`Events`], [`Merged`], [`Client::connect_to`] |
+//! | `rustls` 0.23 | `ClientBuilder::tls_config` |
+//! | `serde` 1, `serde_json` 1 | `Request::json`, `json` and `typed`, [`JsonError::cause`] |
+//!
+//! The first two are exported: as `http_sse::crossbeam_channel` and `http_sse::rustls` your program always uses the right
+//! version. Incompatible versions of these crates (0.6, 0.24) come with an incompatible version of this crate: a new minor
+//! version before 1.0, a new major version after. All other dependencies may change in any release. Loggers need the [`log`]
+//! facade in version 0.4.
+//!
 //! # Threads and platforms
 //!
 //! Each connection of `connect` and `listen` has one thread, named `sse-<id>`, with a stack of 256 KiB by default

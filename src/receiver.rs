@@ -44,7 +44,14 @@ const POLL: Duration = Duration::from_millis(1);
 /// The loop is woken once per burst: when all that one read brought has been sent, the channel is full, or a callback is
 /// about to run. From the first dereference on it is woken by each event, as is every thread that waits in the [`Receiver`].
 ///
-/// `rx.clone()` is the bare receiver's: it shares the events out and owns nothing.
+/// These methods are those of the [`Receiver`]:
+///
+/// - `rx.clone()` yields a plain [`Receiver`]: clones compete for events and do not keep the connection alive, so that
+///   `client.connect(…)?.clone()` stops it immediately. To give each consumer all events, use
+///   [`Client::subscribe`](crate::Client::subscribe).
+/// - `for event in &rx`, `rx.iter()` and `rx.try_iter()` iterate over the [`Receiver`]. `for event in rx.by_ref()` keeps `rx`,
+///   too, and is woken once per burst.
+/// - `rx.len()` and `rx.is_empty()` dereference as well.
 ///
 /// # Example: one loop
 ///
