@@ -32,7 +32,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// the directory. Two programs that use one file do not damage it, but overwrite each other's id: use one file per
 /// program.
 ///
-/// # Example: at least once, over restarts
+/// # Example: at least once, across restarts
 ///
 /// ```no_run
 /// use http_sse::{Checkpoint, Client, Request, RetryPolicy};
@@ -150,7 +150,7 @@ impl Checkpoint {
         store.remove_leftovers(&last_event_id);
         Ok(Self {
             store,
-            // What cannot be flushed is written anew, when the next write is due.
+            // If it cannot be flushed, it is written again when the next write is due.
             saved: if is_flushed { last_event_id.clone() } else { String::new() },
             last_event_id,
             interval: INTERVAL,
@@ -171,7 +171,7 @@ impl Checkpoint {
     /// Only [`commit`](Self::commit), [`save`](Self::save) and dropping write: there is no timer. Before a long
     /// silence, the last id waits for one of them; [`due_in`](Self::due_in) returns for how long it should.
     ///
-    /// # Example: fewer repeated events after a power cut, for more wear
+    /// # Example: fewer repeated events, at the cost of wear
     ///
     /// ```
     /// use http_sse::Checkpoint;
@@ -186,10 +186,10 @@ impl Checkpoint {
         self
     }
 
-    /// Writes after so many events at the latest; `None` leaves it to the time alone. Default: `None`.
+    /// Also writes after this many events; `None` is no such limit. Default: `None`.
     ///
-    /// Each write is flushed to the disk: on a busy stream a small number slows the program down, and wears flash memory
-    /// out.
+    /// Each write is flushed to the disk: on a busy stream, a small number slows the program down and wears out flash
+    /// memory.
     ///
     /// # Example: write each id at once
     ///
@@ -210,7 +210,7 @@ impl Checkpoint {
         self
     }
 
-    /// Returns the id of the last event handled; `None` if there is none.
+    /// Returns the id of the last handled event, or `None` if there is none.
     ///
     /// # Example: where the next run begins
     ///
@@ -226,9 +226,10 @@ impl Checkpoint {
         Some(self.last_event_id.as_str()).filter(|id| !id.is_empty())
     }
 
-    /// Returns where a damaged file was set aside by [`open`](Self::open), `None` when the file was whole or missing.
+    /// Returns the new path of a damaged file that [`open`](Self::open) renamed, or `None` if the file was valid or
+    /// missing.
     ///
-    /// # Example: a file that is none
+    /// # Example: a file that is not a checkpoint
     ///
     /// ```
     /// use http_sse::Checkpoint;
@@ -245,17 +246,16 @@ impl Checkpoint {
         self.damaged.as_deref()
     }
 
-    /// Marks an event as handled; writes when it is time to.
+    /// Marks an event as handled, and writes if a write is due.
     ///
-    /// What is stored is any text that the next request can begin with: the last event id, or a position in other terms.
-    /// `None` begins at no position.
+    /// The text is any position for the next request: the last event id, or a cursor. `None` is no position.
     ///
     /// # Errors
     ///
-    /// The file cannot be written: the id is kept, and it is tried again when the next write is due. `InvalidInput`: the
-    /// id holds CR, LF or NUL, which no event's id does, or more than 1 MiB; the one before is kept.
+    /// The file cannot be written: the id is kept, and written when the next write is due. `InvalidInput`: the id
+    /// contains CR, LF or NUL, which no event's id does, or more than 1 MiB; the previous id is kept.
     ///
-    /// # Example: by hand, once the work is stored
+    /// # Example: commit manually, after the work is stored
     ///
     /// ```
     /// use http_sse::Checkpoint;
@@ -294,7 +294,7 @@ impl Checkpoint {
 
     /// Returns the time until the last id should be written, or `None` if the file contains it.
     ///
-    /// # Example: nothing stays unwritten in a long silence
+    /// # Example: write the last id before a long silence
     ///
     /// ```no_run
     /// use http_sse::crossbeam_channel::RecvTimeoutError;
@@ -340,7 +340,7 @@ impl Checkpoint {
     ///
     /// The file cannot be written.
     ///
-    /// # Example: before something dangerous
+    /// # Example: before a risky operation
     ///
     /// ```
     /// use http_sse::Checkpoint;

@@ -89,18 +89,18 @@ impl Client {
 
     /// Opens a connection on a separate thread, which sends its events into a channel.
     ///
-    /// Does no network I/O: a device that boots before its network is not an error. The id is 1 to 256 bytes without
-    /// control characters; it is part of the thread's name and of what is logged.
+    /// Performs no network I/O: a device that boots before its network is not an error. The id is 1 to 256 bytes
+    /// without control characters; it is part of the thread name and of log lines.
     ///
     /// The connection stops when the returned [`Events`] is dropped. `rx.clone()` does not keep it alive, and `&rx` iterates in
     /// another way: see [`Events`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`]: what the text names is unusable. [`Error::DuplicateId`]: a live connection has
-    /// this id; [`close`](Self::close) it first. [`Error::Spawn`]: the system refused a thread.
+    /// [`Error::InvalidRequest`]: the request or the id is invalid; the text names the part. [`Error::DuplicateId`]: a
+    /// live connection has this id; [`close`](Self::close) it first. [`Error::Spawn`]: the system refused a thread.
     ///
-    /// # Example: wait for an event, but not for ever
+    /// # Example: wait for an event, with a limit
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -188,7 +188,7 @@ impl Client {
 
     /// Returns a handle to the live connection with this id, or `None` if there is none.
     ///
-    /// # Example: figures of a connection that another part of the program opened
+    /// # Example: statistics of a connection opened elsewhere
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -229,7 +229,7 @@ impl Client {
     ///
     /// The id is free immediately.
     ///
-    /// # Example: use an id again
+    /// # Example: reuse an id
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -252,7 +252,7 @@ impl Client {
     ///
     /// Their ids are free immediately.
     ///
-    /// # Example: the end of the shift
+    /// # Example: stop everything
     ///
     /// ```
     /// use http_sse::{Client, Request};

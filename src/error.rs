@@ -23,7 +23,7 @@ pub use response::ErrorResponse;
 /// Cheap to clone. [`Error::is_transient`] returns `true` if a retry may succeed. A connection retries by itself; only
 /// the failure on which it gives up reaches its consumer.
 ///
-/// # Example: telling failures apart
+/// # Example: distinguish failures
 ///
 /// ```
 /// use http_sse::Error;
@@ -40,8 +40,8 @@ pub use response::ErrorResponse;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The caller passed something unusable, to a request, an id or a [`ClientBuilder`](crate::ClientBuilder); the text names
-    /// it, but never a secret.
+    /// An argument of a request, an id or a [`ClientBuilder`](crate::ClientBuilder) is invalid; the text names it, but
+    /// contains no secret.
     InvalidRequest(String),
     /// A live connection of this client already has the id.
     DuplicateId(String),
@@ -108,7 +108,7 @@ pub enum Error {
 
 /// The phase that exceeded its limit.
 ///
-/// # Example: a silent stream is not a slow server
+/// # Example: distinguish a silent stream from a slow server
 ///
 /// ```
 /// use http_sse::{Error, Timeout};
@@ -137,7 +137,7 @@ pub enum Timeout {
 
 /// The code that panicked.
 ///
-/// # Example: a defect of the program, or not
+/// # Example: whose defect it is
 ///
 /// ```
 /// use http_sse::{Error, PanicOrigin};
@@ -161,7 +161,7 @@ impl Error {
     /// Transient are network, TLS and clock failures, timeouts, disconnects, responses without an event, malformed or
     /// compressed responses, oversized events, and the statuses 408, 425, 429, 500, 502, 503, 504, 520 to 527 and 529.
     ///
-    /// # Example: sort failures by hand
+    /// # Example: classify failures
     ///
     /// ```
     /// use http_sse::{Error, ErrorResponse};
@@ -264,13 +264,13 @@ impl Error {
         self.response()?.retry_after()
     }
 
-    /// Returns the first 4 KiB of the body of an [`Error::Status`] or [`Error::ContentType`], or of a stream without an event
-    /// ([`Error::NoEvent`]), invalid UTF-8 replaced.
+    /// Returns the first 4 KiB of the body of an [`Error::Status`] or [`Error::ContentType`], or of a stream without an
+    /// event ([`Error::NoEvent`]), with invalid UTF-8 replaced.
     ///
-    /// `None` when it is empty or encoded (`gzip`, unless the request asked for that; plain text that is only called so is
-    /// shown), and for every other error. What does not arrive within a second is not waited for.
+    /// `None` if it is empty or encoded (`gzip`, unless the request asked for it; plain text that is only labelled so
+    /// is returned), and for every other error. Data that does not arrive within one second is not included.
     ///
-    /// # Example: what the server has to say
+    /// # Example: the server's message
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -404,7 +404,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Returns what would make a coding readable.
+/// Returns a hint on how to enable a coding.
 fn way_out(encoding: &str) -> &'static str {
     match (is_gzip(encoding), cfg!(feature = "gzip")) {
         (true, true) => " (use Request::accept_gzip)",

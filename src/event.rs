@@ -109,7 +109,7 @@ impl Event {
     /// The data is copied if there are other references to the event: your clones, or the parser, which reuses the most
     /// recent events, up to 512 KiB, after they are dropped.
     ///
-    /// # Example: keep the data alone
+    /// # Example: keep only the data
     ///
     /// ```
     /// use http_sse::Event;
@@ -134,7 +134,7 @@ impl Event {
 
     /// Returns the event type; `message` if the server sent none.
     ///
-    /// # Example: tell events apart
+    /// # Example: distinguish events
     ///
     /// ```
     /// use http_sse::Event;
@@ -190,7 +190,7 @@ impl Event {
     ///
     /// A [`Checkpoint`](crate::Checkpoint) stores it. `None` if no event has set one yet.
     ///
-    /// # Example: an event without a cursor keeps the one before
+    /// # Example: an event without a cursor keeps the previous one
     ///
     /// ```
     /// use http_sse::{Client, Cursor, Request};
@@ -215,12 +215,12 @@ impl Event {
         }
     }
 
-    /// Returns which attempt of the connection brought the event, from 1; `None` if no connection did.
+    /// Returns the number of the attempt that received the event, starting at 1; `None` if no connection received it.
     ///
-    /// Where the number differs from that of the event before, the stream broke in between: what a server does not repeat
-    /// would be missing there. It does not count for equality.
+    /// If the number differs from that of the previous event, the stream broke in between: events that the server does
+    /// not repeat would be missing there. It does not count for equality.
     ///
-    /// # Example: state that is fetched again after each break
+    /// # Example: fetch the state again after each break
     ///
     /// ```
     /// use http_sse::{Client, Request, RetryPolicy};
@@ -248,9 +248,9 @@ impl Event {
         Some(self.content.attempt).filter(|attempt| *attempt > 0)
     }
 
-    /// Returns the comment lines inside the event's block, joined by LF.
+    /// Returns the comment lines in the event's block, joined by LF.
     ///
-    /// Each is everything after its colon, unaltered. Of one block whole lines up to 4 KiB together are kept.
+    /// Each comment is the text after its colon, unchanged. At most 4 KiB of whole lines per block are kept.
     ///
     /// # Example: a comment beside the data
     ///

@@ -53,13 +53,13 @@ pub struct Gap {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reconnected {
-    /// From the last byte of the stream before until this one opened: when a link went away is often not known any better.
-    /// Where several breaks became one gap, the sum.
+    /// The time from the last byte of the previous stream until this stream opened, since it is often unknown when
+    /// exactly a link failed. If several breaks merged, the sum.
     pub away: Duration,
-    /// What the server was asked to go on after: the [`Cursor`](crate::Cursor), if the request has one, otherwise the last
-    /// event id. `None` if it was not told, also because a redirect has dropped the cursor: its header does not go to another
-    /// origin, and its query may be missing in the URL that the redirect leads to. Where several breaks became one gap, that
-    /// of the first.
+    /// The position sent to the server: the [`Cursor`](crate::Cursor), if the request has one, otherwise the last event
+    /// id. `None` if the server did not receive it, also if a redirect dropped the cursor: another origin does not
+    /// receive its header, and the target URL may lack its query pair. If several breaks merged, the position of the
+    /// first.
     pub resumed_from: Option<Arc<str>>,
 }
 

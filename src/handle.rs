@@ -187,7 +187,7 @@ impl Handle {
 
     /// Returns `true` if the connection has ended or was stopped.
     ///
-    /// # Example: forget what is over
+    /// # Example: forget ended connections
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -208,7 +208,7 @@ impl Handle {
 
     /// Returns why the connection ended, or `None` while it runs; set before its consumer can see the end.
     ///
-    /// # Example: the server asked not to come back
+    /// # Example: the server asked not to reconnect
     ///
     /// ```
     /// use http_sse::{Client, End, Request};
@@ -229,7 +229,7 @@ impl Handle {
     /// Events that wait in the channel count as received: to resume after a restart, store
     /// [`Event::id`](crate::Event::id) of the last handled event.
     ///
-    /// # Example: where the stream is
+    /// # Example: the current position
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -277,7 +277,7 @@ impl Handle {
 
     /// Returns the current cursor, or `None` if there is none or the request has no [`Cursor`](crate::Cursor).
     ///
-    /// # Example: where the stream would go on
+    /// # Example: the position to resume from
     ///
     /// ```
     /// use http_sse::{Client, Cursor, Request};
@@ -293,7 +293,7 @@ impl Handle {
 
     /// Returns the statistics of the connection.
     ///
-    /// # Example: feed a watchdog only while bytes come
+    /// # Example: feed a watchdog only while bytes arrive
     ///
     /// ```
     /// use http_sse::Handle;
@@ -379,7 +379,7 @@ impl Handle {
     ///
     /// It only waits: a connection of `read` makes progress only inside its owner's `next()`.
     ///
-    /// # Example: subscribe first, then ask for the present state
+    /// # Example: subscribe first, then fetch the current state
     ///
     /// ```
     /// use http_sse::{Client, Request};

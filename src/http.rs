@@ -75,7 +75,7 @@ pub(crate) struct TransportConfig {
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) link: Arc<Link>,
     pub(crate) lookups: Arc<PendingLookups>,
-    /// What the input of a busy connection may grow to, in bytes.
+    /// The maximum size of the input of a busy connection, in bytes.
     pub(crate) read_buffer: usize,
 }
 
@@ -319,7 +319,7 @@ impl Outgoing {
     }
 }
 
-/// Reads the start of the body, `None` if there is none that can be read.
+/// Reads the start of the body; `None` if it is not readable.
 fn start_of(body: Option<Body>) -> Result<Option<Vec<u8>>, Failure> {
     let Some(body) = body else { return Ok(None) };
     let start = body.read_start(MAX_ERROR_BODY, deadline(clock::now(), ERROR_BODY_TIME))?;

@@ -192,7 +192,7 @@
 //!
 //! # Versions of other crates
 //!
-//! Types of these crates are part of the interface:
+//! Types of these crates are part of the public API:
 //!
 //! | crate | where |
 //! |---|---|

@@ -3,7 +3,7 @@
 //! It opens no socket, reads no clock and starts no thread: use it with any source of bytes (another HTTP library, a
 //! file, a test). Chunk boundaries make no difference, and the cost is linear in the number of bytes.
 //!
-//! # Example: parse what some other transport received
+//! # Example: parse bytes from another transport
 //!
 //! ```
 //! use http_sse::parser::{Frame, Parser};
@@ -101,7 +101,7 @@ pub struct Parser {
 impl Parser {
     /// Creates a parser at the start of a stream.
     ///
-    /// # Example: nothing is in force at the start
+    /// # Example: no id at the start
     ///
     /// ```
     /// use http_sse::parser::Parser;
@@ -124,11 +124,11 @@ impl Parser {
         }
     }
 
-    /// Starts with an id in force, as after a reconnect. Default: none; an empty id is none, too.
+    /// Starts with a last event id, as after a reconnect. Default: none; an empty id also means none.
     ///
-    /// CR, LF and NUL, which no id can have, are removed.
+    /// CR, LF and NUL, which cannot be part of an id, are removed.
     ///
-    /// # Example: events before the server names an id
+    /// # Example: events before the first id
     ///
     /// ```
     /// use http_sse::parser::{Frame, Parser};
@@ -146,8 +146,8 @@ impl Parser {
         self
     }
 
-    /// Sets how many bytes may be held for one event: data, type and id together with the line being received.
-    /// Default: 1 MiB.
+    /// Limits the memory for one event, in bytes: data, type and id together with the line being received. Default: 1
+    /// MiB.
     ///
     /// A larger event is reported once and skipped in constant memory up to its blank line; its id counts. Comments and
     /// unknown fields are not stored and do not count. A block, or one line of any field, that exceeds 16 times the

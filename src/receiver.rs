@@ -32,7 +32,7 @@ pub use json::{Decoded, JsonEvents};
 pub use merged::Merged;
 pub use next_timeout::NextTimeoutError;
 
-/// The shortest wait for a socket: with less, what has arrived would never be looked at.
+/// The shortest wait for a socket: with less, received data would never be read.
 const POLL: Duration = Duration::from_millis(1);
 
 /// The events of a connection that has its own thread.
@@ -41,8 +41,8 @@ const POLL: Duration = Duration::from_millis(1);
 /// `try_recv`. An `Err` is terminal and last. A loop that ends without one ended on purpose: [`Handle::end`] says why.
 /// When its last `Events` is dropped, the connection stops, without waiting.
 ///
-/// The loop is woken once per burst: when all that one read brought has been sent, the channel is full, or a callback is
-/// about to run. From the first dereference on it is woken by each event, as is every thread that waits in the [`Receiver`].
+/// The loop is woken once per burst: when all events of one read have been sent, when the channel is full, or before a
+/// callback runs. From the first dereference on, each event wakes it, and every thread that waits in the [`Receiver`].
 ///
 /// These methods are those of the [`Receiver`]:
 ///
@@ -158,7 +158,7 @@ impl Events {
 
     /// Commits the id of each handled event to the checkpoint: see [`Checkpoint`].
     ///
-    /// # Example: go on where the last run left off
+    /// # Example: continue after the last run
     ///
     /// ```no_run
     /// use http_sse::{Checkpoint, Client, Request};
@@ -251,13 +251,13 @@ impl EventReader {
 
     /// Waits for the next event, at most this long; zero checks what has arrived, for up to 1 ms.
     ///
-    /// An attempt that is under way goes on meanwhile; the next call takes it up.
+    /// A timeout does not abort an attempt in progress; the next call continues it.
     ///
     /// # Errors
     ///
-    /// [`NextTimeoutError::Timeout`]: nothing yet, call again. [`NextTimeoutError::Ended`]: the connection is over.
+    /// [`NextTimeoutError::Timeout`]: no event yet, call again. [`NextTimeoutError::Ended`]: the connection has ended.
     ///
-    /// # Example: look, but do not wait
+    /// # Example: poll without waiting
     ///
     /// ```
     /// use http_sse::{Client, NextTimeoutError, Request};
@@ -364,7 +364,7 @@ impl EventReader {
 
     /// Commits the id of each handled event to the checkpoint: see [`Checkpoint`].
     ///
-    /// # Example: an event counts once the next is asked for
+    /// # Example: an event counts once the next is requested
     ///
     /// ```
     /// use http_sse::{Checkpoint, Client, Request};

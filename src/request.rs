@@ -66,7 +66,7 @@ pub struct Request {
     ends_without_blank_line: bool,
     policy: Option<RetryPolicy>,
     connect_timeout: Option<Duration>,
-    /// Unless it is set, the idle timeout.
+    /// `None` if not set: the idle timeout applies.
     response_timeout: Option<Option<Duration>>,
     idle_timeout: Option<Duration>,
     max_event_size: usize,
@@ -114,7 +114,7 @@ impl Request {
     ///
     /// It is not repeated unless [`retry`](Self::retry) allows it.
     ///
-    /// # Example: a question whose answer is a stream
+    /// # Example: a question with a streamed answer
     ///
     /// ```
     /// use http_sse::Request;
@@ -127,7 +127,7 @@ impl Request {
 
     /// Creates a request with any method token (RFC 9110 section 9.1), which is case-sensitive.
     ///
-    /// # Example: a method that has no constructor of its own
+    /// # Example: a method without a constructor
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -172,7 +172,7 @@ impl Request {
     /// Default: `Accept: text/event-stream`, `Cache-Control: no-cache` (HTML §9.2.2), `Accept-Encoding: identity`, and
     /// the headers of the client.
     ///
-    /// # Example: the last one counts
+    /// # Example: the last value wins
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -283,10 +283,10 @@ impl Request {
         self
     }
 
-    /// Starts in the middle: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another. Default: none.
+    /// Resumes after this event: sent as `Last-Event-ID` (HTML §9.2.4) until the server sets another id. Default: none.
     ///
-    /// An empty id is none, as on the wire. One with CR, LF or NUL, or with more than 7,983 bytes (a header line of 8,000), is
-    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// An empty id means none, as on the wire. An id with CR, LF or NUL, or with more than 7,983 bytes (a header line
+    /// of 8,000), is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: what came after event 41
     ///
@@ -303,12 +303,12 @@ impl Request {
         self
     }
 
-    /// Resumes by a value that is taken from each event, for servers that do not use `id:`. Default: none.
+    /// Resumes by a value that is extracted from each event, for servers that do not use `id:`. Default: none.
     ///
     /// [`Handle::cursor`](crate::Handle::cursor) and [`Attempt::cursor`] return it, and a
     /// [`Checkpoint`](crate::Checkpoint) stores it instead of the last event id.
     ///
-    /// # Example: a service whose events begin with their time, and that sends what came since
+    /// # Example: a service that resumes by time
     ///
     /// ```
     /// use http_sse::{Client, Cursor, Request};
@@ -333,7 +333,7 @@ impl Request {
 
     /// Sets the retry policy. Default: [`RetryPolicy::default`] for GET, [`RetryPolicy::never`] for other methods.
     ///
-    /// # Example: nobody is there to start it again
+    /// # Example: an unattended device
     ///
     /// ```
     /// use http_sse::{Request, RetryPolicy};

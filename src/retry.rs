@@ -51,7 +51,7 @@ pub struct RetryPolicy {
     is_persistent: bool,
     waits_for_network: bool,
     jitter: f64,
-    /// `None` is the rule of the default.
+    /// `None` is the default rule.
     reset_after: Option<Duration>,
     max_elapsed: Option<Duration>,
     server_delay: RangeInclusive<Duration>,
@@ -92,8 +92,7 @@ impl RetryPolicy {
         Self { max_retries: Some(0), ..Self::default() }
     }
 
-    /// The default without a limit on the number of retries, and [`persistent`](Self::persistent): for devices with
-    /// nobody there.
+    /// The default policy without a limit on retries, and [`persistent`](Self::persistent): for unattended devices.
     ///
     /// It ends on 204, on the event of [`Request::until`](crate::Request::until), on a stop, a panic, an invalid
     /// request, a 407 from the proxy and a pin mismatch, and if [`Request::retry_when`](crate::Request::retry_when)
@@ -111,7 +110,7 @@ impl RetryPolicy {
         Self { max_retries: None, is_persistent: true, ..Self::default() }
     }
 
-    /// The same wait every time, without jitter; otherwise the default.
+    /// The same delay every time, without jitter; otherwise the default.
     ///
     /// # Example: every 10 s for about an hour
     ///
@@ -142,10 +141,10 @@ impl RetryPolicy {
 
     /// Sets after how many retries in a row to give up; 0 is [`never`](Self::never), `None` is no limit. Default: 5.
     ///
-    /// Only failures count: a response that ends after events does not. An attempt that
-    /// [`Handle::reconnect`](crate::Handle::reconnect) asked for counts like any other.
+    /// Only failures count, not a response that ends after events. An attempt requested by
+    /// [`Handle::reconnect`](crate::Handle::reconnect) counts like any other.
     ///
-    /// # Example: tell the user soon
+    /// # Example: report a failure early
     ///
     /// ```
     /// use http_sse::RetryPolicy;
@@ -157,8 +156,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Tries again whatever a later attempt may cure, not only what is [transient](crate::Error::is_transient): any status,
-    /// a wrong content type, and a redirect that cannot be followed, at the longest wait. Default: off.
+    /// Also retries failures that are not [transient](crate::Error::is_transient) but may be fixed later: any status, a
+    /// wrong content type, and a redirect that cannot be followed, after the maximum delay. Default: off.
     ///
     /// [`Request::retry_when`](crate::Request::retry_when) overrides it. Part of [`forever`](Self::forever).
     ///
@@ -183,7 +182,7 @@ impl RetryPolicy {
     /// fails for another reason. If you learn sooner that the network is up, call
     /// [`Handle::reconnect`](crate::Handle::reconnect).
     ///
-    /// # Example: five attempts at the server, however long the modem takes
+    /// # Example: five attempts at the server, however slow the modem is
     ///
     /// ```
     /// use http_sse::RetryPolicy;
@@ -199,7 +198,7 @@ impl RetryPolicy {
     ///
     /// Negative numbers, NaN and infinity count as 0.
     ///
-    /// # Example: waits that can be foretold
+    /// # Example: predictable delays
     ///
     /// ```
     /// use http_sse::RetryPolicy;
@@ -217,7 +216,7 @@ impl RetryPolicy {
     ///
     /// The failure count and the delay are reset then, and nothing else resets them.
     ///
-    /// # Example: a line that often holds for some minutes
+    /// # Example: a link that is often up for a few minutes
     ///
     /// ```
     /// use http_sse::RetryPolicy;
@@ -232,7 +231,7 @@ impl RetryPolicy {
 
     /// Sets how long after the first failure in a row to give up; `None` is never. Default: `None`.
     ///
-    /// It gives up as soon as the next wait would end later than that, with the failure at hand.
+    /// It gives up, with the current failure, as soon as the next delay would end later than that.
     ///
     /// # Example: give up after a quarter of an hour
     ///
@@ -249,7 +248,7 @@ impl RetryPolicy {
 
     /// Sets the range into which the server's `retry:` (HTML §9.2.6) is clamped. Default: 500 ms ..= 5 min.
     ///
-    /// # Example: a server that asks for too little
+    /// # Example: a server with a short `retry:`
     ///
     /// ```
     /// use http_sse::RetryPolicy;
@@ -262,12 +261,12 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets how much of a `Retry-After` (RFC 9110 section 10.2.3) is obeyed at most; `None` is all of it. Default: one day.
+    /// Sets the maximum `Retry-After` (RFC 9110 section 10.2.3) to obey; `None` is no maximum. Default: one day.
     ///
-    /// Services with daily quotas ask for hours; [`Stats::retry_in`](crate::Stats::retry_in) shows such a wait. The
-    /// attempt comes up to the base delay later than asked for.
+    /// Services with daily quotas request hours; [`Stats::retry_in`](crate::Stats::retry_in) shows such a delay. The
+    /// attempt comes up to the base delay later than requested.
     ///
-    /// # Example: ask again within the hour, whatever the server says
+    /// # Example: retry within the hour, whatever the server says
     ///
     /// ```
     /// use http_sse::RetryPolicy;

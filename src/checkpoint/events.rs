@@ -54,7 +54,7 @@ impl<I> Checkpointed<I> {
 
     /// Returns the checkpoint.
     ///
-    /// # Example: was the file of the last run whole?
+    /// # Example: was the previous file valid?
     ///
     /// ```no_run
     /// use http_sse::{Checkpoint, Client, Request};
@@ -72,7 +72,7 @@ impl<I> Checkpointed<I> {
 
     /// Returns the inner iterator, for its handle or channel.
     ///
-    /// # Example: a handle to stop it by
+    /// # Example: a handle for stopping
     ///
     /// ```no_run
     /// use http_sse::{Checkpoint, Client, Request};

@@ -194,7 +194,7 @@ impl ClientBuilder {
     /// the last byte it is back at 8 KiB. A second buffer, between HTTP and the parser, grows from 2 KiB to a quarter
     /// of it, or to an eighth if the connection has its own thread.
     ///
-    /// # Example: never more than an idle stream has
+    /// # Example: never more than an idle stream needs
     ///
     /// ```
     /// use http_sse::Client;

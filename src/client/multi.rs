@@ -28,7 +28,7 @@ impl Client {
     ///
     /// As for [`connect`](Self::connect). A dropping [`Overflow`](crate::Overflow) is [`Error::InvalidRequest`].
     ///
-    /// # Example: sensors that are plugged in and out
+    /// # Example: sensors that are added and removed
     ///
     /// ```no_run
     /// use http_sse::{Client, Delivery, Request, crossbeam_channel::bounded};

@@ -37,7 +37,7 @@ impl Connection {
         !cursor.is_in(url, sent)
     }
 
-    /// Marks the place between two streams; `last_byte` is that of the one before, if there was one.
+    /// Marks the place between two streams; `last_byte` is the time of the last byte of the previous one, if any.
     pub(super) fn mark_reconnect(&mut self, last_byte: Option<Instant>, now: Instant) -> Step {
         let Some(last_byte) = last_byte.filter(|_| self.request.marks_gaps) else { return Continue(()) };
         let away = now.saturating_duration_since(last_byte);

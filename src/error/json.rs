@@ -5,9 +5,9 @@ use std::fmt;
 
 use crate::event::Event;
 
-/// A JSON document that did not parse, or a [gap](Event::gap) in place of one, with the event that held it.
+/// A JSON document that does not parse, or a [gap](Event::gap) instead of one, with its event.
 ///
-/// # Example: look at what was sent instead
+/// # Example: inspect the received data
 ///
 /// ```
 /// use http_sse::{Error, Event};
@@ -38,7 +38,7 @@ impl JsonError {
         &self.event
     }
 
-    /// Returns what the parser of the document says: a `serde_json::Error`.
+    /// Returns the error of the JSON parser: a `serde_json::Error`.
     ///
     /// # Example: at which column
     ///
@@ -71,7 +71,7 @@ impl fmt::Display for JsonError {
     }
 }
 
-/// What the parser says is part of the text, so the chain of sources starts after it.
+/// The error of the parser is part of the text, so the chain of sources starts after it.
 impl StdError for JsonError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.source()

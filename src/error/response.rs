@@ -7,7 +7,7 @@ const MAX_EXCERPT: usize = 200;
 
 /// A response that is not an event stream: its status, its type and the start of its body.
 ///
-/// # Example: what code under test may be given
+/// # Example: an error for the code under test
 ///
 /// ```
 /// use http_sse::{Error, ErrorResponse};
@@ -41,7 +41,7 @@ impl ErrorResponse {
 
     /// Sets the Content-Type.
     ///
-    /// # Example: a page in place of a stream
+    /// # Example: a page instead of a stream
     ///
     /// ```
     /// use http_sse::{Error, ErrorResponse};
@@ -58,7 +58,7 @@ impl ErrorResponse {
 
     /// Sets the start of the body.
     ///
-    /// # Example: the reason that a server gives
+    /// # Example: the reason from the server
     ///
     /// ```
     /// use http_sse::{Error, ErrorResponse};
@@ -127,10 +127,10 @@ impl ErrorResponse {
         self.retry_after
     }
 
-    /// Returns the first 4 KiB of the body, invalid UTF-8 replaced; `None` when it is empty or encoded
-    /// (`gzip`, unless the request asked for that). Plain text that is only called so is shown.
+    /// Returns the first 4 KiB of the body, with invalid UTF-8 replaced; `None` if it is empty or encoded (`gzip`,
+    /// unless the request asked for it). Plain text that is only labelled so is returned.
     ///
-    /// What does not arrive within a second is not waited for.
+    /// Data that does not arrive within one second is not included.
     ///
     /// # Example: show the reason to a person
     ///

@@ -247,7 +247,7 @@ impl Body {
         }
     }
 
-    /// Lends the body as it was received, if it is not gzip: the header is wrong.
+    /// Lends the body as received, if it is not gzip: its header is wrong.
     #[cfg(feature = "gzip")]
     fn undo_gunzip(&mut self) -> bool {
         match self.compressed.take() {
@@ -259,7 +259,7 @@ impl Body {
         }
     }
 
-    /// Reads the start of an error's body. What is missing of it is not an error by itself; only a stop is.
+    /// Reads the start of an error's body. A missing part is not an error; only a stop is.
     pub(super) fn read_start(mut self, limit: usize, deadline: Option<Instant>) -> Result<Vec<u8>, Failure> {
         let mut text = Vec::new();
         let mut is_last = false;
@@ -289,7 +289,7 @@ impl Body {
         }
     }
 
-    /// Consumes the data that is lent, and returns `true` once there is enough.
+    /// Consumes the lent data, and returns `true` once there is enough.
     fn take_start(&mut self, text: &mut Vec<u8>, limit: usize) -> bool {
         let data = self.data();
         text.extend_from_slice(&data[..data.len().min(limit - text.len())]);

@@ -11,11 +11,11 @@ use miniz_oxide::inflate::core::inflate_flags::{
 };
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress_with_limit};
 
-/// How far back a match may reach, in bytes (RFC 1951 section 2).
+/// The maximum distance of a match, in bytes (RFC 1951 section 2).
 const WINDOW: usize = 32 * 1024;
-/// All fields of a header together, in bytes: `FEXTRA` alone may have 64 KiB.
+/// The maximum size of all header fields together, in bytes: `FEXTRA` alone may have 64 KiB.
 const MAX_HEADER: usize = 128 * 1024;
-/// The first byte of all is not that of a member.
+/// The first byte is not that of a member.
 const NOT_GZIP: &str = "its body is not gzip, contrary to its content encoding";
 /// The first bytes of a member, and the method: deflate is the only one.
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
@@ -27,12 +27,13 @@ const FNAME: u8 = 1 << 3;
 const FCOMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// A decoder of one body: any number of members, one after the other (RFC 1952 section 2.2).
+/// A decoder of one body: any number of consecutive members (RFC 1952 section 2.2).
 ///
-/// What follows a member and is none ends the body: padding, or what a server has appended. Browsers ignore it too.
+/// Data after a member that is not another member ends the body: padding, or bytes that a server has appended. Browsers
+/// ignore it too.
 pub(crate) struct Gunzip {
     at: At,
-    /// Of the member's header.
+    /// The flags of the member's header.
     flags: u8,
     header_bytes: usize,
     /// The checksum of the header, then of the decoded data.
@@ -54,9 +55,9 @@ pub(crate) struct Gunzip {
 enum At {
     /// Before the first member: the body may end here.
     Start,
-    /// Behind a member: the body may end here.
+    /// After a member: the body may end here.
     Between,
-    /// Behind what follows a member and is none.
+    /// After data that is not another member.
     Over,
     /// At this byte of the ten that every header has.
     Fixed(usize),
@@ -123,17 +124,17 @@ impl Gunzip {
         Ok(step)
     }
 
-    /// Returns `true` if the end of the body at this point is the end of a member, or the body has none at all.
+    /// Returns `true` if the body may end here: after a member, or without any.
     pub(crate) fn may_end(&self) -> bool {
         matches!(self.at, At::Start | At::Between | At::Over)
     }
 
-    /// Returns `true` if the body has ended, whatever bytes there are still.
+    /// Returns `true` if the body has ended, whatever bytes remain.
     pub(crate) fn is_over(&self) -> bool {
         self.at == At::Over
     }
 
-    /// Returns `true` if the first byte of all is not that of a member. It has not been consumed.
+    /// Returns `true` if the first byte is not that of a member. It has not been consumed.
     pub(crate) fn has_refused(&self) -> bool {
         self.at == At::Malformed(NOT_GZIP)
     }
@@ -164,7 +165,7 @@ impl Gunzip {
         Step { consumed, produced }
     }
 
-    /// Returns the position behind a byte of a header or trailer.
+    /// Returns the position after a byte of a header or trailer.
     fn after(&mut self, byte: u8) -> At {
         self.field = self.field << 8 | u64::from(byte);
         match self.at {
@@ -253,7 +254,7 @@ impl Gunzip {
     }
 }
 
-/// The last bytes of a field as a number whose lowest byte comes first.
+/// Returns the last bytes of a field as a little-endian number.
 fn swapped(field: u64, bytes: u32) -> u64 {
     field.swap_bytes() >> (64 - 8 * bytes)
 }

@@ -35,7 +35,7 @@ pub(crate) fn start_of_text(start: &[u8], limit: usize) -> String {
     text
 }
 
-/// Returns `true` if the start of a body is text, whatever coding its header names: no compressor makes that.
+/// Returns `true` if the start of a body is text, whatever coding its header names: no compressor produces text.
 pub(super) fn is_text(start: &[u8]) -> bool {
     let text = match std::str::from_utf8(start) {
         Ok(text) => text,

@@ -11,7 +11,7 @@ pub(crate) const RUNAWAY_FACTOR: usize = 16;
 /// An oversized event is reported once, and parsing continues after it. A [runaway](Self::is_runaway) is final for the
 /// stream; an id earlier in its block is kept.
 ///
-/// # Example: go on after an event that is too large
+/// # Example: continue after an oversized event
 ///
 /// ```
 /// use http_sse::parser::{Frame, Parser};
@@ -33,7 +33,7 @@ pub struct EventTooLarge {
 impl EventTooLarge {
     /// Returns the configured maximum event size in bytes.
     ///
-    /// # Example: the limit that was set
+    /// # Example: the configured limit
     ///
     /// ```
     /// use http_sse::parser::Parser;
@@ -49,7 +49,7 @@ impl EventTooLarge {
     /// Returns `true` if a block or line exceeds 16 times the limit: the parser reads nothing more until
     /// [`Parser::reset`](super::Parser::reset).
     ///
-    /// # Example: a line without an end
+    /// # Example: an endless line
     ///
     /// ```
     /// use http_sse::parser::Parser;

@@ -1,4 +1,4 @@
-//! Typed iteration over events whose data is JSON.
+//! Typed iteration over events with JSON data.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -39,7 +39,7 @@ pub struct JsonEvents<T, I> {
 
 /// A decoded document and its event.
 ///
-/// # Example: the value, and where it stood
+/// # Example: the value and its event
 ///
 /// ```
 /// use http_sse::Decoded;
@@ -77,7 +77,7 @@ impl<T, I> JsonEvents<T, I> {
     ///
     /// Events without a type have the type `message`.
     ///
-    /// # Example: signs of life that are events
+    /// # Example: heartbeats that are events
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -129,7 +129,7 @@ impl<T, I> JsonEvents<T, I> {
 impl<T> JsonEvents<T, Events> {
     /// Returns a handle to the connection.
     ///
-    /// # Example: figures of a typed stream
+    /// # Example: statistics of a typed stream
     ///
     /// ```
     /// use http_sse::{Client, Request};

@@ -1,4 +1,4 @@
-//! Why a reader has no item in time.
+//! Why a reader returns no item in time.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,14 +29,15 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "a third reason would have to break every loop")]
 pub enum NextTimeoutError {
-    /// Nothing has come in time: call again.
+    /// No item arrived in time: call again.
     Timeout,
-    /// The connection is over, and all it had was returned: [`Handle::end`](crate::Handle::end) says how it ended.
+    /// The connection has ended, and all its items were returned: [`Handle::end`](crate::Handle::end) says why it
+    /// ended.
     Ended,
 }
 
 impl NextTimeoutError {
-    /// Returns `true` if nothing has come in time, and the next call may have more.
+    /// Returns `true` if no item arrived in time, and a later call may return one.
     ///
     /// # Example: a loop condition
     ///

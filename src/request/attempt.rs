@@ -92,7 +92,7 @@ impl<'a> Attempt<'a> {
 
     /// Returns the last event id that this attempt sends, or `None`.
     ///
-    /// # Example: a signature over where the stream goes on
+    /// # Example: a signature over the position
     ///
     /// ```
     /// use http_sse::Request;
@@ -143,7 +143,7 @@ impl<'a> Attempt<'a> {
 
     /// Sets `Authorization: Bearer` for this attempt.
     ///
-    /// # Example: the token as it is in its file now
+    /// # Example: the current token from a file
     ///
     /// ```
     /// use http_sse::Request;
@@ -174,12 +174,12 @@ impl<'a> Attempt<'a> {
         self.query.push((key.into(), value.into()));
     }
 
-    /// Sets the last event id, for this attempt and until the server sets another; `None` sends none.
+    /// Sets the last event id, for this attempt and until the server sets another id; `None` sends none.
     ///
-    /// What [`Request::last_event_id`](crate::Request::last_event_id) refuses ends the connection with
+    /// An id that [`Request::last_event_id`](crate::Request::last_event_id) refuses ends the connection with
     /// [`Error::InvalidRequest`].
     ///
-    /// # Example: resume at what a database holds
+    /// # Example: resume from a database
     ///
     /// ```
     /// use http_sse::Request;
@@ -194,12 +194,12 @@ impl<'a> Attempt<'a> {
         self.last_event_id = Some(id.into().unwrap_or_default().to_owned());
     }
 
-    /// Sets the cursor, for this attempt and until an event brings another; `None` sends none.
+    /// Sets the cursor, for this attempt and until an event sets another; `None` sends none.
     ///
-    /// One that cannot be sent, and any if the request has no [`Cursor`](crate::Cursor), ends the connection with
-    /// [`Error::InvalidRequest`].
+    /// A cursor that cannot be sent, or any cursor if the request has no [`Cursor`](crate::Cursor), ends the connection
+    /// with [`Error::InvalidRequest`].
     ///
-    /// # Example: start over when the server has forgotten the place
+    /// # Example: start over if the server has lost the position
     ///
     /// ```
     /// use http_sse::{Cursor, Error, Request, RetryPolicy};
@@ -218,7 +218,7 @@ impl<'a> Attempt<'a> {
         self.cursor = Some(cursor.into().unwrap_or_default().to_owned());
     }
 
-    /// Makes this attempt fail without sending anything: a transient [`Error::Io`].
+    /// Makes this attempt fail with a transient [`Error::Io`], without sending anything.
     ///
     /// # Example: no attempt without a network
     ///
@@ -305,7 +305,7 @@ impl Opened<'_> {
 
     /// Returns the first value of a response header, if it is visible ASCII.
     ///
-    /// # Example: which machine of many it is
+    /// # Example: which instance answered
     ///
     /// ```
     /// use http_sse::Request;

@@ -78,7 +78,7 @@ impl Cursor {
     ///
     /// An empty key is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: an answer of OpenAI, which numbers its events
+    /// # Example: an OpenAI response, whose events are numbered
     ///
     #[cfg_attr(feature = "json", doc = "```")]
     #[cfg_attr(not(feature = "json"), doc = "```ignore")]
@@ -101,7 +101,7 @@ impl Cursor {
     /// A template without exactly one `{}`, and a header that the library sets, are
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: the journal of systemd
+    /// # Example: the systemd journal
     ///
     /// The range starts with the entry of the cursor, so the cursor is [`inclusive`](Self::inclusive). A range that
     /// skips an entry (`entries={}:1:`) would lose one if the entry of the cursor is gone, and repeat one at the end of
@@ -135,11 +135,11 @@ impl Cursor {
         Self { place, start: String::new(), is_inclusive: false, extract }
     }
 
-    /// Starts at this value, which the first attempt sends. Default: none; an empty value is none, too.
+    /// Starts at this value, which the first attempt sends. Default: none; an empty value also means none.
     ///
-    /// One that cannot be sent is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// A value that cannot be sent is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: over restarts of the program
+    /// # Example: across restarts
     ///
     /// ```no_run
     /// use http_sse::{Checkpoint, Client, Cursor, Request, RetryPolicy};
@@ -160,13 +160,13 @@ impl Cursor {
         self
     }
 
-    /// Leaves out the event of the cursor itself, with which the server begins. Default: the server sends what follows.
+    /// Skips the event of the cursor itself, for servers that send it again. Default: off.
     ///
     /// It skips the first event with a value in each response, and only if that value is the one that was sent: a
     /// server that does not repeat the event loses nothing. The event is neither delivered nor counted, and no callback
     /// sees it.
     ///
-    /// # Example: the journal of systemd, as in [`header`](Self::header)
+    /// # Example: the systemd journal, as in [`header`](Self::header)
     ///
     /// ```
     /// use http_sse::{Client, Cursor, Request};
@@ -222,7 +222,7 @@ impl Place {
         }
     }
 
-    /// Returns `false` if the value belongs in the query and is not in that of the URL.
+    /// Returns `false` if the value belongs in the query but is missing in that of the URL.
     pub(crate) fn is_in(&self, url: &str, value: &str) -> bool {
         let Self::Query(key) = self else { return true };
         let query = url.split_once('?').map_or("", |(_, query)| query);

@@ -6,11 +6,11 @@ use super::Request;
 use crate::broadcast::Overflow;
 
 impl Request {
-    /// Limits look-up, TCP, proxy and TLS together. Default: 10 s.
+    /// Limits the total time for DNS lookup, TCP, proxy and TLS. Default: 10 s.
     ///
-    /// `None` is without limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// `None` is no limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: try the next attempt soon
+    /// # Example: start the next attempt soon
     ///
     /// ```
     /// use http_sse::Request;
@@ -24,15 +24,15 @@ impl Request {
         self
     }
 
-    /// Limits sending the request and receiving the complete response head. Default: the
-    /// [idle timeout](Self::idle_timeout), so 5 min.
+    /// Limits the time for sending the request and receiving the complete response head. Default: the [idle
+    /// timeout](Self::idle_timeout), so 5 min.
     ///
-    /// Many servers send the head together with the first event, so it may take as long as the stream may be silent;
-    /// meanwhile TCP keepalive finds a peer that is gone. It ends in [`Timeout::Response`](crate::Timeout::Response), after
-    /// which no wait grows. Bytes that drip do not extend it. `None` is without limit; zero is
-    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// Many servers send the head together with the first event, so the head may take as long as the stream may be
+    /// silent; meanwhile TCP keepalive detects a dead peer. The error is
+    /// [`Timeout::Response`](crate::Timeout::Response), after which the delay does not grow. Bytes that trickle in do
+    /// not extend the time. `None` is no limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: a server that always answers at once
+    /// # Example: a server that always responds immediately
     ///
     /// ```
     /// use http_sse::Request;
@@ -46,10 +46,10 @@ impl Request {
         self
     }
 
-    /// Limits the time without a byte on an open stream; a comment is a sign of life, too. Default: 5 min.
+    /// Limits the time without any byte on an open stream; comments count. Default: 5 min.
     ///
-    /// It limits the wait for the head too, unless [`response_timeout`](Self::response_timeout) is set.
-    /// `None` is without limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
+    /// It also limits the time for the head, unless [`response_timeout`](Self::response_timeout) is set. `None` is no
+    /// limit; zero is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
     /// # Example: a server that sends a comment every 15 s, and one that never does
     ///
@@ -72,7 +72,7 @@ impl Request {
     /// [`Stats::oversized`](crate::Stats::oversized). If a block exceeds 16 times the limit, the attempt fails, and the
     /// next one resumes after the event's id, if that came first.
     ///
-    /// # Example: the next event comes in spite of the large one
+    /// # Example: the next event after a large one
     ///
     /// ```
     /// use http_sse::{Client, Request};
@@ -120,7 +120,7 @@ impl Request {
     /// Dropped events are counted in [`Stats::dropped`](crate::Stats::dropped). Dropping with a capacity of 0, with
     /// `connect_all` or with `connect_to` is [`Error::InvalidRequest`](crate::Error::InvalidRequest).
     ///
-    /// # Example: the newest reading alone
+    /// # Example: only the newest reading
     ///
     /// ```
     /// use http_sse::{Overflow, Request};
@@ -151,7 +151,7 @@ impl Request {
     /// [`Stats::events`](crate::Stats::events), for retries, [`until`](Self::until) or [`cursor`](Self::cursor). A
     /// program that stores the last id itself must skip gaps; [`checkpoint`](crate::Events::checkpoint) does.
     ///
-    /// # Example: an event too large to be held
+    /// # Example: an oversized event
     ///
     /// ```
     /// use http_sse::{Client, Request};

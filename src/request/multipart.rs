@@ -40,7 +40,7 @@ impl Multipart {
 
     /// Adds a text field.
     ///
-    /// # Example: names and sizes show, contents do not
+    /// # Example: names and sizes are shown, contents are not
     ///
     /// ```
     /// use http_sse::Multipart;
@@ -58,7 +58,7 @@ impl Multipart {
     /// An invalid content type is [`Error::InvalidRequest`](crate::Error::InvalidRequest) when the connection is
     /// opened.
     ///
-    /// # Example: a file out of memory
+    /// # Example: a file from memory
     ///
     /// ```
     /// use http_sse::Multipart;

@@ -160,7 +160,7 @@ impl Backoff {
             delay = delay.max(asked.saturating_add(scale(self.base, random)));
         }
         delay = delay.max(self.left_alone_for(now));
-        // Without a failure that counts no time is running.
+        // Without a failure that counts, no time limit is running.
         let elapsed = self.first_counted.map(|first| now.saturating_duration_since(first));
         let limits = elapsed.zip(self.policy.max_elapsed);
         if limits.is_some_and(|(elapsed, most)| elapsed.saturating_add(delay) > most) {

@@ -75,7 +75,7 @@ impl Server {
     ///
     /// The error of the system, if no socket or thread is available.
     ///
-    /// # Example: a server that nobody has called yet
+    /// # Example: a server without connections
     ///
     /// ```
     /// use http_sse::testing::Server;
@@ -312,7 +312,7 @@ impl Server {
     ///
     /// The error of the system, if the port cannot be reserved.
     ///
-    /// # Example: a port that is gone, and back
+    /// # Example: a port that closes and reopens
     ///
     /// ```
     /// use http_sse::testing::Server;
@@ -335,7 +335,7 @@ impl Server {
     ///
     /// The error of the system, if the port cannot be opened again.
     ///
-    /// # Example: the client comes back by itself
+    /// # Example: the client reconnects
     ///
     /// ```
     /// # use http_sse::{Client, Request, RetryPolicy, testing::Server};
@@ -359,7 +359,7 @@ impl Server {
     ///
     /// With the panic of a script.
     ///
-    /// # Example: the script's assertions have held
+    /// # Example: the assertions of the script hold
     ///
     /// ```
     /// # use http_sse::{Client, Request, testing::Server};

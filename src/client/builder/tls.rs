@@ -12,7 +12,7 @@ impl ClientBuilder {
     ///
     /// Default: the Mozilla roots alone.
     ///
-    /// # Example: an authority of one's own, beside the public ones
+    /// # Example: a private authority in addition to the public ones
     ///
     /// ```no_run
     /// use http_sse::Client;
@@ -31,7 +31,7 @@ impl ClientBuilder {
     ///
     /// Default: the Mozilla roots alone.
     ///
-    /// # Example: a text without a certificate is told at once
+    /// # Example: a text without a certificate is an error
     ///
     /// ```
     /// use http_sse::{Client, Error};
@@ -136,7 +136,7 @@ impl ClientBuilder {
     /// Both are PEM; the key is PKCS#8, PKCS#1 or SEC1. A key that does not match the chain is
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) from [`build`](Self::build).
     ///
-    /// # Example: a device that proves who it is
+    /// # Example: a device with a client certificate
     ///
     /// ```no_run
     /// use http_sse::Client;
@@ -156,7 +156,7 @@ impl ClientBuilder {
     ///
     /// Default: a certificate must be valid now, for this host, and signed by a trusted root.
     ///
-    /// # Example: only when asked for by name
+    /// # Example: only if enabled by name
     ///
     /// ```
     /// use http_sse::Client;
@@ -189,15 +189,14 @@ impl ClientBuilder {
     /// works with a certificate that is never renewed, and with a clock that is not set. The client still verifies that
     /// the server has the key. It compares only the server's own certificate, not those of its issuers.
     ///
-    /// Any other certificate is [`Error::PinMismatch`](crate::Error::PinMismatch), which shows both digests and ends the
-    /// connection under every policy. This holds for every https server of this client, the targets of redirects too: give a
-    /// device a client of its own. A proxy that is reached over TLS is checked by the roots as without pins, and they are for
-    /// nothing else then. Together with [`danger_accept_invalid_certs`](Self::danger_accept_invalid_certs) or
-    /// [`tls_config`](Self::tls_config) it is [`Error::InvalidRequest`](crate::Error::InvalidRequest), and so is an http URL, for
-    /// which a pin would mean nothing. Certificates of X.509 version 1, which some old devices have, cannot be read.
-    /// Default: no pins.
+    /// Any other certificate is [`Error::PinMismatch`](crate::Error::PinMismatch), which shows both digests and ends
+    /// the connection with every policy. Pins apply to every https server of this client, including redirect targets:
+    /// use a separate client for each device. A proxy reached over TLS is checked against the roots, which then serve
+    /// no other purpose. Combined with [`danger_accept_invalid_certs`](Self::danger_accept_invalid_certs) or
+    /// [`tls_config`](Self::tls_config), a pin is [`Error::InvalidRequest`](crate::Error::InvalidRequest), and so is an
+    /// http URL, for which a pin has no effect. X.509 version 1 certificates of some old devices are not supported.
     ///
-    /// # Example: a bridge, by its key and by the one that comes next
+    /// # Example: a bridge with its current and its next key
     ///
     /// ```
     /// use http_sse::Client;
