@@ -96,8 +96,8 @@ impl Event {
         Arc::get_mut(&mut self.content)
     }
 
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.content.held_bytes()
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.content.memory_usage()
     }
 
     pub(crate) fn own_bytes(&self) -> usize {

@@ -65,7 +65,7 @@ const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 
 /// An incremental parser for consecutive `text/event-stream` responses.
 ///
-/// It stores at most one event and one line, each within its limits, and [some memory](Self::held_bytes) of earlier
+/// It stores at most one event and one line, each within its limits, and [some memory](Self::memory_usage) of earlier
 /// events.
 ///
 /// # Example: one parser over two responses
@@ -301,11 +301,11 @@ impl Parser {
     /// ```
     /// use http_sse::parser::Parser;
     ///
-    /// assert_eq!(Parser::new().held_bytes(), 0);
+    /// assert_eq!(Parser::new().memory_usage(), 0);
     /// ```
-    pub fn held_bytes(&self) -> usize {
-        let buffers = self.line_state.held_bytes() + self.block.held_bytes() + self.pool.held_bytes();
-        self.last_event_id.held_bytes() + buffers
+    pub fn memory_usage(&self) -> usize {
+        let buffers = self.line_state.memory_usage() + self.block.memory_usage() + self.pool.memory_usage();
+        self.last_event_id.memory_usage() + buffers
     }
 
     /// Sets the attempt number for the events of the next response.
@@ -331,7 +331,7 @@ impl Parser {
     /// let mut parser = Parser::new();
     /// parser.next_frame(&mut "data: x\n\n".repeat(1000).as_bytes())?;
     /// parser.release_memory();
-    /// assert!(parser.held_bytes() < 100);
+    /// assert!(parser.memory_usage() < 100);
     /// # Ok::<(), http_sse::parser::EventTooLarge>(())
     /// ```
     pub fn release_memory(&mut self) {
@@ -414,7 +414,7 @@ impl fmt::Debug for Parser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Parser")
             .field("max_event_size", &self.limit)
-            .field("held_bytes", &self.held_bytes())
+            .field("memory_usage", &self.memory_usage())
             .field("is_runaway", &self.is_runaway)
             .finish_non_exhaustive()
     }

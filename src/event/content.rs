@@ -42,7 +42,7 @@ impl Extra {
         }
     }
 
-    fn held_bytes(&self) -> usize {
+    fn memory_usage(&self) -> usize {
         let texts = [self.comment.as_deref(), self.raw.as_deref(), self.cursor.as_deref()];
         let texts: usize = texts.into_iter().flatten().map(str::len).sum();
         size_of::<Self>() + texts + self.mark.as_ref().map_or(0, |_| size_of::<Mark>())
@@ -120,13 +120,13 @@ impl Content {
         self.inherited_id.as_ref()
     }
 
-    pub(crate) fn held_bytes(&self) -> usize {
+    pub(crate) fn memory_usage(&self) -> usize {
         self.own_bytes() + self.inherited_id.as_ref().map_or(0, |id| id.len())
     }
 
     /// The same, without the parts shared with other events.
     pub(crate) fn own_bytes(&self) -> usize {
-        let extra = self.extra.as_ref().map_or(0, |extra| extra.held_bytes());
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.memory_usage());
         size_of::<Self>() + self.text.capacity() + extra
     }
 }
@@ -158,7 +158,7 @@ mod tests {
             }
             assert_eq!((content.text.as_str(), content.data_end), ("y".repeat(size).as_str(), size));
             // The two counters of an `Arc` are held too.
-            let held = content.held_bytes() + 2 * size_of::<usize>();
+            let held = content.memory_usage() + 2 * size_of::<usize>();
             assert!(held <= 2 * size + 256, "{held} for {size}");
         }
     }

@@ -193,7 +193,7 @@ impl Block {
         if self.data.is_empty() { self.data.capacity() } else { 0 }
     }
 
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn memory_usage(&self) -> usize {
         let text = self.event_type.capacity() + self.id.capacity() + self.comment.capacity();
         self.data.capacity() + self.raw.capacity() + text
     }
@@ -264,7 +264,7 @@ mod tests {
         let mut block = Block::default();
         pass(&mut block, 50_000);
         pass(&mut block, 1);
-        assert!(block.held_bytes() <= SCRATCH_BYTES, "{}", block.held_bytes());
+        assert!(block.memory_usage() <= SCRATCH_BYTES, "{}", block.memory_usage());
     }
 
     #[test]
@@ -279,6 +279,6 @@ mod tests {
         assert_eq!(block.data, b"x");
         block.clear();
         block.release_memory();
-        assert_eq!(block.held_bytes(), 0);
+        assert_eq!(block.memory_usage(), 0);
     }
 }

@@ -51,7 +51,7 @@ impl LastEventId {
         self.shared.as_deref().unwrap_or(&self.text)
     }
 
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn memory_usage(&self) -> usize {
         self.text.capacity() + self.shared.as_ref().map_or(0, |id| id.len())
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     fn a_long_id_is_held_once_however_many_hold_it() {
         let long = "7".repeat(1 << 20);
         let mut id = id_of(&long);
-        assert_eq!(id.held_bytes(), long.len());
+        assert_eq!(id.memory_usage(), long.len());
         let copies = [id.clone(), id.clone()];
         for copy in &copies {
             assert_eq!(copy.as_str().as_ptr(), id.as_str().as_ptr());
@@ -109,7 +109,7 @@ mod tests {
         id.set("8");
         copy.clone_from(&id);
         assert_eq!((id.as_str(), copy.as_str()), ("8", "8"));
-        assert!(id.held_bytes() + copy.held_bytes() < 32, "{id:?} {copy:?}");
+        assert!(id.memory_usage() + copy.memory_usage() < 32, "{id:?} {copy:?}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl LineState {
         self.bytes > 0
     }
 
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn memory_usage(&self) -> usize {
         self.text.capacity()
     }
 }

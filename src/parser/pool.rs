@@ -83,9 +83,9 @@ impl Pool {
         *self = Self { attempt: self.attempt, ..Self::default() };
     }
 
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn memory_usage(&self) -> usize {
         let counters = 2 * size_of::<usize>();
-        let events: usize = self.events.iter().map(|event| event.held_bytes() + counters).sum();
+        let events: usize = self.events.iter().map(|event| event.memory_usage() + counters).sum();
         events + self.events.capacity() * size_of::<Event>()
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let mut pool = Pool::default();
         for (size, max) in [(100_000, 200_000), (10, 300), (5000, 10_000), (5000, 10_000), (0, 300)] {
             drop(made_of(&mut pool, &"x".repeat(size)));
-            assert!(pool.held_bytes() <= max, "{} after {size}", pool.held_bytes());
+            assert!(pool.memory_usage() <= max, "{} after {size}", pool.memory_usage());
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
     fn an_event_beyond_the_budget_leaves_nothing_behind() {
         let mut pool = Pool::default();
         drop(made_of(&mut pool, &"x".repeat(MAX_BYTES)));
-        assert_eq!(pool.held_bytes(), 0);
+        assert_eq!(pool.memory_usage(), 0);
     }
 
     #[test]
@@ -235,7 +235,7 @@ mod tests {
     fn inherited_ids_are_counted() {
         let mut pool = Pool::default();
         drop(pool.event("x", "", "", Some(&Arc::from("7".repeat(400)))));
-        assert!(pool.held_bytes() >= 400, "{}", pool.held_bytes());
+        assert!(pool.memory_usage() >= 400, "{}", pool.memory_usage());
     }
 
     #[test]
@@ -245,6 +245,6 @@ mod tests {
         drop(kept);
         assert!(pool.spare_bytes() >= 60);
         pool.release_memory();
-        assert_eq!((pool.held_bytes(), pool.spare_bytes()), (0, 0));
+        assert_eq!((pool.memory_usage(), pool.spare_bytes()), (0, 0));
     }
 }

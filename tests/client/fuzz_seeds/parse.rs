@@ -45,7 +45,7 @@ fn assert_little_is_held(mut parser: Parser, stream: &[u8], limit: usize, seed: 
                 return;
             }
             // An invalid byte may take three, and a buffer twice its text; comments have 4 KiB of their own.
-            assert!(parser.held_bytes() <= 40 * 1024 + 32 * limit, "{} of {limit}", parser.held_bytes());
+            assert!(parser.memory_usage() <= 40 * 1024 + 32 * limit, "{} of {limit}", parser.memory_usage());
         }
     }
 }

@@ -132,7 +132,7 @@ proptest! {
             for mut input in stream.chunks(chunk) {
                 // An invalid byte may take three, and a buffer twice its text.
                 while !matches!(parser.next_frame(&mut input), Ok(None)) && !input.is_empty() {}
-                prop_assert!(parser.held_bytes() <= 40 * 1024 + 32 * limit, "{} of {limit}", parser.held_bytes());
+                prop_assert!(parser.memory_usage() <= 40 * 1024 + 32 * limit, "{} of {limit}", parser.memory_usage());
             }
         }
     }

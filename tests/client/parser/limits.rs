@@ -297,7 +297,7 @@ mod memory {
                 feed(&mut parser, chunk);
             }
             feed(&mut parser, "\n\nid:1\n\nid:2\n\ndata:x\n\n");
-            assert!(parser.held_bytes() <= 48 << 10, "{}", parser.held_bytes());
+            assert!(parser.memory_usage() <= 48 << 10, "{}", parser.memory_usage());
         }
     }
 
@@ -316,7 +316,7 @@ mod memory {
             let copy = parser.next_event_ref(&mut input).map(|event| event.to_event());
             assert_eq!(copy.as_ref().and_then(|event| event.id()).map(str::as_ptr), kept[0].id().map(str::as_ptr));
             drop((kept, copy));
-            assert!(parser.held_bytes() <= 500_000 + (32 << 10), "{} in chunks of {chunk}", parser.held_bytes());
+            assert!(parser.memory_usage() <= 500_000 + (32 << 10), "{} in chunks of {chunk}", parser.memory_usage());
         }
     }
 
@@ -328,7 +328,7 @@ mod memory {
                 feed(&mut parser, part);
             }
             assert_eq!(only_event(feed(&mut parser, "id:8\ndata:x\n\n")).id(), Some("8"));
-            assert!(parser.held_bytes() <= 32 << 10, "{} in chunks of {chunk}", parser.held_bytes());
+            assert!(parser.memory_usage() <= 32 << 10, "{} in chunks of {chunk}", parser.memory_usage());
         }
     }
 
@@ -340,7 +340,7 @@ mod memory {
                 for part in format!("data:{0}\nevent:{0}\n:{0}\n", "y".repeat(200)).as_bytes().chunks(chunk) {
                     feed(&mut parser, part);
                 }
-                assert!(parser.held_bytes() <= most, "{} in chunks of {chunk}", parser.held_bytes());
+                assert!(parser.memory_usage() <= most, "{} in chunks of {chunk}", parser.memory_usage());
             }
         }
     }
@@ -353,7 +353,7 @@ mod memory {
         for _ in 0..900 {
             assert!(feed(&mut parser, "y").is_empty());
         }
-        assert!(parser.held_bytes() <= 16, "{}", parser.held_bytes());
+        assert!(parser.memory_usage() <= 16, "{}", parser.memory_usage());
     }
 
     #[test]
@@ -361,7 +361,7 @@ mod memory {
         let mut parser = small(1000).keep_raw();
         feed(&mut parser, format!("event:{0}\ndata:{0}\n:{0}\n", "x".repeat(400)));
         assert!(feed(&mut parser, "x".repeat(16_000))[0].is_err());
-        assert_eq!(parser.held_bytes(), 0);
+        assert_eq!(parser.memory_usage(), 0);
     }
 
     #[test]
@@ -371,6 +371,6 @@ mod memory {
         for _ in 0..10_000 {
             feed(&mut parser, ": still here\n");
         }
-        assert!(parser.held_bytes() <= 16 << 10, "{}", parser.held_bytes());
+        assert!(parser.memory_usage() <= 16 << 10, "{}", parser.memory_usage());
     }
 }
