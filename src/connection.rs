@@ -27,7 +27,7 @@ use crate::event::Event;
 use crate::handle::{End, Shared, State};
 use crate::http::{Answer, Body, Failure, Outcome, Received, TransportConfig};
 use crate::parser::{Frame, Parser};
-use crate::request::{Opened, PreparedRequest};
+use crate::request::{PreparedRequest, Response};
 use crate::retry::Backoff;
 use crate::transport::addresses::AddressMemory;
 use callback::{CALLBACK_PANICKED, invoke};
@@ -225,14 +225,14 @@ impl Connection {
         if outcome.status != Some(401) {
             self.renewed = false;
         }
-        let response = match outcome.result {
-            Ok(Answer::Stream(response)) => response,
+        let stream = match outcome.result {
+            Ok(Answer::Stream(stream)) => stream,
             Ok(Answer::NoContent) => return self.finish(End::NoContent),
             Ok(Answer::NoStream(status)) => return self.finish(End::NoStream(status)),
             Err(Failure::Cancelled) => return Continue(()),
             Err(Failure::Error(error)) => return self.handle_error(error),
         };
-        if response.lacks_position || self.lacks_cursor(&response.url) {
+        if stream.lacks_position || self.lacks_cursor(&stream.url) {
             self.sent_position = None;
         }
         let now = clock::now();
@@ -240,11 +240,11 @@ impl Connection {
         self.last_error = None;
         let last_byte = self.shared.progress().last_byte.replace(now);
         self.shared.update(|life| life.open());
-        let opened =
-            Opened { status: response.status, url: &response.url, headers: &response.headers, attempt: self.attempts };
-        let done = invoke(&mut self.request.callbacks.on_open, |on_open| on_open(&opened));
-        let buffered = response.body.buffered();
-        self.stage = Stage::Open(response.body);
+        let response =
+            Response { status: stream.status, url: &stream.url, headers: &stream.headers, attempt: self.attempts };
+        let done = invoke(&mut self.request.callbacks.on_open, |on_open| on_open(&response));
+        let buffered = stream.body.buffered();
+        self.stage = Stage::Open(stream.body);
         self.start = Some(Start::default());
         if buffered > 0 {
             self.note_bytes(buffered);

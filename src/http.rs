@@ -127,7 +127,7 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) enum Answer {
-    Stream(Box<Response>),
+    Stream(Box<OpenStream>),
     /// 204: the server asks not to reconnect.
     NoContent,
     /// The request was accepted without a stream; contains the status.
@@ -135,7 +135,7 @@ pub(crate) enum Answer {
 }
 
 /// An open event stream.
-pub(crate) struct Response {
+pub(crate) struct OpenStream {
     pub(crate) status: u16,
     pub(crate) url: String,
     pub(crate) headers: HeaderMap,
@@ -315,7 +315,7 @@ impl Outgoing {
         }
         let body = body(framing?, self.limits.idle);
         let lacks_position = self.position_header.as_ref().is_some_and(|name| !self.headers.contains_key(name));
-        Ok(Answer::Stream(Box::new(Response { status, url: self.url.to_string(), headers, lacks_position, body })))
+        Ok(Answer::Stream(Box::new(OpenStream { status, url: self.url.to_string(), headers, lacks_position, body })))
     }
 }
 

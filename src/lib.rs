@@ -291,7 +291,7 @@ pub use receiver::{Decoded, JsonEvents};
 pub use receiver::{EventReader, Events, Merged, NextTimeoutError};
 #[cfg(feature = "multipart")]
 pub use request::Multipart;
-pub use request::{Attempt, Cursor, Opened, Request};
+pub use request::{Attempt, Cursor, Request, Response};
 pub use retry::RetryPolicy;
 
 /// The programs in the README compile.

@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::broadcast::{Overflow, Queueing};
 use crate::retry::RetryPolicy;
 
-pub use attempt::{Attempt, Opened};
+pub use attempt::{Attempt, Response};
 pub use cursor::Cursor;
 pub(crate) use cursor::check_value as check_cursor;
 pub(crate) use hooks::Callbacks;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use http_sse::{Error, Opened};
+use http_sse::{Error, Response};
 use log::warn;
 
 use crate::format::utc;
@@ -33,12 +33,12 @@ impl Recorder {
         Ok(Self(Arc::new(Mutex::new(Recording { file: Some(file), began: Instant::now(), is_open: false }))))
     }
 
-    pub(crate) fn opened(&self, opened: &Opened<'_>) {
+    pub(crate) fn opened(&self, response: &Response<'_>) {
         let mut recording = self.lock();
         // The previous response broke off, otherwise its end would be recorded.
         recording.end("cut");
-        let content_type = opened.header("content-type").unwrap_or("text/event-stream");
-        recording.write(format_args!("open {} {}", opened.status(), harmless(content_type)));
+        let content_type = response.header("content-type").unwrap_or("text/event-stream");
+        recording.write(format_args!("open {} {}", response.status(), harmless(content_type)));
         recording.is_open = true;
     }
 

@@ -246,25 +246,25 @@ impl fmt::Debug for Attempt<'_> {
     }
 }
 
-/// A stream that has just opened, as passed to [`on_open`](crate::Request::on_open).
+/// The response whose stream has just opened, as passed to [`on_open`](crate::Request::on_open).
 ///
 /// # Example: what the log should say
 ///
 /// ```
 /// use http_sse::Request;
 ///
-/// let request = Request::get("https://example.com/events").on_open(|opened| {
-///     println!("attempt {}: {} from {}", opened.attempt(), opened.status(), opened.url());
+/// let request = Request::get("https://example.com/events").on_open(|response| {
+///     println!("attempt {}: {} from {}", response.attempt(), response.status(), response.url());
 /// });
 /// ```
-pub struct Opened<'a> {
+pub struct Response<'a> {
     pub(crate) status: u16,
     pub(crate) url: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) attempt: u32,
 }
 
-impl Opened<'_> {
+impl Response<'_> {
     /// Returns the status of the response: 200, or another 2xx for a request other than GET.
     ///
     /// # Example: for a log in common form
@@ -272,7 +272,7 @@ impl Opened<'_> {
     /// ```
     /// use http_sse::Request;
     ///
-    /// let request = Request::get("https://example.com/events").on_open(|opened| println!("{}", opened.status()));
+    /// let request = Request::get("https://example.com/events").on_open(|response| println!("{}", response.status()));
     /// ```
     pub fn status(&self) -> u16 {
         self.status
@@ -291,9 +291,9 @@ impl Opened<'_> {
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/old"));
     /// # let (note, noted) = http_sse::crossbeam_channel::bounded(1);
-    /// let request = Request::get(url).on_open(move |opened| {
-    ///     println!("the answer is from {}", opened.url()); // …/new
-    ///     # let _ = note.send(opened.url().ends_with("/new"));
+    /// let request = Request::get(url).on_open(move |response| {
+    ///     println!("the answer is from {}", response.url()); // …/new
+    ///     # let _ = note.send(response.url().ends_with("/new"));
     /// });
     /// let first = client.read("news", request)?.next();
     /// # assert!(noted.recv()?);
@@ -311,7 +311,7 @@ impl Opened<'_> {
     /// use http_sse::Request;
     ///
     /// let request = Request::get("https://example.com/events")
-    ///     .on_open(|opened| println!("served by {}", opened.header("x-served-by").unwrap_or("somebody")));
+    ///     .on_open(|response| println!("served by {}", response.header("x-served-by").unwrap_or("somebody")));
     /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -324,8 +324,8 @@ impl Opened<'_> {
     /// ```
     /// use http_sse::Request;
     ///
-    /// let request = Request::get("https://example.com/events").on_open(|opened| {
-    ///     if opened.attempt() > 1 {
+    /// let request = Request::get("https://example.com/events").on_open(|response| {
+    ///     if response.attempt() > 1 {
     ///         println!("back again");
     ///     }
     /// });
@@ -335,8 +335,8 @@ impl Opened<'_> {
     }
 }
 
-impl fmt::Debug for Opened<'_> {
+impl fmt::Debug for Response<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").field("status", &self.status).field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("Response").field("status", &self.status).field("attempt", &self.attempt).finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
 //! User-supplied closures: decisions and notifications.
 
 use super::cursor::Extract;
-use super::{Attempt, Opened, Request};
+use super::{Attempt, Request, Response};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::End;
 
-type OnOpen = Box<dyn FnMut(&Opened<'_>) + Send>;
+type OnOpen = Box<dyn FnMut(&Response<'_>) + Send>;
 type OnBytes = Box<dyn FnMut(&[u8]) + Send>;
 type OnComment = Box<dyn FnMut(&str) + Send>;
 /// A user-supplied closure that observes the connection.
@@ -141,15 +141,15 @@ impl Request {
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// # let (note, noted) = http_sse::crossbeam_channel::bounded(1);
-    /// let request = Request::get(url).on_open(move |opened| {
-    ///     println!("{} from {:?}", opened.status(), opened.header("server"));
-    ///     # let _ = note.send((opened.status(), opened.header("server").map(str::to_owned)));
+    /// let request = Request::get(url).on_open(move |response| {
+    ///     println!("{} from {:?}", response.status(), response.header("server"));
+    ///     # let _ = note.send((response.status(), response.header("server").map(str::to_owned)));
     /// });
     /// let first = client.read("news", request)?.next();
     /// # assert_eq!(noted.recv()?, (200, Some("nchan".to_owned())));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn on_open(mut self, callback: impl FnMut(&Opened) + Send + 'static) -> Self {
+    pub fn on_open(mut self, callback: impl FnMut(&Response) + Send + 'static) -> Self {
         self.callbacks.on_open = Some(Box::new(callback));
         self
     }

@@ -11,7 +11,7 @@ use http_sse::crossbeam_channel::Receiver;
 use http_sse::parser::{EventTooLarge, Frame, Parser};
 use http_sse::{
     Attempt, Client, ClientBuilder, End, Error, ErrorResponse, Event, EventReader, Events, Handle, JsonError,
-    NextTimeoutError, Opened, PanicOrigin, PinMismatch, Request, RetryPolicy, State, Stats, Timeout,
+    NextTimeoutError, PanicOrigin, PinMismatch, Request, Response, RetryPolicy, State, Stats, Timeout,
 };
 
 type Item = Result<Event, Error>;
@@ -75,7 +75,7 @@ fn every_type_can_be_debugged() {
     debugs::<Events>();
     debugs::<Frame>();
     debugs::<Handle>();
-    debugs::<Opened<'_>>();
+    debugs::<Response<'_>>();
     debugs::<Parser>();
     debugs::<Request>();
     debugs::<RetryPolicy>();
