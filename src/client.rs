@@ -98,7 +98,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`]: the request or the id is invalid; the text names the part. [`Error::DuplicateId`]: a
-    /// live connection has this id; [`close`](Self::close) it first. [`Error::Spawn`]: the system refused a thread.
+    /// live connection has this id; [`stop`](Self::stop) it first. [`Error::Spawn`]: the system refused a thread.
     ///
     /// # Example: wait for an event, with a limit
     ///
@@ -236,13 +236,13 @@ impl Client {
     ///
     /// let client = Client::new();
     /// let old = client.read("oven", Request::get("https://example.com/oven"))?;
-    /// assert!(client.close("oven"));
+    /// assert!(client.stop("oven"));
     /// let new = client.read("oven", Request::get("https://example.com/oven"))?;
-    /// assert!(!client.close("fridge"));
+    /// assert!(!client.stop("fridge"));
     /// # drop((old, new));
     /// # Ok::<(), http_sse::Error>(())
     /// ```
-    pub fn close(&self, id: &str) -> bool {
+    pub fn stop(&self, id: &str) -> bool {
         let Some(handle) = self.handle(id) else { return false };
         handle.stop();
         true
@@ -259,11 +259,11 @@ impl Client {
     ///
     /// let client = Client::new();
     /// let mut reader = client.read("oven", Request::get("https://example.com/oven"))?;
-    /// client.close_all();
+    /// client.stop_all();
     /// assert!(reader.next().is_none());
     /// # Ok::<(), http_sse::Error>(())
     /// ```
-    pub fn close_all(&self) {
+    pub fn stop_all(&self) {
         for Live { shared, .. } in self.inner.registry.live() {
             shared.stop();
         }
@@ -297,7 +297,7 @@ impl Client {
     #[must_use = "some threads may still be running"]
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let until = deadline(Instant::now(), timeout);
-        self.close_all();
+        self.stop_all();
         let ending = self.inner.registry.winding_down();
         if ending.iter().any(|shared| shared.is_own_thread()) {
             return false;

@@ -42,7 +42,7 @@ impl Client {
     ///         Delivery::Event(event) => println!("{id}: {}", event.data()),
     ///         Delivery::End(end) => println!("{id} is over: {end:?}"),
     ///     }
-    ///     client.close("attic");
+    ///     client.stop("attic");
     /// }
     /// # Ok::<(), http_sse::Error>(())
     /// ```

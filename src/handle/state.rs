@@ -53,7 +53,7 @@ pub enum State {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum End {
-    /// It was stopped, closed or dropped.
+    /// It was stopped or dropped.
     Stopped,
     /// The server answered 204: do not reconnect (HTML §9.2.3).
     NoContent,

@@ -115,8 +115,8 @@ fn close_frees_the_id_at_once_and_only_once() {
     let server = open_server();
     let client = client();
     let rx = client.connect("closed", request(&server)).unwrap();
-    assert!(client.close("closed"));
-    assert!(!client.close("closed"));
+    assert!(client.stop("closed"));
+    assert!(!client.stop("closed"));
     assert!(client.ids().is_empty());
     assert!(client.handle("closed").is_none());
     let successor = client.connect("closed", request(&server)).unwrap();
@@ -151,7 +151,7 @@ fn a_connection_that_winds_down_does_not_remove_its_successor() {
     });
     let old = client.listen("heir", slow).unwrap();
     next(&is_inside);
-    assert!(client.close("heir"));
+    assert!(client.stop("heir"));
     let successor = client.connect("heir", request(&server)).unwrap();
     assert_eq!(next_data(&successor), "a");
     leave.send(()).unwrap();
@@ -187,7 +187,7 @@ fn two_clients_may_use_one_id() {
     let first = one.connect("both", request(&server)).unwrap();
     let second = two.connect("both", request(&server)).unwrap();
     assert_eq!([next_data(&first), next_data(&second)], ["a", "a"]);
-    assert!(one.close("both"));
+    assert!(one.stop("both"));
     assert_ended(&first);
     assert_eq!(two.ids(), ["both"]);
     stop(&second);
@@ -201,7 +201,7 @@ fn clones_of_a_client_share_the_connections() {
     let rx = clone.connect("shared", request(&server)).unwrap();
     assert!(matches!(client.connect("shared", request(&server)), Err(Error::DuplicateId(_))));
     assert_eq!(next_data(&rx), "a");
-    assert!(client.close("shared"));
+    assert!(client.stop("shared"));
     assert_ended(&rx);
     assert!(clone.ids().is_empty());
 }

@@ -367,7 +367,7 @@ fn its_handles_come_in_the_order_of_the_requests_and_stop_one_alone() {
     assert_eq!(client.ids(), ["second"]);
     peers[1].send("data: on\n\n");
     assert_eq!(event(next(&merged)), pair("second", "on"));
-    assert!(client.close("second"));
+    assert!(client.stop("second"));
     assert_stopped(next(&merged), "second");
     assert_ended(&merged);
 }

@@ -81,7 +81,7 @@ fn connections_are_added_and_removed_while_the_channel_is_read() {
     up.send("data: 3\n\n");
     assert_eq!(next_event(&receiver), pair("attic", "3"));
 
-    assert!(client.close("attic"));
+    assert!(client.stop("attic"));
     assert!(first.join_timeout(deadline()));
     assert!(matches!(next_end(&receiver, "attic"), End::Stopped));
     up.hold();
@@ -93,7 +93,7 @@ fn connections_are_added_and_removed_while_the_channel_is_read() {
     again.send("data: 5\n\n");
     assert_eq!(next_event(&receiver), pair("attic", "5"));
     second.stop();
-    client.close_all();
+    client.stop_all();
     assert_stopped(&receiver, &["attic", "cellar"]);
 }
 
@@ -130,7 +130,7 @@ fn dropping_the_handle_changes_nothing() {
     let mut peer = open(&server);
     peer.send("data: a\n\n");
     assert_eq!(next_event(&receiver), pair("it", "a"));
-    assert!(client.close("it"));
+    assert!(client.stop("it"));
     assert_stopped(&receiver, &["it"]);
 }
 
@@ -212,7 +212,7 @@ fn a_failure_comes_with_its_id_as_the_last_item_of_it() {
     assert!(matches!(failed.end(), Some(End::Failed(_))));
     peer.send("data: a\n\n");
     assert_eq!(next_event(&receiver), pair("lasting", "a"));
-    client.close_all();
+    client.stop_all();
     assert_stopped(&receiver, &["lasting"]);
 }
 

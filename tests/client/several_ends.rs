@@ -86,7 +86,7 @@ fn the_end_of_the_old_connection_comes_before_anything_of_the_new_one() {
     let mut peer = open(&old);
     peer.send("data: old\n\ndata: lost\n\n");
     wait_until(|| first.stats().events == 2 && receiver.is_full());
-    assert!(client.close("it"));
+    assert!(client.stop("it"));
     let second = client.connect_to("it", Request::get(new.url("/")).retry(quick()), sender).unwrap();
     let mut peer = open(&new);
     peer.send("data: new\n\n");
@@ -127,7 +127,7 @@ fn another_channel_knows_nothing_of_the_end() {
     let ((first_sender, first), (second_sender, second)) = (bounded(4), bounded(4));
     client.connect_to("it", Request::get(old.url("/")).retry(quick()), first_sender).unwrap();
     let _peer = open(&old);
-    client.close("it");
+    client.stop("it");
     let handle = client.connect_to("it", Request::get(new.url("/")).retry(quick()), second_sender).unwrap();
     let mut peer = open(&new);
     peer.send("data: new\n\n");
@@ -157,7 +157,7 @@ fn old_events_never_come_after_new_ones_however_often_an_id_is_used_again() {
     for _ in 0..100 {
         client.connect_to("it", Request::get(server.url("/")).retry(quick()), sender.clone()).unwrap();
         (0..5).for_each(|_| take(&receiver));
-        client.close("it");
+        client.stop("it");
     }
     drop(sender);
     while receiver.recv_timeout(deadline()).is_ok() {}

@@ -313,7 +313,7 @@ fn there_is_none_for_what_is_not_a_live_connect_or_listen() {
     for id in ["reader", "member", "sent", "unknown", ""] {
         assert!(client.subscribe(id).is_none(), "{id:?}");
     }
-    client.close_all();
+    client.stop_all();
     drop((reader, merged, receiver));
 }
 

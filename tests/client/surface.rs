@@ -204,8 +204,8 @@ fn signatures_are_those_of_the_contract() {
     let _: fn(&Client, Arc<str>, Request) -> Result<Handle, Error> = Client::listen;
     let _: fn(&Client, &str) -> Option<Handle> = Client::handle;
     let _: fn(&Client) -> Vec<String> = Client::ids;
-    let _: fn(&Client, &str) -> bool = Client::close;
-    let _: fn(&Client) = Client::close_all;
+    let _: fn(&Client, &str) -> bool = Client::stop;
+    let _: fn(&Client) = Client::stop_all;
     let _: fn(&Client, Duration) -> bool = Client::shutdown;
     let _: fn(&Handle) -> &str = Handle::id;
     let _: fn(&Handle) = Handle::stop;

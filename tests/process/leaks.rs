@@ -62,7 +62,7 @@ mod rounds {
             let witness = scene.enter(&handle);
             match number % 3 {
                 0 => handle.stop(),
-                1 => scene.client.close_all(),
+                1 => scene.client.stop_all(),
                 _ => drop(rx),
             }
             assert!(handle.join_timeout(deadline()));

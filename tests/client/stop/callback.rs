@@ -69,7 +69,7 @@ fn a_stop_from_within_any_callback_ends_the_connection() {
     for callback in ALL {
         let (server, client) = (server_for(callback), client());
         let own = client.clone();
-        let request = request_for(callback, &server, move || assert!(own.close("it")));
+        let request = request_for(callback, &server, move || assert!(own.stop("it")));
         let rx = client.connect("it", request).unwrap();
         let events = drain(&rx);
         // The event in delivery.
@@ -85,7 +85,7 @@ fn a_stop_from_within_any_callback_ends_a_reader() {
     for callback in ALL {
         let (server, client) = (server_for(callback), client());
         let own = client.clone();
-        let request = request_for(callback, &server, move || assert!(own.close("it")));
+        let request = request_for(callback, &server, move || assert!(own.stop("it")));
         let reader = client.read("it", request).unwrap();
         let handle = reader.handle();
         let events: Vec<_> = reader.map(Result::unwrap).collect();
@@ -128,7 +128,7 @@ fn a_stop_from_within_on_close_changes_nothing() {
     let request = Request::get(server.url("/events")).on_close(move |end| {
         let handle = handle_of.recv_timeout(deadline()).unwrap();
         handle.stop();
-        own.close_all();
+        own.stop_all();
         sender.send((handle.join_timeout(Duration::MAX), end.clone())).unwrap();
     });
     let rx = client.connect("it", request).unwrap();

@@ -38,20 +38,20 @@ fn stopping_twice_is_stopping_once() {
 #[test]
 fn close_stops_and_tells_whether_there_was_anything_to_stop() {
     stop_by(|client, handle| {
-        assert!(client.close(handle.id()));
-        assert!(!client.close(handle.id()));
-        assert!(!client.close("another"));
+        assert!(client.stop(handle.id()));
+        assert!(!client.stop(handle.id()));
+        assert!(!client.stop("another"));
     });
 }
 
 #[test]
-fn close_all_stops() {
-    stop_by(|client, _| client.close_all());
+fn stop_all_ends_every_connection() {
+    stop_by(|client, _| client.stop_all());
 }
 
 #[test]
 fn a_clone_of_the_client_stops() {
-    stop_by(|client, _| client.clone().close_all());
+    stop_by(|client, _| client.clone().stop_all());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_successor_takes_the_id_at_once_and_keeps_it() {
     assert_eq!(scene.client.ids(), [scene.id.as_str()]);
     let witness = scene.enter(&second.handle());
     assert!(!second.handle().is_closed());
-    assert!(scene.client.close(&scene.id));
+    assert!(scene.client.stop(&scene.id));
     assert_eq!(drain(&second), Vec::<String>::new());
     assert_gone(&scene.client, &second.handle());
     witness.closed_at();
@@ -201,7 +201,7 @@ fn a_listener_stops_like_any_other() {
 }
 
 #[test]
-fn close_all_reaches_every_connection_in_every_phase() {
+fn stop_all_reaches_every_connection_in_every_phase() {
     let client = client();
     let scenes: Vec<_> = [Phase::Head, Phase::IdleBody, Phase::BackOff, Phase::BlockedSend].map(Scene::new).into();
     let events: Vec<Events> = scenes
