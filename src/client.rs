@@ -109,7 +109,7 @@ impl Client {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 21.5\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let rx = client.connect("oven", Request::get(url))?;
@@ -141,7 +141,7 @@ impl Client {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 21.5\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("oven", Request::get(url))?;
@@ -170,7 +170,7 @@ impl Client {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let handle = client.listen("door", Request::get(url).on_event(|event| println!("{}", event.data())))?;
@@ -286,7 +286,7 @@ impl Client {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let rx = client.connect("oven", Request::get(url))?;

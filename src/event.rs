@@ -198,7 +198,7 @@ impl Event {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 7\n\ndata: no number\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let number = |text: &str| text.parse::<u64>().ok().map(|number| number.to_string());
@@ -229,7 +229,7 @@ impl Event {
     /// # let server = http_sse::testing::Server::serve(|number, mut peer| {
     /// #     peer.stream();
     /// #     peer.send(if number == 0 { "data: a\n\ndata: b\n\n" } else { "data: c\n\n" });
-    /// #     if number == 0 { peer.cut() } else { drop(peer.hold()) }
+    /// #     if number == 0 { peer.close_abruptly() } else { drop(peer.wait_for_close()) }
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let request = Request::get(url).retry(RetryPolicy::constant(Duration::from_millis(10)));

@@ -80,7 +80,7 @@ impl Handle {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let rx = client.connect("oven", Request::get(url))?;
@@ -237,7 +237,7 @@ impl Handle {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("id: 42\ndata: 1\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("news", Request::get(url))?;
@@ -326,7 +326,7 @@ impl Handle {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let handle = client.listen("door", Request::get(url).on_event(|event| println!("{}", event.data())))?;
@@ -354,7 +354,7 @@ impl Handle {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let handle = client.listen("door", Request::get(url).on_event(|event| println!("{}", event.data())))?;
@@ -387,7 +387,7 @@ impl Handle {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let rx = client.connect("doors", Request::get(url))?;

@@ -144,7 +144,7 @@ impl Events {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("event: ping\ndata\n\nevent: price\ndata: 1.5\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut items = client.connect("shares", Request::get(url))?.typed::<Item>().ignore(["ping"]);
@@ -265,7 +265,7 @@ impl EventReader {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("door", Request::get(url))?;
@@ -291,7 +291,7 @@ impl EventReader {
     ///
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let reader = client.read("answer", Request::get(url))?;
@@ -319,7 +319,7 @@ impl EventReader {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 21.5\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut readings = client.read("oven", Request::get(url))?.json::<f64>();
@@ -350,7 +350,7 @@ impl EventReader {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("event: ping\ndata\n\nevent: price\ndata: 1.5\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut items = client.read("shares", Request::get(url))?.typed::<Item>().ignore(["ping"]);
@@ -372,7 +372,7 @@ impl EventReader {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("id: 7\ndata: 1\n\nid: 8\ndata: 2\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// # let path = std::env::temp_dir().join(format!("http-sse-reader-{}", std::process::id()));

@@ -316,7 +316,7 @@ impl Request {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 1700000000 start\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/events"));
     /// let time_of = |line: &str| line.split_once(' ').map(|(time, _)| time.to_owned());
@@ -377,7 +377,7 @@ impl Request {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("ttl: 5\ndata: 1\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("news", Request::get(url).keep_raw())?;

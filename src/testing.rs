@@ -45,16 +45,16 @@
 //! ```
 
 mod answer;
-mod asked;
 mod closing;
-mod door;
 mod peer;
+mod port;
+mod received_request;
 mod recording;
 mod replay;
 mod script;
 mod server;
 
 pub use answer::Framing;
-pub use asked::Asked;
 pub use peer::Peer;
+pub use received_request::ReceivedRequest;
 pub use server::Server;

@@ -22,7 +22,7 @@ use crate::event::Event;
 /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
 /// #     peer.stream();
 /// #     peer.send("id: 7\ndata: 1\n\nid: 8\ndata: 2\n\n");
-/// #     peer.hold();
+/// #     peer.wait_for_close();
 /// # })?;
 /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
 /// # let path = std::env::temp_dir().join(format!("http-sse-checkpointed-{}", std::process::id()));

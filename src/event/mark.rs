@@ -27,7 +27,7 @@ impl Event {
     /// # let server = http_sse::testing::Server::serve(|number, mut peer| {
     /// #     peer.stream();
     /// #     peer.send(if number == 0 { "id: 7\ndata: a\n\n" } else { "id: 9\ndata: c\n\n" });
-    /// #     if number == 0 { peer.cut() } else { drop(peer.hold()) }
+    /// #     if number == 0 { peer.close_abruptly() } else { drop(peer.wait_for_close()) }
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let request = Request::get(url).retry(RetryPolicy::constant(Duration::from_millis(10))).mark_gaps();

@@ -51,7 +51,7 @@ pub struct JsonEvents<T, I> {
 /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
 /// #     peer.stream();
 /// #     peer.send("event: celsius\ndata: 21.5\n\n");
-/// #     peer.hold();
+/// #     peer.wait_for_close();
 /// # })?;
 /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
 /// # let mut readings = client.read("oven", Request::get(url))?.json();
@@ -85,7 +85,7 @@ impl<T, I> JsonEvents<T, I> {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("event: ping\ndata\n\nevent: open\ndata: {}\n\ndata: 1\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut numbers = client.read("numbers", Request::get(url))?.json::<u32>().ignore(["ping", "open"]);
@@ -111,7 +111,7 @@ impl<T, I> JsonEvents<T, I> {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 2\n\ndata: not JSON\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut head = client.read("table", Request::get(url))?.json::<u32>();
@@ -137,7 +137,7 @@ impl<T> JsonEvents<T, Events> {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 1\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut numbers = client.connect("numbers", Request::get(url))?.json::<u32>();
@@ -161,7 +161,7 @@ impl<T> JsonEvents<T, EventReader> {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: 1\n\ndata: 2\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut numbers = client.read("numbers", Request::get(url))?.json::<u32>();

@@ -56,7 +56,7 @@ impl Merged {
     ///
     /// # let server = http_sse::testing::Server::serve_concurrently(|_, mut peer| {
     /// #     peer.stream();
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let merged = client.connect_all([("attic", Request::get(&url)), ("cellar", Request::get(&url))])?;

@@ -175,7 +175,7 @@ impl Cursor {
     /// #     assert_eq!(peer.request().header("range"), Some("entries=7"));
     /// #     peer.stream();
     /// #     peer.send("data: 7\n\ndata: 8\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let cursor = Cursor::header("Range", "entries={}", |event| Some(event.data().to_owned())).inclusive();

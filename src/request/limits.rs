@@ -80,7 +80,7 @@ impl Request {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send(format!("data: {}\n\ndata: small\n\n", "x".repeat(2000)));
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("news", Request::get(url).max_event_size(1024))?;
@@ -159,7 +159,7 @@ impl Request {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send(format!("data: {}\n\ndata: small\n\n", "x".repeat(2000)));
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (client, url) = (Client::builder().no_proxy().build()?, server.url("/"));
     /// let mut reader = client.read("news", Request::get(url).max_event_size(1024).mark_gaps())?;

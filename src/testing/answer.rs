@@ -16,7 +16,7 @@ use crate::event::Event;
 /// let server = Server::serve(|_, mut peer| {
 ///     peer.begin(200, &[("Content-Type", "text/event-stream")], Framing::Length(1000));
 ///     peer.send("data: 1\n\n");
-///     peer.cut();
+///     peer.close_abruptly();
 /// })?;
 /// let request = Request::get(server.url("/")).retry(RetryPolicy::never());
 /// let events: Vec<_> = Client::builder().no_proxy().build()?.read("short", request)?.collect();
@@ -94,7 +94,7 @@ impl Peer {
     /// let server = Server::serve(|_, mut peer| {
     ///     peer.stream_until_close();
     ///     peer.send("data: 1\n\n");
-    ///     peer.cut();
+    ///     peer.close_abruptly();
     /// })?;
     /// let request = Request::get(server.url("/")).retry(RetryPolicy::never());
     /// assert_eq!(Client::builder().no_proxy().build()?.read("old", request)?.count(), 1);
@@ -115,7 +115,7 @@ impl Peer {
     /// let server = Server::serve(|_, mut peer| {
     ///     let headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")];
     ///     peer.begin(200, &headers, Framing::Chunked);
-    ///     peer.hold();
+    ///     peer.wait_for_close();
     /// })?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -195,7 +195,7 @@ impl Peer {
     /// let server = Server::serve(move |_, mut peer| {
     ///     peer.stream();
     ///     peer.event(&event);
-    ///     peer.hold();
+    ///     peer.wait_for_close();
     /// })?;
     /// let received = Client::builder().no_proxy().build()?.read("prices", Request::get(server.url("/")))?.next();
     /// assert_eq!(received.ok_or("over")??, sent);
@@ -219,7 +219,7 @@ impl Peer {
     ///     for part in ["da", "ta: 1\n", "\n"] {
     ///         peer.send(part);
     ///     }
-    ///     peer.hold();
+    ///     peer.wait_for_close();
     /// })?;
     /// let event = Client::builder().no_proxy().build()?.read("parts", Request::get(server.url("/")))?.next();
     /// assert_eq!(event.ok_or("over")??.data(), "1");

@@ -48,7 +48,7 @@ impl Peer {
     /// let server = Server::serve(|_, mut peer| {
     ///     peer.stream();
     ///     peer.send("data: 1\n\n");
-    ///     peer.hold();
+    ///     peer.wait_for_close();
     /// })?;
     /// # let client = Client::builder().no_proxy().build()?;
     /// let first = client.read("news", Request::get(server.url("/")))?.next();
@@ -56,7 +56,7 @@ impl Peer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn hold(mut self) -> Duration {
+    pub fn wait_for_close(mut self) -> Duration {
         let start = Instant::now();
         let limit = self.limit;
         if !self.is_closed_within(limit) {
@@ -99,14 +99,14 @@ impl Peer {
     /// # use http_sse::{Client, Error, Request, RetryPolicy, testing::Server};
     /// let server = Server::serve(|_, mut peer| {
     ///     peer.stream();
-    ///     peer.cut();
+    ///     peer.close_abruptly();
     /// })?;
     /// # let client = Client::builder().no_proxy().build()?;
     /// let mut reader = client.read("answer", Request::get(server.url("/")).retry(RetryPolicy::never()))?;
     /// assert!(matches!(reader.next(), Some(Err(Error::Disconnected))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn cut(self) {
+    pub fn close_abruptly(self) {
         drop(self);
     }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use super::{Asked, Framing, script};
+use super::{Framing, ReceivedRequest, script};
 
 /// One accepted connection, whose methods are the steps of a script.
 ///
-/// Dropping it closes the connection normally (FIN), like [`cut`](Self::cut). The [module
+/// Dropping it closes the connection normally (FIN), like [`close_abruptly`](Self::close_abruptly). The [module
 /// documentation](super#when-the-client-goes-away) describes the steps after the client has disconnected.
 ///
 /// # Panics
@@ -39,7 +39,7 @@ use super::{Asked, Framing, script};
 /// assert!(!peer.is_closed_within(Duration::from_millis(20)));
 ///
 /// drop(client);
-/// peer.hold();
+/// peer.wait_for_close();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Peer {
@@ -47,7 +47,7 @@ pub struct Peer {
     pub(super) socket: Arc<TcpStream>,
     /// The protocol over the socket, if it is not this kit itself.
     pub(super) upgraded: Option<Box<dyn Duplex>>,
-    asked: Option<Asked>,
+    request: Option<ReceivedRequest>,
     /// Received and not yet consumed.
     inbox: Vec<u8>,
     pub(super) framing: Framing,
@@ -75,7 +75,7 @@ impl Peer {
             number,
             socket,
             upgraded: None,
-            asked: None,
+            request: None,
             inbox: Vec::new(),
             framing: Framing::UntilClose,
             has_left: false,
@@ -146,10 +146,10 @@ impl Peer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn request(&mut self) -> &Asked {
+    pub fn request(&mut self) -> &ReceivedRequest {
         let number = self.number;
         match self.try_request() {
-            Ok(asked) => asked,
+            Ok(request) => request,
             Err(error) => give_up("request", number, error),
         }
     }
@@ -174,9 +174,9 @@ impl Peer {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn request_head(&mut self) -> &Asked {
+    pub fn request_head(&mut self) -> &ReceivedRequest {
         match self.take_head() {
-            Ok(asked) => self.asked.insert(asked),
+            Ok(request) => self.request.insert(request),
             Err(error) => give_up("request head", self.number, error),
         }
     }
@@ -203,8 +203,8 @@ impl Peer {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn next_request(&mut self) -> &Asked {
-        self.asked = None;
+    pub fn next_request(&mut self) -> &ReceivedRequest {
+        self.request = None;
         self.request()
     }
 
@@ -225,24 +225,25 @@ impl Peer {
     /// assert!(server.accept().try_request().is_err());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn try_request(&mut self) -> io::Result<&Asked> {
-        let mut asked = self.take_head()?;
+    pub fn try_request(&mut self) -> io::Result<&ReceivedRequest> {
+        let mut request = self.take_head()?;
         let deadline = self.deadline();
         let mut continued = false;
-        while !asked.take_body(&mut self.inbox)? {
-            if asked.expects_continue() && !continued {
+        while !request.take_body(&mut self.inbox)? {
+            if request.expects_continue() && !continued {
                 continued = true;
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             }
             self.receive_more("the body of the request", deadline)?;
         }
-        Ok(self.asked.insert(asked))
+        Ok(self.request.insert(request))
     }
 
     /// Adds a protocol on top of the connection, for example TLS: all later steps use the result of `wrap`.
     ///
     /// `wrap` may perform a handshake, on this thread. [`end`](Self::end) drops the returned value before the FIN, so
-    /// that it can close properly; [`cut`](Self::cut), [`reset`](Self::reset) and dropping the peer drop it after.
+    /// that it can close properly; [`close_abruptly`](Self::close_abruptly), [`reset`](Self::reset) and dropping the peer
+    /// drop it after.
     ///
     /// # Errors
     ///
@@ -273,7 +274,7 @@ impl Peer {
         }
         self.socket.set_read_timeout(Some(self.limit))?;
         self.upgraded = Some(Box::new(wrap(self.socket.try_clone()?)?));
-        self.asked = None;
+        self.request = None;
         Ok(())
     }
 
@@ -284,14 +285,14 @@ impl Peer {
         }
     }
 
-    fn take_head(&mut self) -> io::Result<Asked> {
-        if let Some(asked) = self.asked.take() {
-            return Ok(asked);
+    fn take_head(&mut self) -> io::Result<ReceivedRequest> {
+        if let Some(request) = self.request.take() {
+            return Ok(request);
         }
         let deadline = self.deadline();
         loop {
-            match Asked::take_head(&mut self.inbox)? {
-                Some(asked) => return Ok(asked),
+            match ReceivedRequest::take_head(&mut self.inbox)? {
+                Some(request) => return Ok(request),
                 None => self.receive_more("the head of the request", deadline)?,
             }
         }
@@ -375,7 +376,7 @@ impl Drop for Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").field("number", &self.number).field("asked", &self.asked).finish_non_exhaustive()
+        f.debug_struct("Peer").field("number", &self.number).field("request", &self.request).finish_non_exhaustive()
     }
 }
 

@@ -74,7 +74,7 @@ fn play(stream: &Stream, speed: f64, mut peer: Peer) {
     }
     match stream.end {
         Some((time, _)) if has_left_before(&mut peer, time) => {}
-        Some((_, End::Cut)) => peer.cut(),
+        Some((_, End::Cut)) => peer.close_abruptly(),
         Some((_, End::Complete | End::Stopped)) | None => peer.end(),
     }
 }

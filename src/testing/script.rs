@@ -116,6 +116,6 @@ mod tests {
         let _client = TcpStream::connect(server.addr()).unwrap();
         let mut peer = server.accept();
         assert!(catch_unwind(AssertUnwindSafe(|| peer.request().path().to_owned())).is_err());
-        assert!(catch_unwind(AssertUnwindSafe(|| peer.hold())).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| peer.wait_for_close())).is_err());
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::door::Door;
+use super::port::Port;
 use super::{Peer, script};
 use crate::sync::lock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -51,16 +51,16 @@ const WAIT_LIMIT: Duration = Duration::from_secs(10);
 /// ```
 pub struct Server {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     /// `None` once the server closes, which ends the queue.
-    door: Mutex<Option<Door>>,
+    port: Mutex<Option<Port>>,
     queue: Receiver<Peer>,
     /// Dropping it notifies every pause and every script that the server closes.
     open: Option<Sender<Infallible>>,
     script: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct ServerState {
     accepted: AtomicUsize,
     /// Weak, since a second handle would keep a socket open after its peer has been dropped.
     sockets: Mutex<Vec<Weak<TcpStream>>>,
@@ -87,18 +87,18 @@ impl Server {
     pub fn start() -> io::Result<Self> {
         let (open, closing) = crossbeam_channel::bounded(0);
         let (sender, queue) = crossbeam_channel::unbounded();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerState {
             accepted: AtomicUsize::new(0),
             sockets: Mutex::new(Vec::new()),
             limit: Mutex::new(WAIT_LIMIT),
             closing,
         });
         let admitting = Arc::clone(&shared);
-        let door = Door::open(Arc::new(move |socket| {
+        let port = Port::open(Arc::new(move |socket| {
             // Without a receiver, the script has panicked: the connection is closed.
             let _ = sender.send(admitting.admit(socket));
         }))?;
-        Ok(Self { addr: door.addr(), shared, door: Mutex::new(Some(door)), queue, open: Some(open), script: None })
+        Ok(Self { addr: port.addr(), shared, port: Mutex::new(Some(port)), queue, open: Some(open), script: None })
     }
 
     /// Starts a server that runs `script` for each connection in turn, with the connection's number from 0.
@@ -159,7 +159,7 @@ impl Server {
     ///
     /// let server = Server::serve_concurrently(|_, mut peer| {
     ///     peer.stream();
-    ///     peer.hold();
+    ///     peer.wait_for_close();
     /// })?;
     ///
     /// let mut clients = [TcpStream::connect(server.addr())?, TcpStream::connect(server.addr())?];
@@ -326,7 +326,7 @@ impl Server {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn refuse(&self) -> io::Result<()> {
-        lock(&self.door).as_mut().map_or(Ok(()), Door::refuse)
+        lock(&self.port).as_mut().map_or(Ok(()), Port::refuse)
     }
 
     /// Opens the port again after [`refuse`](Self::refuse), with the same number.
@@ -350,7 +350,7 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn resume(&self) -> io::Result<()> {
-        lock(&self.door).as_mut().map_or(Ok(()), Door::resume)
+        lock(&self.port).as_mut().map_or(Ok(()), Port::resume)
     }
 
     /// Closes everything like dropping, at a place where a panic of the script is expected.
@@ -388,8 +388,8 @@ impl Server {
     }
 
     fn close(&mut self) -> Option<Box<dyn std::any::Any + Send>> {
-        if let Some(mut door) = lock(&self.door).take() {
-            door.close();
+        if let Some(mut port) = lock(&self.port).take() {
+            port.close();
         }
         self.open = None;
         for socket in lock(&self.shared.sockets).drain(..).filter_map(|socket| socket.upgrade()) {
@@ -401,7 +401,7 @@ impl Server {
     }
 }
 
-impl Shared {
+impl ServerState {
     fn admit(&self, socket: TcpStream) -> Peer {
         let socket = Arc::new(socket);
         let mut sockets = lock(&self.sockets);

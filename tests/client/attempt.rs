@@ -3,13 +3,13 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use http_sse::testing::{Asked, Server};
+use http_sse::testing::{ReceivedRequest, Server};
 use http_sse::{Attempt, End, Error, Event, Request, RetryPolicy};
 
 use support::exchange::{Seen, asked, client, retries, run};
 
 /// Answers the connections in turn, then with 204; returns what they asked for and how it ended.
-fn attempts(answers: &'static [Answer], request: impl FnOnce(String) -> Request) -> (Vec<Asked>, Seen) {
+fn attempts(answers: &'static [Answer], request: impl FnOnce(String) -> Request) -> (Vec<ReceivedRequest>, Seen) {
     let (sender, requests) = channel();
     let server = Server::serve(move |number, mut peer| {
         sender.send(peer.request().clone()).unwrap();
@@ -39,7 +39,7 @@ enum Answer {
 
 use Answer::{Status, Stream};
 
-fn all<'a>(asked: &'a [Asked], header: &str) -> Vec<Option<&'a str>> {
+fn all<'a>(asked: &'a [ReceivedRequest], header: &str) -> Vec<Option<&'a str>> {
     asked.iter().map(|asked| asked.header(header)).collect()
 }
 
@@ -51,7 +51,7 @@ fn each_event_tells_which_attempt_brought_it_whatever_it_holds_and_however_it_is
             0 | 2 => {
                 peer.stream();
                 peer.send(stream);
-                peer.cut();
+                peer.close_abruptly();
             }
             1 => peer.respond(503, &[], ""),
             _ => peer.respond(204, &[], ""),
@@ -170,7 +170,7 @@ fn before_connect_sets_headers_and_query_for_its_attempt_alone() {
             _ => {}
         })
     });
-    let paths: Vec<_> = asked.iter().map(Asked::path).collect();
+    let paths: Vec<_> = asked.iter().map(ReceivedRequest::path).collect();
     assert_eq!(paths, ["/?a=1&n=%C3%BC+1", "/?a=1", "/?a=1"]);
     assert_eq!(all(&asked, "x-key"), [Some("one"), Some("request"), Some("request")]);
     assert_eq!(all(&asked, "authorization"), [Some("Bearer request"), Some("Bearer two"), Some("Bearer request")]);

@@ -40,7 +40,7 @@ fn assert_rate(id: &str, script: fn(Peer)) {
 
 #[test]
 fn a_server_that_accepts_and_closes_is_not_hammered() {
-    assert_rate("accept, close", Peer::cut);
+    assert_rate("accept, close", Peer::close_abruptly);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_retry_time_counts_at_the_end_of_its_line() {
     let mut peer = server.accept();
     peer.stream();
     peer.send("retry: 10\n");
-    peer.cut();
+    peer.close_abruptly();
     server.accept();
     stop(&rx);
 }
@@ -248,7 +248,7 @@ fn a_stream_that_delivered_and_lived_starts_the_count_again() {
             peer.send("data: a\n\n");
             // Twenty times the base delay: the time itself is the subject.
             peer.pause(ms(200));
-            peer.cut();
+            peer.close_abruptly();
         }
         _ => peer.respond(503, &[], ""),
     })
@@ -335,7 +335,7 @@ fn where_reset_after_is_set_events_do_not_start_the_count_again() {
         peer.send("data: a\n\n");
         // Ten times the base delay: the time itself is the subject.
         peer.pause(ms(100));
-        peer.cut();
+        peer.close_abruptly();
     })
     .unwrap();
     let rx = client().connect("exact", request(&server, quick().max_retries(3).reset_after(HOUR))).unwrap();

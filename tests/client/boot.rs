@@ -131,7 +131,7 @@ mod names {
         peer.stream();
         peer.send("id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
         assert_eq!([next_line(&child, "event: "), next_line(&child, "event: ")], ["a\n", "b\n"]);
-        peer.hold();
+        peer.wait_for_close();
         assert_eq!(child.finish().code, Some(0));
     }
 

@@ -77,7 +77,7 @@ fn the_idle_timeout_is_as_long_as_ever() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send(burst());
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let mut reader = client().read("burst", once(server.url("/")).idle_timeout(PAUSE)).unwrap();

@@ -16,7 +16,7 @@ fn eventful() -> Server {
     Server::serve(|_, mut peer| {
         peer.stream();
         peer.send(": hello\n\ndata: a\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap()
 }
@@ -50,7 +50,7 @@ fn callbacks_run_in_stream_order_and_on_close_is_last() {
         0 => {
             peer.stream();
             peer.send(": one\n\ndata: a\n\n: two\ndata: b\n\n");
-            peer.cut();
+            peer.close_abruptly();
         }
         1 => peer.respond(503, &[], ""),
         2 => {
@@ -265,7 +265,7 @@ fn a_panic_in_on_event_comes_after_the_events_before_it() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\ndata: b\n\ndata: c\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let request = Request::get(server.url("/")).retry(quick()).on_event(|event| assert_ne!(event.data(), "b"));

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::channel;
 
-use http_sse::testing::{Asked, Server};
+use http_sse::testing::{ReceivedRequest, Server};
 use http_sse::{Checkpoint, Cursor, End, Error, Event, Request};
 use support::exchange::{Seen, asked, client, drain, retries, run};
 
@@ -12,7 +12,7 @@ fn first_word(event: &Event) -> Option<String> {
 }
 
 /// Streams one text for each connection, cut in mid-event, then answers 204; returns what was asked for.
-fn streams(texts: &'static [&'static str], request: impl FnOnce(String) -> Request) -> (Vec<Asked>, Seen) {
+fn streams(texts: &'static [&'static str], request: impl FnOnce(String) -> Request) -> (Vec<ReceivedRequest>, Seen) {
     let (sender, requests) = channel();
     let server = Server::serve(move |number, mut peer| {
         sender.send(peer.request().clone()).unwrap();
@@ -21,7 +21,7 @@ fn streams(texts: &'static [&'static str], request: impl FnOnce(String) -> Reque
             Some(text) => {
                 peer.stream();
                 peer.send(format!("{text}data: half"));
-                peer.cut();
+                peer.close_abruptly();
             }
         }
     });
@@ -31,8 +31,8 @@ fn streams(texts: &'static [&'static str], request: impl FnOnce(String) -> Reque
     (requests.iter().collect(), seen)
 }
 
-fn paths(asked: &[Asked]) -> Vec<&str> {
-    asked.iter().map(Asked::path).collect()
+fn paths(asked: &[ReceivedRequest]) -> Vec<&str> {
+    asked.iter().map(ReceivedRequest::path).collect()
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_start_is_left_out_too_and_does_not_count_where_the_cursor_is_inclusive() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a 1\n\ndata: b 2\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let cursor = Cursor::query("from", first_word).inclusive().start_at("a");
@@ -146,7 +146,7 @@ fn the_cursor_of_an_event_is_in_force_before_the_other_callbacks_see_it_and_unti
         assert_eq!(number, 0);
         peer.stream();
         peer.send("data: a 1\n\ndata: b last\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let (seen, positions) = channel();
@@ -198,7 +198,7 @@ fn a_checkpoint_stores_the_cursor_and_never_an_id_in_its_place() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("id: 1\ndata: nothing\n\nid: 2\ndata: a 1\n\nid: 3\ndata: nothing\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let request = Request::get(server.url("/")).cursor(Cursor::query("since", first_word));
@@ -226,7 +226,7 @@ fn a_cursor_keeps_everything_that_the_event_holds() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("id: 7\nevent: t\n: c\ndata: a 1\n\ndata: b 2\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let request = Request::get(server.url("/")).keep_raw().cursor(Cursor::query("since", first_word));
@@ -244,7 +244,7 @@ fn a_panic_while_the_cursor_is_taken_ends_the_connection() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a 1\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let request = Request::get(server.url("/"))

@@ -223,7 +223,7 @@ fn time_between_two_calls_of_a_reader_is_not_silence() {
                 other_work_is_done.send(()).unwrap();
             }
         }
-        peer.hold();
+        peer.wait_for_close();
     });
     let mut seen = Vec::new();
     let started = Instant::now();
@@ -248,7 +248,7 @@ fn time_between_two_calls_of_a_reader_is_not_silence() {
 fn silence_while_a_reader_waits_adds_up_over_its_calls() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let request = Request::get(server.url("/")).idle_timeout(Duration::from_millis(300)).retry(RetryPolicy::never());

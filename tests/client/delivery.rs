@@ -97,7 +97,7 @@ fn a_chunked_response_that_is_cut_under_never_is_an_error() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\n");
-        peer.cut();
+        peer.close_abruptly();
     })
     .unwrap();
     let rx = client().connect("cut", once(&server)).unwrap();
@@ -111,7 +111,7 @@ fn a_response_shorter_than_its_length_under_never_is_an_error() {
     let server = Server::serve(|_, mut peer| {
         peer.begin(200, &[("Content-Type", "text/event-stream")], Framing::Length(1000));
         peer.send("data: a\n\n");
-        peer.cut();
+        peer.close_abruptly();
     })
     .unwrap();
     let rx = client().connect("short", once(&server)).unwrap();
@@ -162,12 +162,12 @@ fn a_failure_that_is_retried_never_enters_the_channel() {
         2 => {
             peer.stream();
             peer.send("data: a\n\n");
-            peer.cut();
+            peer.close_abruptly();
         }
         _ => {
             peer.stream();
             peer.send("data: b\n\n");
-            peer.hold();
+            peer.wait_for_close();
         }
     })
     .unwrap();
@@ -326,7 +326,7 @@ fn breaking_out_of_an_owned_loop_stops_the_connection() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let rx = client().connect("break", forever(&server)).unwrap();

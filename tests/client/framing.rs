@@ -325,7 +325,7 @@ fn a_malformed_chunk_is_a_transient_failure() {
         // Taken first: what comes in one packet with a malformed chunk is given up with it.
         assert_eq!(events.recv_timeout(DEADLINE).unwrap().unwrap().data(), "here");
         peer.raw(chunk);
-        peer.cut();
+        peer.close_abruptly();
         let seen = drain(&events);
         assert!(seen.failure().is_transient(), "{chunk:?}: {seen:?}");
     }
@@ -391,14 +391,14 @@ fn an_event_is_delivered_before_the_chunk_that_holds_it_is_complete() {
     let event = events.recv_timeout(DEADLINE).unwrap().unwrap();
     assert_eq!(event.data(), "early");
     drop(events);
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]
 fn a_body_behind_a_204_is_not_waited_for() {
     let seen = answered(|_, mut peer| {
         peer.begin(204, &[], Framing::Length(1000));
-        peer.hold();
+        peer.wait_for_close();
     });
     assert!(matches!(seen.end, End::NoContent), "{seen:?}");
 }

@@ -36,10 +36,10 @@ fn broken() -> Server {
         peer.stream();
         if is_first {
             peer.send("id: 7\ndata: a\n\n");
-            return peer.cut();
+            return peer.close_abruptly();
         }
         peer.send(large() + REST);
-        peer.hold();
+        peer.wait_for_close();
     });
     server.unwrap()
 }
@@ -55,7 +55,7 @@ fn a_gap_comes_as_soon_as_the_next_stream_opens() {
     peer.send("id: 7\ndata: a\n\n");
     assert_eq!(next_line(&rx), "a");
     let broken = Instant::now();
-    peer.cut();
+    peer.close_abruptly();
     let mut peer = stream(&server);
     // Nothing follows it yet.
     let gap = next_event(&rx);
@@ -105,7 +105,7 @@ fn every_subscriber_is_told_of_a_break() {
     let peer = stream(&server);
     assert!(rx.handle().wait_open(deadline()));
     let other = client.subscribe("two").unwrap();
-    peer.cut();
+    peer.close_abruptly();
     let mut peer = stream(&server);
     peer.send(REST);
     for receiver in [&rx, &other] {
@@ -131,7 +131,7 @@ fn before_the_first_stream_there_is_no_gap_whatever_failed_and_wherever_it_start
         _ => {
             peer.stream();
             peer.send(REST);
-            peer.hold();
+            peer.wait_for_close();
         }
     });
     let server = server.unwrap();
@@ -144,7 +144,7 @@ fn before_the_first_stream_there_is_no_gap_whatever_failed_and_wherever_it_start
 fn a_stream_without_an_event_counts_as_one_that_broke() {
     let server = Server::start().unwrap();
     let rx = client().connect("empty", request(&server)).unwrap();
-    stream(&server).cut();
+    stream(&server).close_abruptly();
     stream(&server).end();
     let mut peer = stream(&server);
     peer.send(REST);
@@ -157,7 +157,7 @@ fn failed_attempts_between_two_streams_are_one_gap_as_long_as_all_of_them() {
     let server = Server::start().unwrap();
     let policy = RetryPolicy::constant(Duration::from_millis(100)).max_retries(None);
     let rx = client().connect("between", request(&server).retry(policy)).unwrap();
-    stream(&server).cut();
+    stream(&server).close_abruptly();
     for _ in 0..3 {
         server.accept().respond(503, &[], "busy");
     }
@@ -181,7 +181,7 @@ fn a_gap_names_what_the_attempt_has_sent() {
     let rx = client().connect("sent", request).unwrap();
     let mut peer = stream(&server);
     peer.send("id: 1\ndata: a\n\n");
-    peer.cut();
+    peer.close_abruptly();
     let mut peer = server.accept();
     assert_eq!(peer.request().header("last-event-id"), Some("own"));
     peer.stream();
@@ -195,7 +195,7 @@ fn an_id_that_cannot_be_sent_resumes_from_nothing() {
     let rx = client().connect("unsendable", request(&server).max_event_size(1 << 20)).unwrap();
     let mut peer = stream(&server);
     peer.send(format!("id: {}\ndata: a\n\n", "9".repeat(9000)));
-    peer.cut();
+    peer.close_abruptly();
     assert_eq!(next_line(&rx), "a");
     let _peer = stream(&server);
     assert_eq!(next_line(&rx), "resumed from \"nothing\"");
@@ -212,10 +212,10 @@ fn a_gap_names_the_cursor_where_there_is_one_and_is_no_event_to_it() {
     let rx = client().connect("cursor", request(&server).cursor(cursor)).unwrap();
     let mut peer = stream(&server);
     peer.send("id: 1\n\n");
-    peer.cut();
+    peer.close_abruptly();
     let mut peer = stream(&server);
     peer.send("data: 41\n\n");
-    peer.cut();
+    peer.close_abruptly();
     let mut peer = server.accept();
     assert_eq!(peer.request().path(), "/events?since=41");
     peer.stream();
@@ -236,7 +236,7 @@ fn a_cursor_that_a_redirect_has_dropped_was_not_told() {
         let rx = client().connect("dropped", request).unwrap();
         let mut peer = stream(&shard);
         peer.send("data: 41\n\n");
-        peer.cut();
+        peer.close_abruptly();
         let mut peer = shard.accept();
         assert_eq!(peer.request().header("x-since"), is_trusted.then_some("41"));
         peer.stream();
@@ -257,13 +257,13 @@ fn a_cursor_that_the_url_of_a_redirect_does_not_hold_was_not_told() {
             "/events" => {
                 peer.stream();
                 peer.send("data: 41\n\n");
-                peer.cut();
+                peer.close_abruptly();
             }
             "/events?since=41" => peer.respond(307, &[("Location", location)], ""),
             path => {
                 assert_eq!(path, location);
                 peer.stream();
-                peer.hold();
+                peer.wait_for_close();
             }
         });
         let server = server.unwrap();
@@ -292,7 +292,7 @@ fn a_gap_is_no_event_to_anything_that_counts_them() {
     let server = Server::serve(|number, mut peer| {
         peer.stream();
         match number {
-            0 => peer.cut(),
+            0 => peer.close_abruptly(),
             _ => peer.end(),
         }
     });
@@ -343,8 +343,8 @@ fn typed_iteration_passes_a_gap_as_an_error_that_ends_nothing() {
         peer.stream();
         peer.send(format!("data: {number}\n\n"));
         match number % 2 {
-            0 => peer.cut(),
-            _ => _ = peer.hold(),
+            0 => peer.close_abruptly(),
+            _ => _ = peer.wait_for_close(),
         }
     });
     let (server, client) = (server.unwrap(), client());
@@ -384,7 +384,7 @@ fn a_stop_between_two_streams_ends_without_a_gap() {
     let server = Server::start().unwrap();
     let policy = RetryPolicy::constant(Duration::from_secs(3600));
     let rx = client().connect("stopped", request(&server).retry(policy)).unwrap();
-    stream(&server).cut();
+    stream(&server).close_abruptly();
     support::waiting_for(&rx.handle());
     rx.handle().stop();
     assert_ended(&rx);

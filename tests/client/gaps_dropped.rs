@@ -191,7 +191,7 @@ fn the_failure_comes_behind_all_gaps_and_drops_nothing() {
     {
         let mut scene = Scene::under(RetryPolicy::never(), 2, overflow);
         scene.send(0..5);
-        scene.peer.cut();
+        scene.peer.close_abruptly();
         assert!(scene.rx.handle().join_timeout(deadline()));
         assert_eq!(next_lines(&scene.rx), expected);
         assert!(matches!(terminal_error(&scene.rx), Error::Disconnected));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
-use http_sse::testing::{Asked, Framing, Peer, Server};
+use http_sse::testing::{Framing, Peer, ReceivedRequest, Server};
 use http_sse::{Client, End, Error, Events, NextTimeoutError, Request, RetryPolicy};
 
 use support::deadline;
@@ -64,7 +64,7 @@ fn next(events: &Events) -> String {
     events.recv_timeout(deadline()).unwrap().unwrap().into_data()
 }
 
-fn accept_encoding(asked: &Asked) -> Vec<&str> {
+fn accept_encoding(asked: &ReceivedRequest) -> Vec<&str> {
     asked.headers("accept-encoding")
 }
 
@@ -283,7 +283,7 @@ fn what_follows_the_last_member_ends_the_stream() {
             peer.begin(200, &STREAM, Framing::Chunked);
             peer.send(&body);
             peer.raw("nonsense");
-            peer.hold();
+            peer.wait_for_close();
         });
         assert!(matches!((&seen.data[..], &seen.end), ([_, _], End::Complete)), "{seen:?}");
     }
@@ -326,7 +326,7 @@ fn a_stream_that_is_cut_resumes_after_its_last_event() {
             peer.send(flushing.piece(&format!("id: {number}\ndata: {number}\n\n")));
         }
         peer.send(flushing.piece("id: 99\ndata: half"));
-        peer.cut();
+        peer.close_abruptly();
     })
     .unwrap();
     let seen = run(request(&server).retry(retries(5)));

@@ -19,7 +19,7 @@ fn statuses(statuses: &'static [u16]) -> Server {
         None => {
             peer.stream();
             peer.send("data: a\n\n");
-            peer.hold();
+            peer.wait_for_close();
         }
     });
     server.unwrap()
@@ -55,7 +55,7 @@ fn retry_when_decides_about_failures_without_a_response() {
         0 => peer.reset(),
         1 => {
             peer.stream();
-            peer.cut();
+            peer.close_abruptly();
         }
         _ => peer.respond(200, &[("Content-Type", "text/plain")], ""),
     });
@@ -104,7 +104,7 @@ fn retry_when_is_asked_neither_about_a_clean_end_nor_a_stop() {
         _ => {
             peer.stream();
             peer.send("data: b\n\n");
-            peer.hold();
+            peer.wait_for_close();
         }
     });
     let server = server.unwrap();
@@ -158,7 +158,7 @@ fn on_open_tells_the_url_that_answered_after_redirects_and_with_the_query_of_the
             _ => {
                 peer.stream();
                 peer.send("data: a\n\n");
-                peer.hold();
+                peer.wait_for_close();
             }
         }
     });
@@ -235,7 +235,7 @@ fn a_network_up_hook_reaches_a_port_that_was_closed() {
     peer.stream();
     assert!(handle.wait_open(deadline()));
     stop(&rx);
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]

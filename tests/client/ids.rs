@@ -13,7 +13,7 @@ fn open_server() -> Server {
     Server::serve_concurrently(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap()
 }
@@ -217,7 +217,7 @@ fn dropping_the_client_stops_nothing() {
         peer.stream();
         peer.send(format!("data: {data}\n\n"));
         assert_eq!(next_data(&rx), data);
-        peer.cut();
+        peer.close_abruptly();
     }
     stop(&rx);
 }

@@ -23,7 +23,7 @@ fn once(answer: fn(Peer)) -> Server {
         _ => {
             peer.stream();
             peer.send("data: a\n\n");
-            peer.hold();
+            peer.wait_for_close();
         }
     });
     server.unwrap()

@@ -42,7 +42,7 @@ fn a_body_that_breaks_off_has_no_end_and_an_error_no_pieces() {
         2 => {
             peer.stream();
             peer.send("data: a\n\n");
-            peer.cut();
+            peer.close_abruptly();
         }
         3 => {
             peer.begin(200, &[("Content-Type", "text/event-stream")], Framing::Length(9));

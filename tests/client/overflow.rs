@@ -168,7 +168,7 @@ fn the_failure_takes_the_place_of_the_oldest_event_under_drop_oldest() {
     let (_server, _client, rx, mut peer) = open(2, Overflow::DropOldest);
     send(&mut peer, 0..2);
     await_events(&rx.handle(), 2);
-    peer.cut();
+    peer.close_abruptly();
     assert!(rx.handle().join_timeout(deadline()));
     assert_eq!(rx.handle().stats().dropped, 1);
     assert_eq!(next_data(&rx), "1");
@@ -180,7 +180,7 @@ fn the_failure_takes_no_events_place_while_there_is_room() {
     let (_server, _client, rx, mut peer) = open(3, Overflow::DropOldest);
     send(&mut peer, 0..2);
     await_events(&rx.handle(), 2);
-    peer.cut();
+    peer.close_abruptly();
     assert!(rx.handle().join_timeout(deadline()));
     assert_eq!((next_data(&rx), next_data(&rx)), ("0".into(), "1".into()));
     terminal_error(&rx);
@@ -193,7 +193,7 @@ fn the_failure_waits_for_room_under_block_and_drop_newest() {
         let (_server, _client, rx, mut peer) = open(1, overflow);
         send(&mut peer, 0..1);
         await_events(&rx.handle(), 1);
-        peer.cut();
+        peer.close_abruptly();
         let handle = rx.handle();
         wait_until(|| handle.end().is_some() && is_asleep(&handle));
         assert!(!handle.join_timeout(std::time::Duration::ZERO));
@@ -210,7 +210,7 @@ fn the_failure_is_never_lost_under_load() {
         let (_server, _client, rx, mut peer) = open(2, overflow);
         let sending = thread::spawn(move || {
             send(&mut peer, 0..5_000);
-            peer.cut();
+            peer.close_abruptly();
         });
         let items = rest(&rx);
         sending.join().unwrap();

@@ -163,7 +163,7 @@ fn a_runaway_line_is_a_transient_failure_and_the_next_attempt_goes_on() {
         peer.stream();
         if number > 0 {
             peer.send("data: b\n\n");
-            peer.hold();
+            peer.wait_for_close();
             return;
         }
         peer.send("id: 1\ndata: a\n\ndata: ");
@@ -203,7 +203,7 @@ fn a_runaway_with_an_id_is_not_met_again() {
             Some("1") => peer.send("id: 2\ndata: "),
             Some(_) => {
                 peer.send("id: 3\ndata: b\n\n");
-                peer.hold();
+                peer.wait_for_close();
                 return;
             }
         }

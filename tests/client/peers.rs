@@ -160,7 +160,7 @@ fn max_retries_ends_it() {
         |mut peer| {
             peer.stream();
             peer.send("data: a\n\n");
-            peer.cut();
+            peer.close_abruptly();
         },
     ];
     // No stream here lives as long as this delay: otherwise an event would start the count again.
@@ -368,7 +368,7 @@ fn a_loop_with_a_question_mark_outlives_every_transient_failure() {
         2 => peer.raw("this is not HTTP\r\n\r\n"),
         3 => {
             peer.stream();
-            peer.cut();
+            peer.close_abruptly();
         }
         4 => {
             peer.stream();

@@ -223,7 +223,7 @@ fn the_response_timeout_starts_behind_the_proxy() {
         peer.pause(Duration::from_millis(400));
         peer.raw(ESTABLISHED);
         peer.next_request();
-        peer.hold();
+        peer.wait_for_close();
     });
     let proxy = proxy.unwrap();
     let request = Request::get("http://nowhere.test/").response_timeout(Duration::from_millis(200));
@@ -242,7 +242,7 @@ fn a_stop_reaches_the_wait_for_connect() {
     assert_eq!(handle.state(), State::Connecting);
     handle.stop();
     assert!(matches!(drain(&events).end, End::Stopped));
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_block_of_an_earlier_connection_leaves_no_text_behind() {
         0 => {
             peer.stream();
             peer.send("data: lost\n: half");
-            peer.cut();
+            peer.close_abruptly();
         }
         _ => {
             peer.stream();

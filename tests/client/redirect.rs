@@ -4,7 +4,7 @@ mod origin;
 
 use std::sync::mpsc::{Receiver, channel};
 
-use http_sse::testing::{Asked, Framing, Server};
+use http_sse::testing::{Framing, ReceivedRequest, Server};
 use http_sse::{Client, End, Error, Request, RetryPolicy};
 
 use support::exchange::{client, drain, retries, run};
@@ -13,7 +13,7 @@ use support::tls::{Authority, TlsServer, Validity};
 const EVENT: &str = "data: here\n\n";
 
 /// Redirects the first request to `location`, and answers every later one with an event.
-fn redirecting(status: u16, location: impl Into<String>) -> (Server, Receiver<Asked>) {
+fn redirecting(status: u16, location: impl Into<String>) -> (Server, Receiver<ReceivedRequest>) {
     let (sender, asked) = channel();
     let location = location.into();
     let server = Server::serve(move |number, mut peer| {
@@ -28,7 +28,7 @@ fn redirecting(status: u16, location: impl Into<String>) -> (Server, Receiver<As
 }
 
 /// A server of another origin, which answers one event.
-fn elsewhere() -> (Server, Receiver<Asked>) {
+fn elsewhere() -> (Server, Receiver<ReceivedRequest>) {
     let (sender, asked) = channel();
     let server = Server::serve(move |_, mut peer| {
         // Not every test asks what came.
@@ -247,7 +247,7 @@ fn a_redirect_without_a_length_on_a_connection_kept_open_is_followed_at_once() {
     };
     follow(Request::get(server.url("/old")));
     // The socket was dropped, not drained.
-    kept.try_recv().unwrap().hold();
+    kept.try_recv().unwrap().wait_for_close();
 }
 
 #[test]

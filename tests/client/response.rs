@@ -214,7 +214,7 @@ fn a_port_that_speaks_tls_is_named() {
     let seen = answered(|_, mut peer| {
         peer.request();
         peer.raw([0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46]);
-        peer.cut();
+        peer.close_abruptly();
     });
     assert!(matches!(seen.failure(), Error::Protocol(_)) && seen.failure().to_string().contains("https"), "{seen:?}");
 }
@@ -263,7 +263,7 @@ fn gzip_that_was_not_asked_for_does_not_wait_for_a_body() {
     let seen = answered(|_, mut peer| {
         let headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")];
         peer.begin(200, &headers, Framing::Chunked);
-        peer.hold();
+        peer.wait_for_close();
     });
     assert!(matches!(seen.failure(), Error::ContentEncoding(_)), "{seen:?}");
 }
@@ -370,7 +370,7 @@ fn an_errors_body_that_is_cut_off_is_kept_as_far_as_it_came() {
     let seen = answered(|_, mut peer| {
         peer.begin(403, &[], Framing::Length(100));
         peer.send("no");
-        peer.cut();
+        peer.close_abruptly();
     });
     assert_eq!((seen.failure().status(), seen.failure().body()), (Some(403), Some("no")));
 }
@@ -383,7 +383,7 @@ fn an_errors_body_that_never_ends_is_not_waited_for_longer_than_a_second() {
             peer.begin(403, &[], Framing::Chunked);
             peer.send("no");
             if !is_dripping {
-                peer.hold();
+                peer.wait_for_close();
                 return;
             }
             loop {
@@ -416,7 +416,7 @@ fn a_stop_reaches_the_wait_for_an_errors_body() {
     peer.begin(403, &[], Framing::Chunked);
     events.handle().stop();
     assert!(matches!(drain(&events).end, End::Stopped));
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]

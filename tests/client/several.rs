@@ -157,7 +157,7 @@ fn a_connection_that_ends_leaves_the_others_alone() {
     assert_eq!(event(next(&merged)), pair("lasting", "a"));
     assert!(merged.is_empty());
     assert_all_stopped_but_first(merged, &client);
-    peer.hold();
+    peer.wait_for_close();
 }
 
 /// The first has come to an end of its own.
@@ -179,7 +179,7 @@ fn a_failure_is_the_last_item_of_its_id_and_the_others_go_on() {
     let (mut cut, mut peer) = (open(&failing), open(&lasting));
     cut.send("data: a\n\n");
     assert_eq!(event(next(&merged)), pair("failing", "a"));
-    cut.cut();
+    cut.close_abruptly();
     let (id, error) = next(&merged);
     assert_eq!(&*id, "failing");
     assert!(matches!(error, Delivery::End(End::Failed(Error::Disconnected))), "{error:?}");
@@ -187,7 +187,7 @@ fn a_failure_is_the_last_item_of_its_id_and_the_others_go_on() {
     assert_eq!(event(next(&merged)), pair("lasting", "b"));
     assert!(merged.is_empty());
     assert_all_stopped_but_first(merged, &client);
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn an_id_of_a_live_connection_is_refused_with_all_and_that_one_goes_on() {
     peer.send("data: on\n\n");
     assert_eq!(next(&live).unwrap().data(), "on");
     support::transcript::stop(&live);
-    peer.hold();
+    peer.wait_for_close();
     assert_eq!(server.connections(), 1);
 }
 
@@ -275,7 +275,7 @@ fn dropping_it_stops_all() {
     assert_eq!(client.ids(), ["first", "second"]);
     assert_all_stopped(&client, merged);
     for peer in peers {
-        peer.hold();
+        peer.wait_for_close();
     }
 }
 

@@ -84,7 +84,7 @@ fn connections_are_added_and_removed_while_the_channel_is_read() {
     assert!(client.stop("attic"));
     assert!(first.join_timeout(deadline()));
     assert!(matches!(next_end(&receiver, "attic"), End::Stopped));
-    up.hold();
+    up.wait_for_close();
     down.send("data: 4\n\n");
     assert_eq!(next_event(&receiver), pair("cellar", "4"));
 
@@ -148,7 +148,7 @@ fn a_silent_connection_outlives_its_receivers_until_the_first_send() {
     assert!(!handle.is_closed());
     peer.send("data: a\n\n");
     assert_left(&client, &handle);
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_send_that_waits_for_room_ends_with_the_receivers() {
         wait_until(|| handle.stats().events == capacity as u64 + 1);
         drop(receiver);
         assert_left(&client, &handle);
-        peer.hold();
+        peer.wait_for_close();
     }
 }
 
@@ -221,7 +221,7 @@ fn a_failure_waits_for_room() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\n");
-        peer.cut();
+        peer.close_abruptly();
     });
     let server = server.unwrap();
     let (sender, receiver) = bounded(1);

@@ -107,7 +107,7 @@ fn a_failure_whose_id_is_used_again_comes_before_anything_of_the_new_connection(
     let first = client.connect_to("it", request, sender.clone()).unwrap();
     let mut peer = open(&old);
     peer.send("data: old\n\n");
-    peer.cut();
+    peer.close_abruptly();
     wait_until(|| matches!(first.end(), Some(End::Failed(Error::Disconnected))));
     let second = client.connect_to("it", Request::get(new.url("/")).retry(quick()), sender).unwrap();
     let mut peer = open(&new);

@@ -243,7 +243,7 @@ fn the_connection_stops_when_the_last_is_dropped_whichever_it_is() {
         drop(last);
         assert_eq!(scene.client.ids(), Vec::<String>::new());
         assert_stopped(&handle);
-        scene.peer.hold();
+        scene.peer.wait_for_close();
     }
 }
 
@@ -329,7 +329,7 @@ fn there_is_none_once_the_failure_is_terminal_though_it_waits_for_room() {
     let mut scene = Scene::new(|request| request.retry(RetryPolicy::never()).capacity(1));
     scene.send(&["a"]);
     wait_until(|| scene.rx.is_full());
-    scene.peer.cut();
+    scene.peer.close_abruptly();
     wait_until(|| scene.rx.handle().end().is_some());
     assert!(scene.client.subscribe(&scene.id).is_none());
     assert_eq!(next_data(&scene.rx), "a");
@@ -342,7 +342,7 @@ fn every_receiver_gets_the_terminal_failure_and_its_channel_ends() {
     let others = [scene.subscribe(), scene.subscribe()];
     scene.send(&["a"]);
     wait_until(|| others.iter().all(|rx| rx.len() == 1));
-    scene.peer.cut();
+    scene.peer.close_abruptly();
     for rx in others.iter().chain([&scene.rx]) {
         assert_eq!(next_data(rx), "a");
         assert!(matches!(terminal_error(rx), http_sse::Error::Disconnected));

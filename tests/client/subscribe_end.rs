@@ -26,7 +26,7 @@ fn failed_with_full_receivers(count: usize, shape: impl FnOnce(Request) -> Reque
     peer.stream();
     peer.send(format!("data: {EVENT}\n\n"));
     wait_until(|| all.iter().all(|rx| rx.is_full()));
-    peer.cut();
+    peer.close_abruptly();
     let handle = all[0].handle();
     wait_until(|| handle.end().is_some() && is_asleep(&handle));
     (client, all)
@@ -57,7 +57,7 @@ fn a_receiver_with_room_has_its_failure_before_a_slow_one_makes_room() {
     peer.stream();
     peer.send("data: a\n\n");
     assert_eq!(next_data(&quick), "a");
-    peer.cut();
+    peer.close_abruptly();
     assert!(matches!(next(&quick), Err(Error::Disconnected)));
     assert_eq!(next_data(&slow), "a");
     terminal_error(&slow);
@@ -120,7 +120,7 @@ fn under_drop_oldest_a_failure_takes_the_place_of_an_event_in_each() {
     peer.stream();
     peer.send("data: a\n\n");
     wait_until(|| rx.is_full() && other.is_full());
-    peer.cut();
+    peer.close_abruptly();
     assert!(rx.handle().join_timeout(deadline()));
     assert!(matches!(terminal_error(&rx), Error::Disconnected));
     assert!(matches!(terminal_error(&other), Error::Disconnected));
@@ -131,7 +131,7 @@ fn under_drop_oldest_a_failure_takes_the_place_of_an_event_in_each() {
 fn a_subscription_is_refused_or_keeps_the_connection_when_the_last_is_dropped_meanwhile() {
     let server = Server::serve_concurrently(|_, mut peer| {
         peer.stream();
-        peer.hold();
+        peer.wait_for_close();
     });
     let server = server.unwrap();
     let client = client();
@@ -171,7 +171,7 @@ fn a_subscription_during_the_failure_is_refused_or_gets_it() {
                 all
             });
             assert_eq!(subscribed.recv(), Err::<(), _>(RecvError));
-            peer.cut();
+            peer.close_abruptly();
             subscriber.join().unwrap()
         });
         for rx in others.iter().chain([&rx]) {

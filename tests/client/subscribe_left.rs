@@ -29,7 +29,7 @@ fn a_bare_clone_of_a_receiver_ends_when_that_is_dropped_though_nothing_comes() {
         peer.send("data: b\n\n");
         assert_eq!([next_data(&rx), next_data(&rx)], ["a", "b"]);
         stop(&rx);
-        peer.hold();
+        peer.wait_for_close();
     }
 }
 
@@ -50,7 +50,7 @@ fn a_bare_clone_ends_while_the_connection_waits_for_room_in_another() {
         assert_ended(&bare);
         assert_eq!([next_data(&slow), next_data(&slow), next_data(&slow)], ["a", "b", "c"]);
         stop(&slow);
-        peer.hold();
+        peer.wait_for_close();
     }
 }
 
@@ -67,5 +67,5 @@ fn the_others_have_every_event_when_one_leaves_while_another_is_waited_for() {
     assert_eq!(next_data(&slow), "c");
     drop(stays);
     stop(&slow);
-    peer.hold();
+    peer.wait_for_close();
 }

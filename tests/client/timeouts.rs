@@ -47,7 +47,7 @@ fn a_silent_one_shot_stream_ends_with_the_timeout() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let rx = client().connect("one-shot", once(&server).idle_timeout(ms(100))).unwrap();
@@ -111,7 +111,7 @@ fn a_head_may_take_as_long_as_the_stream_may_be_silent() {
     let mute = || {
         Server::serve(|_, mut peer| {
             peer.request();
-            peer.hold();
+            peer.wait_for_close();
         })
         .unwrap()
     };
@@ -144,7 +144,7 @@ fn a_head_that_comes_with_the_first_event_after_a_long_silence_is_waited_for() {
 fn no_wait_grows_where_the_head_does_not_come_in_time_and_the_error_names_the_causes() {
     let server = Server::serve(|_, mut peer| {
         peer.request();
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let policy = RetryPolicy::exponential(ms(20), Duration::from_secs(3600)).jitter(0.0).max_retries(9);

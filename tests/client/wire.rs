@@ -1,6 +1,6 @@
 //! What goes out: method, target, headers and body.
 
-use http_sse::testing::Asked;
+use http_sse::testing::ReceivedRequest;
 use http_sse::{Client, Request, RetryPolicy};
 use mockito::Matcher;
 
@@ -9,7 +9,7 @@ use support::exchange::{asked, asked_by, client, drain, run};
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// All headers but those that name the address and the library's version.
-fn headers(asked: &Asked) -> Vec<(String, String)> {
+fn headers(asked: &ReceivedRequest) -> Vec<(String, String)> {
     let names = asked.header_names().into_iter().map(str::to_ascii_lowercase);
     let mut headers: Vec<_> = names
         .filter(|name| name != "host" && name != "user-agent")

@@ -137,9 +137,9 @@ impl Shared {
                     peer.send(format!("id: {}\ndata: half", sent + 1));
                     match manner {
                         Break::End => peer.end(),
-                        Break::Cut => peer.cut(),
+                        Break::Cut => peer.close_abruptly(),
                         Break::Reset => peer.reset(),
-                        Break::Silence => drop(peer.hold()),
+                        Break::Silence => drop(peer.wait_for_close()),
                     }
                     return;
                 }

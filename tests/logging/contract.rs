@@ -234,7 +234,7 @@ fn nothing_of_a_stream_is_logged() {
     assert_response_kept("stream", |_, mut peer| {
         peer.stream();
         peer.send(": s3cr3t\nid: s3cr3t\nevent: s3cr3t\ndata: s3cr3t\ns3cr3t: s3cr3t\nretry: s3cr3t\n\ndata: s3cr3t");
-        peer.cut();
+        peer.close_abruptly();
     });
 }
 

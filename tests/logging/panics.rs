@@ -32,7 +32,7 @@ fn eventful() -> Server {
     Server::serve_concurrently(|_, mut peer| {
         peer.stream();
         peer.send(": hello\n\ndata: a\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap()
 }

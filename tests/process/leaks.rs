@@ -330,7 +330,7 @@ mod drops {
         let handle = rx.handle();
         drop(rx);
         assert!(handle.join_timeout(deadline()));
-        peer.hold();
+        peer.wait_for_close();
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod drops {
         drop(client.clone());
         assert_eq!(client.ids(), ["it"]);
         assert!(client.shutdown(deadline()));
-        peer.hold();
+        peer.wait_for_close();
     }
 
     #[test]
@@ -361,7 +361,7 @@ mod drops {
         assert_eq!(events.recv_timeout(deadline()).unwrap(), "1");
         handle.stop();
         assert!(handle.join_timeout(deadline()));
-        peer.hold();
+        peer.wait_for_close();
     }
 
     #[test]

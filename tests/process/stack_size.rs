@@ -55,7 +55,7 @@ fn script(_: usize, mut peer: Peer) {
         (_, "", true) => {
             peer.stream();
             peer.send(format!(": hello\n\nid: 1\ndata: {}\n\ndata: cut", "x".repeat(100_000)));
-            peer.cut();
+            peer.close_abruptly();
         }
         (_, "1", _) => peer.respond(200, &[("Content-Type", "text/event-stream")], "id: 2\r\ndata: b\r\n\r\n"),
         _ => peer.respond(204, &[], ""),

@@ -54,7 +54,7 @@ fn every_event_is_handled_at_least_once_over_a_hundred_kills() {
                 return;
             }
         }
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap()
     .wait_limit(Duration::from_secs(120));
@@ -110,7 +110,7 @@ fn a_program_that_is_killed_early_every_time_gets_ahead() {
         for number in from + 1..=from + 3 {
             peer.send(format!("id: {number}\ndata: {number}\n\n"));
         }
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let folder = support::program::Folder::new("kill-early");

@@ -64,7 +64,7 @@ fn it_is_ready_feeds_the_watchdog_and_stops_cleanly() {
     }
     running.signal("TERM");
     assert_eq!(systemd.next_but_watchdog(), "STOPPING=1");
-    peer.hold();
+    peer.wait_for_close();
     let left = running.finish();
     assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("", "", Some(0)));
 }

@@ -76,7 +76,7 @@ fn terminate(program: &str, first_line: &str) -> Left {
     running.signal("TERM");
     let left = running.finish();
     assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
-    peer.hold();
+    peer.wait_for_close();
     left
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_sse::crossbeam_channel::RecvTimeoutError;
-use http_sse::testing::{Asked, Peer, Server};
+use http_sse::testing::{Peer, ReceivedRequest, Server};
 use http_sse::{Client, End, Error, Event, Events, Request, RetryPolicy};
 
 /// How long a test waits for anything before it fails.
@@ -72,13 +72,13 @@ pub fn drain(events: &Events) -> Seen {
 
 /// Returns what a request looks like on the wire; `to` gets the server's URL, without a path.
 #[track_caller]
-pub fn asked(to: impl FnOnce(String) -> Request) -> Asked {
+pub fn asked(to: impl FnOnce(String) -> Request) -> ReceivedRequest {
     asked_by(&client(), to)
 }
 
 /// The same for a client with settings of its own.
 #[track_caller]
-pub fn asked_by(client: &Client, to: impl FnOnce(String) -> Request) -> Asked {
+pub fn asked_by(client: &Client, to: impl FnOnce(String) -> Request) -> ReceivedRequest {
     let server = Server::start().unwrap();
     let origin = server.url("/").trim_end_matches('/').to_owned();
     let events = client.connect("asked", to(origin)).unwrap();

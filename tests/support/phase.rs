@@ -177,7 +177,7 @@ impl Scene {
                 let (hold_back, go_on) = bounded(0);
                 let witness = Witness::of(move || {
                     let _ = go_on.recv();
-                    peer.hold();
+                    peer.wait_for_close();
                 });
                 return Witness { hold_back: Some(hold_back), ..witness };
             }
@@ -212,7 +212,7 @@ impl Scene {
                 wait_until(|| handle.stats().events == 1 && is_asleep(handle));
             }
         }
-        Witness::of(move || _ = peer.hold())
+        Witness::of(move || _ = peer.wait_for_close())
     }
 }
 

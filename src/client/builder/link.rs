@@ -36,7 +36,7 @@ impl ClientBuilder {
     /// # let server = http_sse::testing::Server::serve(|_, mut peer| {
     /// #     peer.stream();
     /// #     peer.send("data: on\n\n");
-    /// #     peer.hold();
+    /// #     peer.wait_for_close();
     /// # })?;
     /// # let (address, port) = ("127.0.0.1", server.url("/").split([':', '/']).nth(4).unwrap().to_owned());
     /// let client = Client::builder().no_proxy().resolve("bridge.example", address.parse()?).build()?;

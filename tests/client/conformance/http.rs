@@ -1,6 +1,6 @@
 //! One request and its response: what is asked for, and what an answer leads to.
 
-use http_sse::testing::{Asked, Framing, Peer, Server};
+use http_sse::testing::{Framing, Peer, ReceivedRequest, Server};
 use http_sse::{End, Error, Request};
 
 use super::{client, quick, verdict};
@@ -118,7 +118,7 @@ fn a_redirect_without_a_location_is_an_error() {
     }
 }
 
-fn asked(request: impl FnOnce(String) -> Request) -> Asked {
+fn asked(request: impl FnOnce(String) -> Request) -> ReceivedRequest {
     let server = Server::start().unwrap();
     let _events = client().connect("asked", request(server.url("/events")).retry(quick())).unwrap();
     server.accept().request().clone()

@@ -133,7 +133,7 @@ fn journeys() -> Vec<Journey> {
 }
 
 /// The end that the framing promises, and a connection that just goes.
-const BREAKS: [fn(Peer); 2] = [Peer::end, Peer::cut];
+const BREAKS: [fn(Peer); 2] = [Peer::end, Peer::close_abruptly];
 
 #[test]
 fn what_is_kept_over_a_reconnect_is_what_the_suites_say() {

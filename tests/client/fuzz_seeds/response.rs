@@ -44,7 +44,7 @@ fn answer(mut peer: Peer, answers: &Queue, leaks: &Leaks) {
     }
     let bytes = answers.lock().unwrap().pop().unwrap_or_else(|| STREAM.to_vec());
     peer.raw(bytes);
-    peer.cut();
+    peer.close_abruptly();
 }
 
 /// The input is the first response, byte for byte; a redirect leads to a short stream.

@@ -1,6 +1,6 @@
 //! A server that behaves as an OpenAI-compatible `POST /v1/chat/completions` with `"stream": true` does.
 
-use http_sse::testing::{Asked, Peer, Server};
+use http_sse::testing::{Peer, ReceivedRequest, Server};
 use serde_json::{Value, json};
 
 /// How the server answers one request.
@@ -40,7 +40,7 @@ pub(crate) fn serve(replies: Vec<Reply>) -> Server {
 }
 
 /// What such servers refuse before they ask the model.
-fn fault(asked: &Asked) -> Option<(u16, &'static str)> {
+fn fault(asked: &ReceivedRequest) -> Option<(u16, &'static str)> {
     let body: Value = serde_json::from_slice(asked.body()).unwrap_or_default();
     if (asked.method(), asked.path()) != ("POST", "/v1/chat/completions") {
         return Some((404, "unknown url"));
@@ -69,11 +69,11 @@ fn answer(mut peer: Peer, reply: &Reply) {
         Reply::CutAfter(_) => {
             let next = chunk(json!({"content": "lost"}), None);
             peer.send(&next[..next.len() / 2]);
-            return peer.cut();
+            return peer.close_abruptly();
         }
         Reply::EndAfter(_) => return peer.end(),
         Reply::StallsAfter(_) => {
-            peer.hold();
+            peer.wait_for_close();
             return;
         }
         Reply::ErrorAfter(_) => {
@@ -85,7 +85,7 @@ fn answer(mut peer: Peer, reply: &Reply) {
     peer.send(chunk(json!({}), Some("stop")));
     peer.send("data: [DONE]\n\n");
     if matches!(reply, Reply::StaysOpen) {
-        peer.hold();
+        peer.wait_for_close();
         return;
     }
     peer.end();

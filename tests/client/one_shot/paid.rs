@@ -21,7 +21,7 @@ fn paid(server: &Server) -> Request {
 
 #[test]
 fn after_an_event_it_is_not_sent_again_and_its_early_end_is_told() {
-    for end in [Peer::end, Peer::cut] {
+    for end in [Peer::end, Peer::close_abruptly] {
         let server = serve(end);
         let (failures, failed) = transcript();
         let request = paid(&server).until(|event| event.data() == "[DONE]");
@@ -36,7 +36,7 @@ fn after_an_event_it_is_not_sent_again_and_its_early_end_is_told() {
 
 #[test]
 fn with_until_retry_when_is_asked_for_an_early_end_and_decides() {
-    for end in [Peer::end, Peer::cut] {
+    for end in [Peer::end, Peer::close_abruptly] {
         let server = serve(end);
         let (questions, asked) = transcript();
         let mut answers = [true, true, false].into_iter();

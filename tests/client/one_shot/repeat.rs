@@ -39,7 +39,7 @@ fn a_post_is_not_repeated_after_a_transient_status() {
 fn a_post_is_not_repeated_after_a_cut_before_the_head() {
     let error = failure(post, |_, mut peer| {
         peer.request();
-        peer.cut();
+        peer.close_abruptly();
     });
     assert!(error.is_transient(), "{error:?}");
 }
@@ -57,7 +57,7 @@ fn a_post_is_not_repeated_after_a_reset() {
 fn a_post_is_not_repeated_after_a_cut_stream() {
     let error = failure(post, |_, mut peer| {
         peer.stream();
-        peer.cut();
+        peer.close_abruptly();
     });
     assert!(matches!(error, Error::Disconnected), "{error:?}");
 }
@@ -68,7 +68,7 @@ fn a_post_is_not_repeated_after_a_timeout() {
         |url| post(url).response_timeout(Duration::from_millis(50)),
         |_, mut peer| {
             peer.request();
-            peer.hold();
+            peer.wait_for_close();
         },
     );
     assert!(error.is_timeout(), "{error:?}");
@@ -76,7 +76,7 @@ fn a_post_is_not_repeated_after_a_timeout() {
         |url| post(url).idle_timeout(Duration::from_millis(50)),
         |_, mut peer| {
             peer.stream();
-            peer.hold();
+            peer.wait_for_close();
         },
     );
     assert!(error.is_timeout(), "{error:?}");
@@ -112,7 +112,7 @@ fn a_post_is_repeated_with_its_body_where_the_program_says_so() {
         assert_eq!((asked.method(), asked.body()), ("POST", BODY.as_bytes()));
         match number {
             0 => peer.respond(503, &[], ""),
-            1 => peer.cut(),
+            1 => peer.close_abruptly(),
             _ => peer.respond(204, &[], ""),
         }
     });
@@ -140,7 +140,7 @@ fn a_refusal_that_comes_while_a_large_body_is_being_sent_is_told() {
         |_, mut peer| {
             peer.request_head();
             peer.raw("HTTP/1.1 413 \r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large");
-            peer.cut();
+            peer.close_abruptly();
         },
     );
     assert_eq!((error.status(), error.body()), (Some(413), Some("too large")), "{error:?}");

@@ -81,13 +81,13 @@ fn a_response_that_breaks_off_has_no_such_end() {
         |mut peer| {
             peer.stream();
             peer.send(LACKING);
-            peer.cut();
+            peer.close_abruptly();
         },
         |mut peer| {
             peer.raw(format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 1000\r\n\r\n{LACKING}"
             ));
-            peer.cut();
+            peer.close_abruptly();
         },
     ];
     for send in sends {

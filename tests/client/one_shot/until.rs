@@ -13,7 +13,7 @@ fn serve(stream: &'static str) -> Server {
     let server = Server::serve(move |_, mut peer| {
         peer.stream();
         peer.send(stream);
-        peer.hold();
+        peer.wait_for_close();
     });
     server.unwrap()
 }
@@ -113,7 +113,7 @@ fn interrupted(cut: bool) -> Server {
             0 => peer.send("id: 1\ndata: a\n\n"),
             _ => peer.send("id: 2\ndata: b\n\ndata: end\n\n"),
         }
-        if cut { peer.cut() } else { peer.end() }
+        if cut { peer.close_abruptly() } else { peer.end() }
     });
     server.unwrap()
 }

@@ -21,7 +21,7 @@ fn an_open_stream_is_dropped_and_taken_up_after_the_last_event() {
     first.send("id: 1\ndata: a\n\nid: 2\ndata: half");
     assert_eq!(next_data(&rx), "a");
     rx.handle().reconnect();
-    first.hold();
+    first.wait_for_close();
     let mut second = streaming(&server);
     assert_eq!(second.request().header("last-event-id"), Some("1"));
     second.send("id: 2\ndata: b\n\n");
@@ -67,7 +67,7 @@ fn the_event_in_delivery_is_delivered_and_what_came_after_it_comes_again() {
         let handed_over = capacity as u64 + 1;
         wait_until(|| rx.handle().stats().events == handed_over && is_asleep(&rx.handle()));
         rx.handle().reconnect();
-        first.hold();
+        first.wait_for_close();
         let got: Vec<_> = (0..handed_over).map(|_| next_data(&rx)).collect();
         assert_eq!(got, ["1", "2", "3"][..=capacity]);
         let mut second = streaming(&server);
@@ -86,7 +86,7 @@ fn a_closed_connection_stays_closed() {
     let peer = streaming(&server);
     rx.handle().stop();
     rx.handle().reconnect();
-    peer.hold();
+    peer.wait_for_close();
     assert!(rx.recv_timeout(deadline()).is_err_and(|error| error.is_disconnected()));
     rx.handle().join();
     rx.handle().reconnect();
@@ -123,7 +123,7 @@ fn calls_that_find_the_connection_busy_become_one() {
     for _ in 0..50 {
         rx.handle().reconnect();
     }
-    first.hold();
+    first.wait_for_close();
     drop(leave);
     streaming(&server).send("data: a\n\n");
     assert_eq!(next_data(&rx), "a");
@@ -144,11 +144,11 @@ fn no_error_is_reported() {
     let first = streaming(&server);
     assert!(rx.handle().wait_open(deadline()));
     rx.handle().reconnect();
-    first.hold();
+    first.wait_for_close();
     let mut second = server.accept();
     second.request();
     rx.handle().reconnect();
-    second.hold();
+    second.wait_for_close();
     let mut third = streaming(&server);
     third.send("data: a\n\n");
     assert_eq!(next_data(&rx), "a");
@@ -191,7 +191,7 @@ fn a_callback_may_ask_for_it() {
     let rx = client.connect("it", request).unwrap();
     let mut first = streaming(&server);
     first.send("id: 1\ndata: a\n\nid: 2\ndata: lost\n\n");
-    first.hold();
+    first.wait_for_close();
     let mut second = streaming(&server);
     assert_eq!(second.request().header("last-event-id"), Some("1"));
     second.send("data: b\n\n");
@@ -207,7 +207,7 @@ fn a_reader_connects_again_inside_next() {
     let first = streaming(&server);
     assert!(handle.wait_open(deadline()));
     handle.reconnect();
-    first.hold();
+    first.wait_for_close();
     let mut second = streaming(&server);
     second.send("data: a\n\n");
     assert_eq!(puller.join().unwrap().0, "a");
@@ -239,11 +239,11 @@ fn a_reader_between_two_calls_is_reconnected_by_the_next() {
     let script = thread::spawn(move || {
         let mut first = streaming(&server);
         first.send("id: 1\ndata: a\n\nid: 2\ndata: lost\n\n");
-        first.hold();
+        first.wait_for_close();
         let mut second = streaming(&server);
         assert_eq!(second.request().header("last-event-id"), Some("1"));
         second.send("data: b\n\n");
-        second.hold();
+        second.wait_for_close();
     });
     assert_eq!(reader.next().unwrap().unwrap().data(), "a");
     reader.handle().reconnect();

@@ -61,7 +61,7 @@ fn no_row_of_reconnects_hammers_a_server_that_fails() {
 fn no_flapping_hook_hammers_a_server_and_the_stream_is_there_once_it_is_quiet() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let rx = client().connect("flapping", request(&server, RetryPolicy::constant(ms(500)))).unwrap();

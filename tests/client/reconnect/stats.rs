@@ -21,7 +21,7 @@ fn the_state_goes_from_connecting_over_open_and_waiting_to_closed() {
     peer.stream();
     wait_until(|| handle.state() == State::Open);
     assert!(!handle.is_closed());
-    peer.cut();
+    peer.close_abruptly();
     wait_until(|| handle.state() == State::Waiting);
     handle.stop();
     assert_eq!(handle.state(), State::Closed);
@@ -61,7 +61,7 @@ fn the_last_status_is_that_of_the_last_response() {
     assert_eq!(status(), Some(503));
     peer.stream();
     wait_until(|| status() == Some(200));
-    peer.cut();
+    peer.close_abruptly();
     // An attempt without a response keeps it.
     server.accept().reset();
     let mut peer = server.accept();
@@ -116,7 +116,7 @@ fn idle_for_counts_since_the_last_byte_while_the_stream_is_open() {
     wait_until(|| handle.stats().idle_for > Some(pause));
     peer.send(":\n");
     wait_until(|| handle.stats().idle_for < Some(pause));
-    peer.cut();
+    peer.close_abruptly();
     wait_until(|| handle.state() == State::Waiting);
     assert_eq!(handle.stats().idle_for, None);
 }
@@ -136,7 +136,7 @@ fn bytes_comments_events_and_oversized_events_are_counted_over_reconnects() {
         assert_eq!((stats.bytes, stats.oversized), (body.len() as u64 * round, round));
         assert_eq!(stats.dropped, 0);
         handle.reconnect();
-        peer.hold();
+        peer.wait_for_close();
     }
 }
 
@@ -155,7 +155,7 @@ fn the_last_event_id_is_that_of_the_last_event_even_without_data() {
     peer.send("id\n\n");
     wait_until(|| handle.last_event_id().is_none());
     handle.reconnect();
-    peer.hold();
+    peer.wait_for_close();
     assert_eq!(server.accept().request().header("last-event-id"), None);
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::channel;
 
-use http_sse::testing::{Asked, Server};
+use http_sse::testing::{ReceivedRequest, Server};
 use http_sse::{Client, Error, Request, RetryPolicy};
 
 use super::{EVENT, elsewhere, follow, redirecting};
@@ -36,7 +36,7 @@ fn run_laden(client: &Client, request: Request) -> Seen {
 
 /// What a stranger may see: these headers and no secret.
 #[track_caller]
-fn assert_is_stripped(asked: &Asked) {
+fn assert_is_stripped(asked: &ReceivedRequest) {
     let mut names: Vec<_> = asked.header_names().into_iter().map(str::to_ascii_lowercase).collect();
     names.sort();
     assert_eq!(names, ["accept", "accept-encoding", "cache-control", "host", "last-event-id", "user-agent"]);

@@ -67,7 +67,7 @@ fn a_stop_leaves_all_buffered_events_in_order() {
     rx.handle().stop();
     assert_eq!(drain(&rx), ["a", "b", "c"]);
     assert_gone(&client, &rx.handle());
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn with_a_waiting_failure(server: &Server, client: &Client) -> Events {
     peer.stream();
     peer.send("data: 1\n\n");
     wait_until(|| rx.len() == 1);
-    peer.cut();
+    peer.close_abruptly();
     wait_until(|| rx.handle().end().is_some() && is_asleep(&rx.handle()));
     rx
 }

@@ -110,7 +110,7 @@ fn join_of_another_connection_waits_for_that() {
         handle.join_timeout(deadline())
     }));
     assert_gone(&client, &other.handle());
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]

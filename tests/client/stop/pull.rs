@@ -97,7 +97,7 @@ fn dropping_a_reader_closes_its_socket_and_frees_its_id() {
         let mut peer = server.accept();
         peer.stream();
         peer.send("data: 1\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     assert_eq!(reader.next().unwrap().unwrap().data(), "1");
     assert_eq!(handle.state(), State::Open);
@@ -132,7 +132,7 @@ fn a_stop_between_two_calls_drops_what_was_received_and_closes_at_the_next() {
         let mut peer = server.accept();
         peer.stream();
         peer.send("data: 1\n\ndata: 2\n\n");
-        peer.hold();
+        peer.wait_for_close();
     });
     assert_eq!(reader.next().unwrap().unwrap().data(), "1");
     handle.stop();

@@ -114,7 +114,7 @@ fn a_break_out_of_the_loop_stops() {
         }
     }
     assert_gone(&client, &handle);
-    peer.hold();
+    peer.wait_for_close();
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_peer_that_does_not_speak_tls_is_a_tls_error() {
 
 #[test]
 fn a_peer_that_closes_during_the_handshake_is_no_end_of_the_stream() {
-    let server = Server::serve(|number, peer| if number == 0 { peer.cut() } else { peer.reset() }).unwrap();
+    let server = Server::serve(|number, peer| if number == 0 { peer.close_abruptly() } else { peer.reset() }).unwrap();
     for _ in 0..2 {
         let error = failure(&builder().build().unwrap(), server.url("/events").replace("http:", "https:"));
         assert!(matches!(error, Error::Disconnected | Error::Io(_) | Error::Tls(_)), "{error:?}");
@@ -104,13 +104,13 @@ fn resumed_after(end: fn(Peer)) -> (TlsServer, Events, Arc<Mutex<Vec<Error>>>) {
     peer.send("id: 2\ndata: b\n\n");
     assert_eq!(rx.recv_timeout(deadline()).unwrap().unwrap().data(), "b");
     rx.handle().stop();
-    peer.hold();
+    peer.wait_for_close();
     (server, rx, errors)
 }
 
 #[test]
 fn a_cut_without_a_goodbye_is_a_disconnect_that_resumes() {
-    let (_server, rx, errors) = resumed_after(|peer| peer.cut());
+    let (_server, rx, errors) = resumed_after(|peer| peer.close_abruptly());
     let errors = errors.lock().unwrap();
     assert!(matches!(errors[..], [Error::Disconnected]), "{errors:?}");
     assert!(rx.recv_timeout(deadline()).is_err());
@@ -120,7 +120,7 @@ fn a_cut_without_a_goodbye_is_a_disconnect_that_resumes() {
 fn a_cut_in_the_middle_of_a_chunk_is_a_disconnect_that_resumes() {
     let (_server, rx, errors) = resumed_after(|mut peer| {
         peer.raw("40\r\ndata: the chunk is longer");
-        peer.cut();
+        peer.close_abruptly();
     });
     let errors = errors.lock().unwrap();
     assert!(matches!(errors[..], [Error::Disconnected]), "{errors:?}");

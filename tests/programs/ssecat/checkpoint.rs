@@ -21,7 +21,7 @@ fn run_once(arguments: &[&str], file: &Path) -> (Left, Option<String>) {
     for id in from + 1..=5 {
         peer.send(format!("event: e{id}\nid: {id}\ndata: {id}\n\n"));
     }
-    peer.hold();
+    peer.wait_for_close();
     (running.finish(), last_id)
 }
 
@@ -49,7 +49,7 @@ fn run_with_cursor(cursor: &str, file: &Path, data: &str) -> (String, Option<Str
     let (path, range) = (peer.request().path().to_owned(), peer.request().header("range").map(str::to_owned));
     peer.stream();
     peer.send(data);
-    peer.hold();
+    peer.wait_for_close();
     let left = running.finish();
     assert_eq!((left.code, left.stderr.as_str()), (Some(0), ""), "{left:?}");
     (path, range, left.stdout)
@@ -104,7 +104,7 @@ fn an_event_that_could_not_be_printed_comes_again() {
     peer.stream();
     drop(running.take_output());
     peer.send("id: 1\ndata: 1\n\n");
-    peer.hold();
+    peer.wait_for_close();
     assert_eq!(running.finish().code, Some(0));
     assert!(!file.exists());
 }
@@ -133,7 +133,7 @@ fn a_quiet_stream_leaves_nothing_unsaved() {
     // Written a few seconds later; the first one at once.
     support::wait_until(|| std::fs::read_to_string(&file).is_ok_and(|text| text.contains("\n2\n")));
     running.signal("KILL");
-    peer.hold();
+    peer.wait_for_close();
     assert_eq!(running.finish().code, None);
 }
 
@@ -149,7 +149,7 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     std::fs::create_dir_all(file.join("full")).unwrap();
     peer.stream();
     peer.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
-    peer.hold();
+    peer.wait_for_close();
     let left = running.finish();
     assert_eq!((ids(&left), left.code), (vec!["1", "2"], Some(0)));
     let text = format!("ssecat: warning: the checkpoint {} cannot be written: ", file.display());

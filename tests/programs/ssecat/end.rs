@@ -37,7 +37,7 @@ fn a_network_failure_is_3() {
 fn silence_is_3() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let (code, line) = failed(ssecat(&["--retry", "never", "--idle", "2"]).arg(server.url("/")));
@@ -67,7 +67,7 @@ fn a_status_without_a_body_is_one_line() {
 fn an_answer_that_is_no_event_stream_is_4() {
     let server = Server::serve(|_, mut peer| {
         peer.begin(200, &[("Content-Type", "text/html")], Framing::Chunked);
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let (code, line) = failed(ssecat(&[]).arg(server.url("/")));
@@ -217,7 +217,7 @@ fn fewer_events_than_count_are_7() {
 fn a_timeout_before_the_events_of_count_is_7() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let left = run(ssecat(&["--timeout", "0.3", "--count", "1"]).arg(server.url("/")));
@@ -235,7 +235,7 @@ fn a_signal_ends_an_open_stream_with_0() {
         peer.send("data: 1\n\ndata: hal");
         assert_eq!([running.line(), running.line()], ["data: 1\n", "\n"]);
         running.signal(signal);
-        peer.hold();
+        peer.wait_for_close();
         let left = running.finish();
         assert_eq!((left.stdout.as_str(), left.stderr.as_str(), left.code), ("", "", Some(0)), "{signal}");
     }
@@ -268,7 +268,7 @@ fn a_second_signal_ends_it_while_the_output_takes_nothing() {
     output.read_exact(&mut [0]).unwrap();
     running.signal("TERM");
     // The first one has been heard.
-    peer.hold();
+    peer.wait_for_close();
     running.signal("TERM");
     let left = running.finish();
     assert_eq!((left.stderr.as_str(), left.code), ("", Some(1)));
@@ -281,7 +281,7 @@ fn the_timeout_ends_it_with_0_whatever_has_come() {
             peer.stream();
             peer.send("data: 1\n\n");
         }
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     for (path, output) in [("/open", "data: 1\n\n"), ("/silent", "")] {

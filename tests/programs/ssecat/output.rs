@@ -32,7 +32,7 @@ fn count_ends_after_the_events_that_were_printed() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: 1\n\nevent: x\ndata: 2\n\nevent: x\ndata: 3\n\nevent: x\ndata: 4\n\n");
-        peer.hold();
+        peer.wait_for_close();
     })
     .unwrap();
     let left = run(ssecat(&["--only", "x", "--count", "2"]).arg(server.url("/events")));
@@ -83,7 +83,7 @@ fn a_closed_output_ends_quietly() {
     peer.stream();
     drop(running.take_output());
     peer.send("data: 1\n\n");
-    peer.hold();
+    peer.wait_for_close();
     let left = running.finish();
     assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
 }
@@ -95,7 +95,7 @@ fn a_closed_output_ends_a_stream_without_events_too() {
     let mut peer = server.accept();
     peer.stream();
     drop(running.take_output());
-    peer.hold();
+    peer.wait_for_close();
     let left = running.finish();
     assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
 }

@@ -51,7 +51,7 @@ fn a_recording_is_played_as_it_was_and_recorded_again_the_same() {
     let server = Server::serve(|number, mut peer| match number {
         0 => {
             stream(&mut peer, &[b"retry: 500\n\nid: 1\nda", b"ta: a\\b\n", b"\r\n: \xff\xc3", b"\xbc \x1b[2J\t\n\n"]);
-            peer.cut();
+            peer.close_abruptly();
         }
         1 => peer.respond(503, &[], "busy"),
         2 => {
@@ -105,7 +105,7 @@ fn a_stream_that_was_stopped_is_recorded_up_to_there() {
     peer.send("data: 1\n\ndata");
     assert_eq!(running.line(), "data: 1\n");
     running.signal("INT");
-    peer.hold();
+    peer.wait_for_close();
     assert_eq!(running.finish().code, Some(0));
     assert_eq!(lines(&folder.file("r")), ["open 200 text/event-stream", r"body data: 1\n\ndata", "stop"]);
 }

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use http_sse::testing::{Asked, Server};
+use http_sse::testing::{ReceivedRequest, Server};
 
 use crate::ssecat::ssecat;
 use support::program::{Folder, run};
 
 /// Returns the request of one run.
 #[track_caller]
-fn asked(arguments: &[&str]) -> Asked {
+fn asked(arguments: &[&str]) -> ReceivedRequest {
     let server = Server::start().unwrap();
     let mut command = ssecat(arguments);
     command.arg(server.url("/events?x=1"));

@@ -24,7 +24,7 @@ fn a_terminal_shows_one_status_line_that_is_kept_up_to_date() {
     peer.send("id: 7\u{9b}\ndata: 1\n\n");
     running.wait_for("open · 1 event · ");
     peer.send("data: 2\n\n");
-    peer.hold();
+    peer.wait_for_close();
     let shown = running.finish();
 
     assert!(shown.contains("waiting · 0 events · 0.0/s · the server answered 503 · retrying in "), "{shown:?}");
@@ -86,7 +86,7 @@ fn a_skipped_event_is_a_line_above_the_status_line() {
     peer.send("\n");
     running.wait_for("\r\x1b[Kssecat: warning: skipped an event: an event is larger than ");
     peer.send("data: 1\n\n");
-    peer.hold();
+    peer.wait_for_close();
     let shown = running.finish();
     assert_eq!(shown.matches("skipped").count(), 1, "{shown:?}");
     assert!(shown.contains("data: 1\r\n") && shown.contains("closed · 1 event · "), "{shown:?}");
@@ -113,7 +113,7 @@ fn the_status_line_makes_room_for_events_on_the_same_terminal() {
     let server = Server::start().unwrap();
     let (running, mut peer) = reading_one(&terminal, &server);
     peer.send("data: 1\n\n");
-    peer.hold();
+    peer.wait_for_close();
     let shown = running.finish();
     assert!(shown.contains("\r\x1b[Kdata: 1\r\n\r\n\r\x1b[K\x1b[?7l"), "{shown:?}");
 }

@@ -126,7 +126,7 @@ impl Play {
                         match number {
                             // Ends once the port refuses.
                             0 => _ = is_gone.recv(),
-                            _ => _ = peer.hold(),
+                            _ => _ = peer.wait_for_close(),
                         }
                     })
                 }
@@ -182,8 +182,8 @@ fn break_off(mut peer: Peer, place: Place, ending: Ending) {
         }
     }
     match ending {
-        Ending::Stall => _ = peer.hold(),
-        Ending::Fin => peer.cut(),
+        Ending::Stall => _ = peer.wait_for_close(),
+        Ending::Fin => peer.close_abruptly(),
         Ending::Reset => {
             peer.pause(REST);
             peer.reset();
@@ -246,7 +246,7 @@ pub fn chunk_garbage(number: usize, mut peer: Peer) {
     let kinds = ["zz\r\n", "-5\r\nx", "ffffffffffffffffff\r\nx", "4\r\ndata: 1\n\n", "\r\n\r\n", "4;\0\r\n", "4 4\r\n"];
     peer.request();
     peer.raw(format!("{STREAM}Transfer-Encoding: chunked\r\n\r\n{}", kinds[number % kinds.len()]));
-    peer.hold();
+    peer.wait_for_close();
 }
 
 /// "id: 1", "data: 1" and a blank line.

@@ -106,8 +106,14 @@ pub const ROWS: &[Row] = &[
     row("RST between events", Broken, Break(BetweenEvents, Reset), BackOff, GONE).with_events(),
     row("FIN mid-event", Broken, Break(InEvent, Fin), BackOff, GONE).with_events(),
     row("RST mid-event", Broken, Break(InEvent, Reset), BackOff, GONE).with_events(),
-    row("FIN mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::cut)), BackOff, &[])
-        .with_events(),
+    row(
+        "FIN mid-event, no framing",
+        Broken,
+        Script(|_, peer| half_until_close(peer, Peer::close_abruptly)),
+        BackOff,
+        &[],
+    )
+    .with_events(),
     row("RST mid-event, no framing", Broken, Script(|_, peer| half_until_close(peer, Peer::reset)), BackOff, GONE)
         .with_events(),
     row("chunk framing garbage", Broken, Script(chunk_garbage), BackOff, PROTOCOL),
@@ -121,7 +127,13 @@ pub const ROWS: &[Row] = &[
         BackOff,
         ENCODED,
     ),
-    row("flapping: accepts and closes", Broken, Script(|_, peer| peer.cut()), BackOff, &["Disconnected", "Io"]),
+    row(
+        "flapping: accepts and closes",
+        Broken,
+        Script(|_, peer| peer.close_abruptly()),
+        BackOff,
+        &["Disconnected", "Io"],
+    ),
     row("flapping: 503", Broken, Script(|_, mut peer| peer.respond(503, &[], "")), BackOff, &["Status"]),
     row(
         "flapping: opens and ends",

@@ -19,13 +19,13 @@ const INHERITED_LIMIT: Duration = Duration::from_secs(10);
 type OnConnection = Arc<dyn Fn(TcpStream) + Send + Sync>;
 
 /// A port of 127.0.0.1, open at first.
-pub(super) struct Door {
+pub(super) struct Port {
     addr: SocketAddr,
     on_connection: OnConnection,
-    state: State,
+    state: PortState,
 }
 
-enum State {
+enum PortState {
     Open {
         thread: JoinHandle<()>,
         shut: Arc<AtomicBool>,
@@ -36,7 +36,7 @@ enum State {
     Gone,
 }
 
-impl Door {
+impl Port {
     pub(super) fn open(on_connection: OnConnection) -> io::Result<Self> {
         let socket = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let listener = listen(socket)?;
@@ -44,19 +44,19 @@ impl Door {
     }
 
     pub(super) fn refuse(&mut self) -> io::Result<()> {
-        if matches!(self.state, State::Shut(_)) {
+        if matches!(self.state, PortState::Shut(_)) {
             return Ok(());
         }
         self.close();
-        self.state = State::Shut(reserve_again(self.addr)?);
+        self.state = PortState::Shut(reserve_again(self.addr)?);
         Ok(())
     }
 
     pub(super) fn resume(&mut self) -> io::Result<()> {
-        let socket = match mem::replace(&mut self.state, State::Gone) {
-            State::Shut(socket) => socket,
-            State::Gone => reserve_again(self.addr)?,
-            open @ State::Open { .. } => {
+        let socket = match mem::replace(&mut self.state, PortState::Gone) {
+            PortState::Shut(socket) => socket,
+            PortState::Gone => reserve_again(self.addr)?,
+            open @ PortState::Open { .. } => {
                 self.state = open;
                 return Ok(());
             }
@@ -67,7 +67,7 @@ impl Door {
 
     /// Drops the listener, together with the connections that it has not accepted.
     pub(super) fn close(&mut self) {
-        if let State::Open { thread, shut } = mem::replace(&mut self.state, State::Gone) {
+        if let PortState::Open { thread, shut } = mem::replace(&mut self.state, PortState::Gone) {
             shut.store(true, Ordering::Release);
             // Wakes the thread from `accept`; refused if another connection has done so.
             let _ = TcpStream::connect_timeout(&self.addr, WAKE_UP_LIMIT);
@@ -108,7 +108,7 @@ fn listen(socket: Socket) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn accept_in_background(listener: TcpListener, then: &OnConnection) -> io::Result<State> {
+fn accept_in_background(listener: TcpListener, then: &OnConnection) -> io::Result<PortState> {
     let shut = Arc::new(AtomicBool::new(false));
     let (flag, then) = (Arc::clone(&shut), Arc::clone(then));
     let accept_all = move || loop {
@@ -122,7 +122,7 @@ fn accept_in_background(listener: TcpListener, then: &OnConnection) -> io::Resul
         }
     };
     let thread = thread::Builder::new().name("sse-test-accept".to_owned()).spawn(accept_all)?;
-    Ok(State::Open { thread, shut })
+    Ok(PortState::Open { thread, shut })
 }
 
 #[cfg(all(test, unix))]
@@ -143,11 +143,11 @@ mod tests {
                 count.fetch_add(1, Ordering::AcqRel);
             }
         });
-        let mut door = Door::open(Arc::new(drop)).unwrap();
+        let mut port = Port::open(Arc::new(drop)).unwrap();
         while started.load(Ordering::Acquire) < 100 {
-            door.refuse().unwrap();
-            assert!(TcpStream::connect(door.addr()).is_err());
-            door.resume().unwrap();
+            port.refuse().unwrap();
+            assert!(TcpStream::connect(port.addr()).is_err());
+            port.resume().unwrap();
         }
         goes_on.store(false, Ordering::Release);
         starter.join().unwrap();

@@ -17,17 +17,17 @@ use std::io;
 /// client.write_all(b"POST /chat?x=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")?;
 ///
 /// let mut peer = server.accept();
-/// let asked = peer.request();
-/// assert_eq!((asked.method(), asked.path()), ("POST", "/chat?x=1"));
-/// assert_eq!(asked.header("host"), Some("test"));
-/// assert_eq!(asked.header("accept"), None);
-/// assert_eq!(asked.header_names(), ["Host", "Content-Length"]);
-/// assert_eq!(asked.body(), b"hi");
-/// assert!(asked.head().ends_with(b"\r\n\r\n"));
+/// let request = peer.request();
+/// assert_eq!((request.method(), request.path()), ("POST", "/chat?x=1"));
+/// assert_eq!(request.header("host"), Some("test"));
+/// assert_eq!(request.header("accept"), None);
+/// assert_eq!(request.header_names(), ["Host", "Content-Length"]);
+/// assert_eq!(request.body(), b"hi");
+/// assert!(request.head().ends_with(b"\r\n\r\n"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReceivedRequest {
     method: String,
     path: String,
     headers: Vec<(String, Vec<u8>)>,
@@ -35,7 +35,7 @@ pub struct Asked {
     body: Option<Vec<u8>>,
 }
 
-impl Asked {
+impl ReceivedRequest {
     /// Returns the method, as spelled.
     ///
     /// # Example: it was a POST
@@ -217,9 +217,9 @@ impl Asked {
     }
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked")
+        f.debug_struct("ReceivedRequest")
             .field("head", &String::from_utf8_lossy(&self.head))
             .field("body", &String::from_utf8_lossy(self.body()))
             .finish()
@@ -270,36 +270,36 @@ mod tests {
     #[test]
     fn a_head_is_taken_only_when_it_is_complete() {
         let mut inbox = b"GET / HTTP/1.1\r\nA: 1\r\n".to_vec();
-        assert_eq!(Asked::take_head(&mut inbox).unwrap(), None);
+        assert_eq!(ReceivedRequest::take_head(&mut inbox).unwrap(), None);
         inbox.extend(b"\r\nrest");
-        let asked = Asked::take_head(&mut inbox).unwrap().unwrap();
-        assert_eq!(asked.header_names(), ["A"]);
+        let request = ReceivedRequest::take_head(&mut inbox).unwrap().unwrap();
+        assert_eq!(request.header_names(), ["A"]);
         assert_eq!(inbox, b"rest");
     }
 
     #[test]
     fn header_values_keep_their_bytes() {
         let mut inbox = b"GET / HTTP/1.1\r\nID: \xff\r\nid:b \r\n\r\n".to_vec();
-        let asked = Asked::take_head(&mut inbox).unwrap().unwrap();
-        assert_eq!(asked.header_bytes("id"), [&b"\xff"[..], b"b"]);
-        assert_eq!(asked.header("id"), None);
-        assert_eq!(asked.headers("id"), ["b"]);
+        let request = ReceivedRequest::take_head(&mut inbox).unwrap().unwrap();
+        assert_eq!(request.header_bytes("id"), [&b"\xff"[..], b"b"]);
+        assert_eq!(request.header("id"), None);
+        assert_eq!(request.headers("id"), ["b"]);
     }
 
     #[test]
     fn a_chunked_body_is_put_together() {
         let mut inbox = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n".to_vec();
-        let mut asked = Asked::take_head(&mut inbox).unwrap().unwrap();
-        assert!(!asked.take_body(&mut inbox).unwrap());
+        let mut request = ReceivedRequest::take_head(&mut inbox).unwrap().unwrap();
+        assert!(!request.take_body(&mut inbox).unwrap());
         inbox.extend(b"\r\nrest");
-        assert!(asked.take_body(&mut inbox).unwrap());
-        assert_eq!(asked.body(), b"abcde");
+        assert!(request.take_body(&mut inbox).unwrap());
+        assert_eq!(request.body(), b"abcde");
         assert_eq!(inbox, b"rest");
     }
 
     #[test]
     fn nonsense_is_an_error() {
-        assert!(Asked::take_head(&mut b"\x16\x03\x01 hello\r\n\r\n".to_vec()).is_err());
+        assert!(ReceivedRequest::take_head(&mut b"\x16\x03\x01 hello\r\n\r\n".to_vec()).is_err());
         assert!(take_chunks(&mut b"x\r\n".to_vec()).is_err());
     }
 }
