@@ -78,14 +78,14 @@ enum Stage {
 }
 
 /// The result of [`Connection::next`].
-pub(crate) enum Item {
+pub(crate) enum Next {
     Event(Event),
     End(End),
     DeadlineReached,
 }
 
 /// The loop continues, or breaks with an item for the caller.
-type Step = ControlFlow<Item>;
+type Step = ControlFlow<Next>;
 
 impl Connection {
     pub(crate) fn new(
@@ -131,9 +131,9 @@ impl Connection {
     ///
     /// Calls `before_wait` before anything that may block, and before user-supplied code.
     #[inline]
-    pub(crate) fn next(&mut self, deadline: Option<Instant>, before_wait: impl FnOnce()) -> Item {
+    pub(crate) fn next(&mut self, deadline: Option<Instant>, before_wait: impl FnOnce()) -> Next {
         match self.received_event() {
-            Some(event) => Item::Event(event),
+            Some(event) => Next::Event(event),
             None => {
                 before_wait();
                 self.advance(deadline)
@@ -163,21 +163,21 @@ impl Connection {
         Some(event)
     }
 
-    fn advance(&mut self, deadline: Option<Instant>) -> Item {
+    fn advance(&mut self, deadline: Option<Instant>) -> Next {
         // A caller's thread is inside only while it may wait, or run user-supplied code.
         let inside = matches!(self.opener, Opener::Caller).then(|| self.shared.enter_until_dropped());
-        let item = catch_panic(|| self.run(deadline)).unwrap_or_else(|Panicked| Item::End(self.handle_crash()));
-        if inside.is_some() && matches!(item, Item::End(_)) {
+        let item = catch_panic(|| self.run(deadline)).unwrap_or_else(|Panicked| Next::End(self.handle_crash()));
+        if inside.is_some() && matches!(item, Next::End(_)) {
             self.close();
         }
         item
     }
 
-    fn run(&mut self, deadline: Option<Instant>) -> Item {
+    fn run(&mut self, deadline: Option<Instant>) -> Next {
         let mut is_last_look = false;
         loop {
             let step = match &self.stage {
-                Stage::Over => return Item::End(self.shared.end().unwrap_or(End::Stopped)),
+                Stage::Over => return Next::End(self.shared.end().unwrap_or(End::Stopped)),
                 _ if self.attempt.is_cancelled() => self.handle_cancel(),
                 Stage::Idle => self.open(deadline),
                 Stage::Opening(_) => self.await_opening(deadline),
@@ -291,7 +291,7 @@ impl Connection {
         }
         self.note_id();
         if *is_last_look {
-            return Break(Item::DeadlineReached);
+            return Break(Next::DeadlineReached);
         }
         *is_last_look = deadline.is_some_and(|deadline| deadline <= clock::now());
         self.receive(deadline)
@@ -304,7 +304,7 @@ impl Connection {
                 self.note_bytes(amount);
                 Continue(())
             }
-            Ok(Received::DeadlineReached) => Break(Item::DeadlineReached),
+            Ok(Received::DeadlineReached) => Break(Next::DeadlineReached),
             Ok(Received::Quiet) => {
                 body.release_memory();
                 self.parser.release_memory();
@@ -358,7 +358,7 @@ impl Connection {
             return self.finish(End::Until);
         }
         match invoke(&mut self.request.callbacks.on_event, |on_event| on_event(&event)) {
-            Ok(()) => Break(Item::Event(event)),
+            Ok(()) => Break(Next::Event(event)),
             Err(Panicked) => self.handle_panic(),
         }
     }
@@ -422,7 +422,7 @@ impl Connection {
         // Code that sees the end may reuse the id.
         self.shared.release();
         self.shared.update(|life| life.ended(end.clone()));
-        Break(Item::End(end))
+        Break(Next::End(end))
     }
 
     /// Runs `on_close` after the last item has been sent, and drops all user-supplied closures.

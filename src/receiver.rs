@@ -12,7 +12,7 @@ use crate::broadcast::Subscription;
 use crate::channel::BurstReceiver;
 use crate::checkpoint::{Checkpoint, Checkpointed};
 use crate::clock;
-use crate::connection::{Connection, Item};
+use crate::connection::{Connection, Next};
 use crate::error::Error;
 use crate::event::Event;
 use crate::handle::{End, Handle, Shared};
@@ -274,10 +274,10 @@ impl EventReader {
     /// ```
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Result<Event, Error>, NextTimeoutError> {
         match self.advance(deadline(clock::now(), timeout.max(POLL))) {
-            Item::Event(event) => Ok(Ok(event)),
-            Item::End(End::Failed(error)) => Ok(Err(error)),
-            Item::End(_) => Err(NextTimeoutError::Ended),
-            Item::DeadlineReached => Err(NextTimeoutError::Timeout),
+            Next::Event(event) => Ok(Ok(event)),
+            Next::End(End::Failed(error)) => Ok(Err(error)),
+            Next::End(_) => Err(NextTimeoutError::Ended),
+            Next::DeadlineReached => Err(NextTimeoutError::Timeout),
         }
     }
 
@@ -389,12 +389,12 @@ impl EventReader {
         Checkpointed::new(self, checkpoint)
     }
 
-    fn advance(&mut self, deadline: Option<Instant>) -> Item {
+    fn advance(&mut self, deadline: Option<Instant>) -> Next {
         if self.over {
-            return Item::End(End::Stopped);
+            return Next::End(End::Stopped);
         }
         let item = self.connection.next(deadline, || ());
-        if let Item::End(_) = item {
+        if let Next::End(_) = item {
             self.over = true;
         }
         item
@@ -408,10 +408,10 @@ impl Iterator for EventReader {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.advance(None) {
-                Item::Event(event) => return Some(Ok(event)),
-                Item::End(End::Failed(error)) => return Some(Err(error)),
-                Item::End(_) => return None,
-                Item::DeadlineReached => {}
+                Next::Event(event) => return Some(Ok(event)),
+                Next::End(End::Failed(error)) => return Some(Err(error)),
+                Next::End(_) => return None,
+                Next::DeadlineReached => {}
             }
         }
     }

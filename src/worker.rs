@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::broadcast::{EventSender, Sink};
-use crate::connection::{Connection, Item, Panicked, catch_panic};
+use crate::connection::{Connection, Next, Panicked, catch_panic};
 use crate::error::Error;
 use crate::handle::{End, Shared};
 
@@ -78,9 +78,9 @@ fn pump(connection: &mut Connection, sender: &mut EventSender) -> End {
                 sender.release();
             });
             match item {
-                Item::Event(event) => sender.event(event),
-                Item::End(end) => return end,
-                Item::DeadlineReached => {}
+                Next::Event(event) => sender.event(event),
+                Next::End(end) => return end,
+                Next::DeadlineReached => {}
             }
         }
     });

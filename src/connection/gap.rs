@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::callback::{Panicked, invoke};
-use super::{Break, Connection, Continue, Item, Step};
+use super::{Break, Connection, Continue, Next, Step};
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::http::HeaderMap;
@@ -52,7 +52,7 @@ impl Connection {
     fn mark(&mut self, gap: Gap) -> Step {
         let gap = Event::of_gap(gap, self.attempts);
         match invoke(&mut self.request.callbacks.on_event, |on_event| on_event(&gap)) {
-            Ok(()) => Break(Item::Event(gap)),
+            Ok(()) => Break(Next::Event(gap)),
             Err(Panicked) => self.handle_panic(),
         }
     }

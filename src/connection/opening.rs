@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{at, bounded, never, select};
 
-use super::{Break, Connection, Continue, Item, Panicked, Stage, Step, catch_panic};
+use super::{Break, Connection, Continue, Next, Panicked, Stage, Step, catch_panic};
 use crate::error::{Error, PanicOrigin};
 use crate::http::{Body, Outcome, Outgoing};
 
@@ -64,7 +64,7 @@ impl Connection {
         let outcome = select! {
             recv(outcome) -> outcome => outcome,
             recv(self.attempt.cancelled()) -> _ => return Continue(()),
-            recv(deadline.map_or_else(never, at)) -> _ => return Break(Item::DeadlineReached),
+            recv(deadline.map_or_else(never, at)) -> _ => return Break(Next::DeadlineReached),
         };
         self.stage = Stage::Idle;
         self.handle_opening(outcome.unwrap_or(Err(Panicked)))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use log::{debug, warn};
 
 use super::callback::{CALLBACK_PANICKED, Panicked, invoke};
-use super::{Break, Connection, Continue, Item, Stage, Step};
+use super::{Break, Connection, Continue, Next, Stage, Step};
 use crate::clock;
 use crate::error::{Error, Timeout};
 use crate::handle::{End, State};
@@ -200,7 +200,7 @@ impl Connection {
             return Continue(());
         }
         if deadline_first {
-            return Break(Item::DeadlineReached);
+            return Break(Next::DeadlineReached);
         }
         self.stage = Stage::Idle;
         self.begin_attempt()
