@@ -21,21 +21,21 @@ use crate::sync::{Arc, Mutex, lock};
 pub(crate) struct BurstSender<T> {
     sender: Sender<T>,
     /// Dropped last: the thread that it wakes finds the channel ended. None for a caller's channel.
-    link: Option<WakeAtEnd>,
+    state: Option<WakeAtEnd>,
 }
 
 /// The consumer's end of a channel.
 #[derive(Debug)]
 pub(crate) struct BurstReceiver<T> {
     receiver: Receiver<T>,
-    link: Arc<Link>,
+    state: Arc<ChannelState>,
     /// Used only by the loop over events.
     spin: Mutex<AdaptiveSpin>,
 }
 
 /// The state shared by the two ends in addition to the channel.
 #[derive(Debug)]
-struct Link {
+struct ChannelState {
     /// Where the loop over events waits for the next one.
     receiver: Parking,
     /// How many senders wait until the channel is half empty, each at its own parking.
@@ -46,7 +46,7 @@ struct Link {
 }
 
 #[derive(Clone, Debug)]
-struct WakeAtEnd(Arc<Link>);
+struct WakeAtEnd(Arc<ChannelState>);
 
 /// The result of sending an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(crate) enum Sent {
 /// Creates a channel of this crate.
 pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) {
     let (sender, receiver) = bounded(capacity);
-    let link = Arc::new(Link {
+    let state = Arc::new(ChannelState {
         receiver: Parking::default(),
         waiting: AtomicUsize::new(0),
         // Without slots, an item passes only to a receiver that waits inside the channel.
@@ -69,15 +69,15 @@ pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) 
         half: capacity / 2,
     });
     (
-        BurstSender { sender, link: Some(WakeAtEnd(Arc::clone(&link))) },
-        BurstReceiver { receiver, link, spin: Mutex::default() },
+        BurstSender { sender, state: Some(WakeAtEnd(Arc::clone(&state))) },
+        BurstReceiver { receiver, state, spin: Mutex::default() },
     )
 }
 
 impl<T> BurstSender<T> {
     /// Sends into a caller's channel, of which nothing but crossbeam's sender is known.
     pub(crate) fn bare(sender: Sender<T>) -> Self {
-        Self { sender, link: None }
+        Self { sender, state: None }
     }
 
     /// Sends if there is room. A loop that is parked is not woken: see [`flush`](Self::flush).
@@ -90,8 +90,8 @@ impl<T> BurstSender<T> {
 
     /// Wakes the loop over events. Call it before anything that takes time.
     pub(crate) fn flush(&self) {
-        if let Some(WakeAtEnd(link)) = &self.link {
-            link.receiver.unpark();
+        if let Some(WakeAtEnd(state)) = &self.state {
+            state.receiver.unpark();
         }
     }
 
@@ -99,8 +99,8 @@ impl<T> BurstSender<T> {
     /// was queued.
     pub(crate) fn send(&self, mut item: T, token: &CancelToken, gone: &Receiver<Infallible>) -> Sent {
         self.flush();
-        while let Some(link) = self.parking_link() {
-            self.wait_until_half_empty(link, token, gone);
+        while let Some(state) = self.parking_state() {
+            self.wait_until_half_empty(state, token, gone);
             if token.is_cancelled() || is_disconnected(gone) {
                 return Sent::Interrupted;
             }
@@ -118,18 +118,18 @@ impl<T> BurstSender<T> {
         }
     }
 
-    /// Returns the link while the loop over events parks; `None` if only crossbeam wakes.
-    fn parking_link(&self) -> Option<&Link> {
-        self.link.as_ref().map(|WakeAtEnd(link)| &**link).filter(|link| !link.is_bare())
+    /// Returns the state while the loop over events parks; `None` if only crossbeam wakes.
+    fn parking_state(&self) -> Option<&ChannelState> {
+        self.state.as_ref().map(|WakeAtEnd(state)| &**state).filter(|state| !state.is_bare())
     }
 
-    fn wait_until_half_empty(&self, link: &Link, token: &CancelToken, gone: &Receiver<Infallible>) {
-        link.waiting.fetch_add(1, Ordering::SeqCst);
+    fn wait_until_half_empty(&self, state: &ChannelState, token: &CancelToken, gone: &Receiver<Infallible>) {
+        state.waiting.fetch_add(1, Ordering::SeqCst);
         token.parking().park_until(|| {
-            let is_over = token.is_cancelled() || is_disconnected(gone) || link.is_bare();
-            (is_over || self.sender.len() <= link.half).then_some(())
+            let is_over = token.is_cancelled() || is_disconnected(gone) || state.is_bare();
+            (is_over || self.sender.len() <= state.half).then_some(())
         });
-        link.waiting.fetch_sub(1, Ordering::Relaxed);
+        state.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Returns crossbeam's sender, to wait for room in several channels at once.
@@ -140,7 +140,7 @@ impl<T> BurstSender<T> {
 
 impl<T> Clone for BurstSender<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), link: self.link.clone() }
+        Self { sender: self.sender.clone(), state: self.state.clone() }
     }
 }
 
@@ -155,7 +155,7 @@ impl<T> BurstReceiver<T> {
         };
         // After the item was taken, like crossbeam's own check for waiting senders: either this sees the waiting
         // sender, or the sender sees the room.
-        if self.link.waiting.load(Ordering::SeqCst) > 0 && self.receiver.len() <= self.link.half {
+        if self.state.waiting.load(Ordering::SeqCst) > 0 && self.receiver.len() <= self.state.half {
             wake_senders();
         }
         item
@@ -163,7 +163,7 @@ impl<T> BurstReceiver<T> {
 
     #[cold]
     fn wait(&self) -> Option<T> {
-        if self.link.is_bare() {
+        if self.state.is_bare() {
             return self.receiver.recv().ok();
         }
         let attempt = || match self.receiver.try_recv() {
@@ -171,14 +171,14 @@ impl<T> BurstReceiver<T> {
             found => Some(found.ok()),
         };
         let found = lock(&self.spin).spin_until(attempt);
-        found.unwrap_or_else(|| self.link.receiver.park_until(attempt))
+        found.unwrap_or_else(|| self.state.receiver.park_until(attempt))
     }
 
     /// Returns crossbeam's receiver, and leaves all waking to crossbeam from now on.
     #[inline]
     pub(crate) fn bare(&self, wake_senders: impl FnOnce()) -> &Receiver<T> {
-        if !self.link.is_bare() {
-            self.link.is_bare.store(true, Ordering::SeqCst);
+        if !self.state.is_bare() {
+            self.state.is_bare.store(true, Ordering::SeqCst);
             // A sender that waits until the channel is half empty would not be woken any more.
             wake_senders();
         }
@@ -196,7 +196,7 @@ impl<T> BurstReceiver<T> {
     }
 }
 
-impl Link {
+impl ChannelState {
     #[inline]
     fn is_bare(&self) -> bool {
         self.is_bare.load(Ordering::SeqCst)
@@ -264,9 +264,9 @@ mod tests {
         let (sender, receiver) = channel(4);
         thread::scope(|scope| {
             let woken = scope.spawn(|| receiver.recv(|| ()));
-            wait_until_parked(&sender.parking_link().unwrap().receiver);
+            wait_until_parked(&sender.parking_state().unwrap().receiver);
             sender.try_send(7).unwrap();
-            assert!(sender.parking_link().unwrap().receiver.is_occupied(), "woken by the item");
+            assert!(sender.parking_state().unwrap().receiver.is_occupied(), "woken by the item");
             sender.flush();
             assert_eq!(woken.join().unwrap(), Some(7));
         });

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
-use crate::place::{Ledger, Place, State};
+use crate::place::{Ledger, LedgerState, Place};
 use crate::sync::{Arc, lock};
 
 /// An item of a receiver: an event or the mark of a gap, and finally the failure.
@@ -69,7 +69,7 @@ impl Ledger {
     }
 }
 
-impl State {
+impl LedgerState {
     /// Returns the number of the first item that is queued, or was taken a moment ago: no consumer has looked at it or
     /// at a later one, and none can before the lock is free.
     fn first(&self, queue: &Sender<Item>) -> u64 {

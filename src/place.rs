@@ -14,11 +14,11 @@ use crate::sync::{Arc, Mutex, OnceLock, lock};
 pub(crate) struct Ledger {
     /// The maximum number of queued events, without gaps.
     pub(crate) max_events: usize,
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Mutex<LedgerState>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct LedgerState {
     /// The number of the next item.
     pub(crate) next: u64,
     /// The items that are gaps and have not been looked at, by number, in order.
@@ -40,7 +40,7 @@ impl Ledger {
     }
 }
 
-impl State {
+impl LedgerState {
     pub(crate) fn lose(&mut self, number: u64) -> u64 {
         if let Err(at) = self.find(number) {
             self.gaps.insert(at, (number, Gap::dropped(1)));

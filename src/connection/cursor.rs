@@ -31,12 +31,12 @@ impl Connection {
 
     /// Adds the current cursor to the request of an attempt.
     pub(super) fn send_cursor(&mut self, url: &mut Uri, headers: &mut HeaderMap) -> Result<(), Error> {
-        let Some(place) = &self.request.cursor else { return Ok(()) };
+        let Some(parameter) = &self.request.cursor else { return Ok(()) };
         if self.position.value.is_empty() {
             return Ok(());
         }
         self.position.may_be_repeated = self.request.is_cursor_inclusive;
-        place.set(&self.position.value, url, headers).map_err(Error::InvalidRequest)
+        parameter.set(&self.position.value, url, headers).map_err(Error::InvalidRequest)
     }
 
     /// Extracts the cursor from an event, and stores the current cursor in the event; returns `None` for an event that

@@ -62,7 +62,7 @@ enum Missed {
 
 /// The peer of a connection.
 #[derive(Clone, Copy, Debug)]
-enum End {
+enum Endpoint {
     Proxy,
     Server,
 }
@@ -149,12 +149,12 @@ impl Hop {
         let mut wire = Wire::Tcp(tcp);
         if let Some(proxy) = &self.proxy {
             if proxy.is_tls {
-                wire = self.encrypt(wire, &proxy.host, End::Proxy).map_err(|missed| missed.named(proxy))?;
+                wire = self.encrypt(wire, &proxy.host, Endpoint::Proxy).map_err(|missed| missed.named(proxy))?;
             }
             self.tunnel(&mut wire, proxy)?;
         }
         if self.is_https() {
-            wire = self.encrypt(wire, &self.names.tls, End::Server)?;
+            wire = self.encrypt(wire, &self.names.tls, Endpoint::Server)?;
         }
         Ok((wire, head_time))
     }
@@ -178,10 +178,10 @@ impl Hop {
     }
 
     #[cfg(feature = "tls")]
-    fn encrypt(&self, wire: Wire, host: &str, end: End) -> Result<Wire, Missed> {
-        let config = match end {
-            End::Proxy => self.transport.tls.for_proxy(),
-            End::Server => self.transport.tls.for_server(),
+    fn encrypt(&self, wire: Wire, host: &str, endpoint: Endpoint) -> Result<Wire, Missed> {
+        let config = match endpoint {
+            Endpoint::Proxy => self.transport.tls.for_proxy(),
+            Endpoint::Server => self.transport.tls.for_server(),
         };
         let config = config.map_err(|why| Failure::from(error::Error::Tls(Arc::new(why))))?;
         match Tls::connect(Arc::clone(&config), host, wire, &mut self.wait()) {
@@ -195,7 +195,7 @@ impl Hop {
     }
 
     #[cfg(not(feature = "tls"))]
-    fn encrypt(&self, _: Wire, _: &str, _: End) -> Result<Wire, Missed> {
+    fn encrypt(&self, _: Wire, _: &str, _: Endpoint) -> Result<Wire, Missed> {
         let why = io::Error::new(io::ErrorKind::Unsupported, "the feature `tls` is off");
         Err(Failure::from(error::Error::Tls(Arc::new(why))).into())
     }

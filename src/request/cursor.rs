@@ -57,14 +57,14 @@ pub(crate) type Extract = Box<dyn FnMut(&Event) -> Option<String> + Send>;
 /// ```
 #[must_use = "a cursor does nothing until a request has it"]
 pub struct Cursor {
-    pub(super) place: Place,
+    pub(super) parameter: CursorParameter,
     pub(super) start: String,
     pub(super) is_inclusive: bool,
     pub(super) extract: Extract,
 }
 
 /// Where a cursor is sent.
-pub(crate) enum Place {
+pub(crate) enum CursorParameter {
     Query(String),
     /// The braces in the template stand for the value.
     Header {
@@ -93,7 +93,7 @@ impl Cursor {
     /// let request = Request::get("https://example.com/v1/responses/resp_1?stream=true").cursor(cursor);
     /// ```
     pub fn query(key: impl Into<String>, extract: impl FnMut(&Event) -> Option<String> + Send + 'static) -> Self {
-        Self::new(Place::Query(key.into()), Box::new(extract))
+        Self::new(CursorParameter::Query(key.into()), Box::new(extract))
     }
 
     /// Sends the value in a header; it replaces `{}` in the template.
@@ -128,11 +128,11 @@ impl Cursor {
         template: impl Into<String>,
         extract: impl FnMut(&Event) -> Option<String> + Send + 'static,
     ) -> Self {
-        Self::new(Place::Header { name: name.into(), template: template.into() }, Box::new(extract))
+        Self::new(CursorParameter::Header { name: name.into(), template: template.into() }, Box::new(extract))
     }
 
-    fn new(place: Place, extract: Extract) -> Self {
-        Self { place, start: String::new(), is_inclusive: false, extract }
+    fn new(parameter: CursorParameter, extract: Extract) -> Self {
+        Self { parameter, start: String::new(), is_inclusive: false, extract }
     }
 
     /// Starts at this value, which the first attempt sends. Default: none; an empty value also means none.
@@ -189,10 +189,10 @@ impl Cursor {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        match &self.place {
-            Place::Query(key) if key.is_empty() => return Err("cursor: the key is empty".into()),
-            Place::Query(_) => {}
-            Place::Header { name, template } => {
+        match &self.parameter {
+            CursorParameter::Query(key) if key.is_empty() => return Err("cursor: the key is empty".into()),
+            CursorParameter::Query(_) => {}
+            CursorParameter::Header { name, template } => {
                 if template.matches("{}").count() != 1 {
                     return Err(format!("cursor: the template of the header {name:?} must contain {{}} exactly once"));
                 }
@@ -214,7 +214,7 @@ pub(crate) fn check_value(value: &str) -> Result<(), String> {
     }
 }
 
-impl Place {
+impl CursorParameter {
     pub(crate) fn header(&self) -> Option<&str> {
         match self {
             Self::Query(_) => None,
@@ -254,9 +254,9 @@ fn without_pairs(url: &str, key: &str) -> String {
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut cursor = f.debug_struct("Cursor");
-        match &self.place {
-            Place::Query(key) => cursor.field("query", key),
-            Place::Header { name, .. } => cursor.field("header", name),
+        match &self.parameter {
+            CursorParameter::Query(key) => cursor.field("query", key),
+            CursorParameter::Header { name, .. } => cursor.field("header", name),
         };
         cursor.finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, CursorParameter};
 use super::{Callbacks, Request};
 use crate::broadcast::Overflow;
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub(crate) struct PreparedRequest {
     pub(crate) origins: OriginPolicy,
     pub(crate) policy: RetryPolicy,
     pub(crate) parser: Parser,
-    pub(crate) cursor: Option<Place>,
+    pub(crate) cursor: Option<CursorParameter>,
     pub(crate) start_cursor: String,
     pub(crate) is_cursor_inclusive: bool,
     pub(crate) ends_without_blank_line: bool,
@@ -123,8 +123,8 @@ impl Request {
         }
         let (mut callbacks, mut cursor, mut start_cursor) = (self.callbacks, None, String::new());
         let mut is_cursor_inclusive = false;
-        if let Some(Cursor { place, start, is_inclusive, extract }) = self.cursor {
-            (cursor, start_cursor, is_cursor_inclusive) = (Some(place), start, is_inclusive);
+        if let Some(Cursor { parameter, start, is_inclusive, extract }) = self.cursor {
+            (cursor, start_cursor, is_cursor_inclusive) = (Some(parameter), start, is_inclusive);
             callbacks.cursor = Some(extract);
         }
         Ok(PreparedRequest {

@@ -24,11 +24,11 @@ const MAX_FILE: u64 = 16 << 20;
 
 pub(super) struct Reread {
     options: TlsOptions,
-    state: Mutex<State>,
+    state: Mutex<Cached>,
 }
 
 #[derive(Default)]
-struct State {
+struct Cached {
     current: Option<Current>,
     /// The time of the last reload.
     looked_at: Option<Instant>,
@@ -86,7 +86,7 @@ impl Source for Reread {
 
     fn has_other_than(&self, refused: &Arc<ClientConfig>) -> bool {
         let mut state = lock(&self.state);
-        let State { current: Some(current), looked_at } = &mut *state else { return false };
+        let Cached { current: Some(current), looked_at } = &mut *state else { return false };
         if !Arc::ptr_eq(&current.config, refused) {
             // Another connection was first.
             return true;
