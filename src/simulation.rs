@@ -8,12 +8,8 @@ pub mod disk;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-
-use crate::cancel::AttemptToken;
-use crate::transport::{Fault, Wait};
 
 /// Fifty times what the busiest of 20,000 seeds needs between two instants.
 const MAX_CALLS_AT_ONE_INSTANT: u32 = 1_000_000;
@@ -104,7 +100,7 @@ pub(crate) fn sleep_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
 }
 
 /// Lets time pass up to an instant, in the steps in which something happens.
-fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
+pub(crate) fn pass_until(until: Option<Instant>, is_over: impl Fn() -> bool) {
     loop {
         let action = with(|world| world.take_action(now()));
         if let Some(action) = action {
@@ -142,62 +138,15 @@ fn count_call() {
     }
 }
 
-fn with<T>(act: impl FnOnce(&mut dyn World) -> T) -> T {
+pub(crate) fn with<T>(act: impl FnOnce(&mut dyn World) -> T) -> T {
     count_call();
     WORLD.with_borrow_mut(|world| act(&mut **world.as_mut().expect("a thread of the simulation")))
 }
 
-/// A connection of the world, for the transport.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    number: u64,
-    attempt: Arc<AttemptToken>,
-}
-
-impl Connection {
-    pub(crate) fn open(host: &str, attempt: &Arc<AttemptToken>) -> Result<Self, Fault> {
-        let number = with(|world| world.connect(host, now()))?;
-        Ok(Self { number, attempt: Arc::clone(attempt) })
-    }
-
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
-        with(|world| world.write(self.number, bytes, now()))?;
-        Ok(bytes.len())
-    }
-
-    pub(crate) fn read(&mut self, buffer: &mut [u8], wait: &mut Wait) -> Result<usize, Fault> {
-        let left = wait.first();
-        let deadline = left.map(|left| now() + left);
-        if left == Some(Duration::ZERO) {
-            wait.look()?;
+pub(crate) fn with_if_entered(act: impl FnOnce(&mut dyn World)) {
+    WORLD.with_borrow_mut(|world| {
+        if let Some(world) = world {
+            act(&mut **world);
         }
-        loop {
-            let input = with(|world| world.read(self.number, buffer, now()));
-            if self.attempt.is_cancelled() {
-                return Err(Fault::Cancelled);
-            }
-            match input {
-                Input::Bytes(amount) => return Ok(amount),
-                Input::End => return Ok(0),
-                Input::Broken(kind) => return Err(Fault::Io(kind.into())),
-                Input::Later(_) if deadline.is_some_and(|deadline| deadline <= now()) => {
-                    return Err(Fault::DeadlineReached);
-                }
-                Input::Later(at) => {
-                    pass_until([at, deadline].into_iter().flatten().min(), || self.attempt.is_cancelled())
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // Behind the end of the world nobody cares.
-        WORLD.with_borrow_mut(|world| {
-            if let Some(world) = world {
-                world.close(self.number, now());
-            }
-        });
-    }
+    });
 }

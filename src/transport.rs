@@ -16,6 +16,8 @@ pub(crate) mod proxy;
 #[cfg(feature = "tls")]
 mod reread;
 pub(crate) mod route;
+#[cfg(http_sse_simulation)]
+pub(crate) mod simulated;
 pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
@@ -41,7 +43,7 @@ pub(crate) enum Wire {
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
     #[cfg(http_sse_simulation)]
-    Simulated(crate::simulation::Connection),
+    Simulated(simulated::Simulated),
 }
 
 /// Why the wire returned no data.

@@ -139,7 +139,7 @@ impl Hop {
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<(Wire, Duration), Missed> {
         #[cfg(http_sse_simulation)]
         if !self.is_https() {
-            let connection = crate::simulation::Connection::open(&self.names.resolver, &self.attempt);
+            let connection = crate::transport::simulated::Simulated::open(&self.names.resolver, &self.attempt);
             return connection
                 .map(|connection| (Wire::Simulated(connection), self.response_timeout))
                 .map_err(|fault| self.unreachable(fault, Timeout::Connect).into());
