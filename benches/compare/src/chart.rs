@@ -6,10 +6,10 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::contestant::{FLOOR, Failure, OURS};
 use crate::results::{Results, Run};
 use crate::scenario::{self, LATENCY, RECONNECT};
 use crate::setup;
+use crate::words::{FLOOR, Failure, OURS};
 
 const WIDTH: u32 = 900;
 const TITLE: u32 = 72;

@@ -4,116 +4,17 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use http_sse::{Client, Request, RetryPolicy};
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
 #[cfg(feature = "peers")]
 use crate::peer;
-use crate::scenario::{LATENCY, RECONNECT, Scenario};
-use crate::server::nanoseconds;
-
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// The bare socket, against which the others are measured.
-pub const FLOOR: &str = "raw";
-
-/// Without the floor, in the order of the tables.
-pub const ALL: &[&str] = &[
-    "lines",
-    "hand",
-    #[cfg(feature = "peers")]
-    "eventsource-client",
-    #[cfg(feature = "peers")]
-    "reqwest-eventsource",
-    #[cfg(feature = "peers")]
-    "sseer",
-    "connect",
-    "read",
-];
-
-/// Those that need an async runtime.
-pub const PEERS: [&str; 3] = ["eventsource-client", "reqwest-eventsource", "sseer"];
-
-/// Those that are this crate.
-pub const OURS: [&str; 2] = ["connect", "read"];
-
-/// Whether the contestant is measured in a scenario: who writes a reader by hand has no reconnect.
-pub fn takes_part(contestant: &str, scenario: &str) -> bool {
-    scenario != RECONNECT || ![FLOOR, "lines", "hand"].contains(&contestant)
-}
-
-/// What to read.
-#[derive(Clone, Debug)]
-pub struct Target {
-    pub url: String,
-    /// The server's certificate where the scenario has TLS.
-    pub root: Option<String>,
-    pub events: u64,
-    /// The connection ends after each event, and the client is to come back after `PAUSE`.
-    pub reconnects: bool,
-    timed: bool,
-}
-
-/// Before a reconnect.
-pub const PAUSE: Duration = Duration::from_millis(1);
-
-/// What a contestant saw.
-#[derive(Debug, Default)]
-pub struct Seen {
-    pub events: u64,
-    pub bytes: u64,
-    /// Nanoseconds from what the event tells of to the event in the consumer's hands.
-    pub latencies: Vec<u64>,
-    timed: bool,
-}
-
-impl Seen {
-    pub fn event(&mut self, data: &str) {
-        self.events += 1;
-        self.bytes += data.len() as u64;
-        if !self.timed {
-            return;
-        }
-        if let Ok(time) = data.trim().parse::<u128>() {
-            self.latencies.push(nanoseconds().saturating_sub(time) as u64);
-        }
-    }
-}
-
-impl Target {
-    /// Asks the server for what a scenario needs.
-    pub fn new(scenario: &str, port: &str, events: u64) -> Result<Self, Failure> {
-        let (mut url, mut root) = (format!("http://127.0.0.1:{port}/{scenario}/{events}"), None);
-        if Scenario::named(scenario).is_some_and(|scenario| scenario.tls) {
-            let introduction = introduction(port)?;
-            let (port, certificate) = introduction.split_once('\n').ok_or("no certificate")?;
-            url = format!("https://127.0.0.1:{port}/{scenario}/{events}");
-            root = Some(certificate.to_owned());
-        }
-        let reconnects = scenario == RECONNECT;
-        Ok(Self { url, root, events, reconnects, timed: reconnects || scenario == LATENCY })
-    }
-
-    fn address(&self) -> Result<(&str, &str), Failure> {
-        let rest = self.url.split_once("://").ok_or("not a URL")?.1;
-        Ok(rest.split_once('/').ok_or("not a URL")?)
-    }
-}
-
-fn introduction(port: &str) -> Result<String, Failure> {
-    let mut socket = TcpStream::connect(format!("127.0.0.1:{port}"))?;
-    socket.write_all(b"GET /introduction HTTP/1.1\r\n\r\n")?;
-    let mut text = String::new();
-    socket.read_to_string(&mut text)?;
-    Ok(text.split_once("\r\n\r\n").ok_or("no answer")?.1.to_owned())
-}
+use crate::target::{PAUSE, Seen, Target, tls};
+use crate::words::Failure;
 
 /// Reads the whole stream.
 pub fn run(name: &str, target: &Target) -> Result<Seen, Failure> {
@@ -143,18 +44,6 @@ fn raw(target: &Target, seen: &mut Seen) -> Result<(), Failure> {
             raw_stream(StreamOwned::new(session, socket), target, seen)
         }
     }
-}
-
-/// Trusts the server's certificate alone.
-pub fn tls(target: &Target) -> Result<ClientConfig, Failure> {
-    let mut roots = RootCertStore::empty();
-    if let Some(root) = &target.root {
-        roots.add(CertificateDer::from_pem_slice(root.as_bytes())?)?;
-    }
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 fn raw_stream(mut stream: impl Read + Write, target: &Target, seen: &mut Seen) -> Result<(), Failure> {

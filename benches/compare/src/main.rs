@@ -23,19 +23,19 @@ mod scenario;
 mod server;
 mod setup;
 mod table;
+mod target;
+mod words;
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
-use contestant::{FLOOR, Failure, Target};
 use results::Statistic;
 use scenario::RECONNECT;
-use setup::Setup;
+use target::Target;
+use words::{FLOOR, Failure};
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -80,27 +80,4 @@ fn measured(contestant: &str, scenario: &str, port: &str, events: u64) -> Result
 fn processor_nanoseconds() -> Result<u128, Failure> {
     let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
     Ok(time.tv_sec() as u128 * 1_000_000_000 + time.tv_nsec() as u128)
-}
-
-/// The server's process, and its port.
-pub struct Load {
-    process: Child,
-    pub port: String,
-}
-
-impl Load {
-    pub fn start(setup: &Setup, block: usize) -> Result<Self, Failure> {
-        let mut process = setup.server()?.args(["serve", &block.to_string()]).stdout(Stdio::piped()).spawn()?;
-        let mut port = String::new();
-        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut port)?;
-        Ok(Self { process, port: port.trim().to_owned() })
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        // It has nothing to lose.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

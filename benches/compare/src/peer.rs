@@ -8,7 +8,8 @@ use reqwest_eventsource::Event;
 use sseer::reqwest::StreamEvent;
 use tokio::runtime::Builder;
 
-use crate::contestant::{Failure, PAUSE, Seen, Target, tls};
+use crate::target::{PAUSE, Seen, Target, tls};
+use crate::words::Failure;
 
 /// Reads as many events as there are to be, and leaves: none of them comes back at the end.
 pub fn run(name: &str, target: &Target, seen: &mut Seen) -> Result<(), Failure> {

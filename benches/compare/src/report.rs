@@ -3,13 +3,12 @@
 use std::env;
 use std::fs;
 
-use crate::Load;
-use crate::contestant::{self, FLOOR, Failure, takes_part};
 use crate::results::{self, Results, Run, Statistic};
 use crate::scenario::{self, LATENCY, RECONNECT, Scenario};
 use crate::server;
-use crate::setup::{Setup, cores};
+use crate::setup::{Load, Setup, cores};
 use crate::table;
+use crate::words::{self, FLOOR, Failure, takes_part};
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let rounds: usize = value(arguments, "--rounds").map_or(Ok(5), str::parse)?;
@@ -26,7 +25,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
                 continue;
             }
             for round in 0..rounds {
-                for contestant in [FLOOR].iter().chain(contestant::ALL).filter(|name| takes_part(name, scenario)) {
+                for contestant in [FLOOR].iter().chain(words::ALL).filter(|name| takes_part(name, scenario)) {
                     results.runs.push(once(&setup, contestant, scenario, round, events, &load)?);
                 }
             }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 
-use crate::contestant::{FLOOR, Failure};
+use crate::words::{FLOOR, Failure};
 
 /// One run of one contestant. Times are in nanoseconds.
 #[derive(Clone, Debug)]

@@ -4,15 +4,15 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::contestant::Failure;
 use crate::scenario::{IDLE, LATENCY, RECONNECT, Scenario};
+use crate::words::{Failure, nanoseconds};
 
 /// What one write carries, in bytes, unless told otherwise: whole events from a prepared block, at least one. Shares
 /// hardly depend on it from 8 KiB up; a server that copies event by event is the bottleneck for small events, and then
@@ -170,9 +170,4 @@ fn idle(mut stream: TcpStream, count: u64) -> io::Result<()> {
 /// Of fixed length: a bare reader knows where an event ends.
 fn stamp(time: u128) -> String {
     format!("data: {time:020}\n\n")
-}
-
-/// One clock for two processes.
-pub fn nanoseconds() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos())
 }

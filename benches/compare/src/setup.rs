@@ -1,10 +1,11 @@
 //! On which processors a contestant and the server run, and beside what.
 
 use std::env;
-use std::process::{Child, Command};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use crate::contestant::Failure;
+use crate::words::Failure;
 
 /// A way to divide the machine.
 #[derive(Clone, Copy, Debug)]
@@ -91,4 +92,27 @@ impl Drop for Burners {
 
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The server's process, and its port.
+pub struct Load {
+    process: Child,
+    pub port: String,
+}
+
+impl Load {
+    pub fn start(setup: &Setup, block: usize) -> Result<Self, Failure> {
+        let mut process = setup.server()?.args(["serve", &block.to_string()]).stdout(Stdio::piped()).spawn()?;
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut port)?;
+        Ok(Self { process, port: port.trim().to_owned() })
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // It has nothing to lose.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::contestant::{FLOOR, Failure, PEERS};
 use crate::results::{Results, Run};
 use crate::scenario::{self, LATENCY, RECONNECT};
 use crate::setup;
+use crate::words::{FLOOR, Failure, PEERS};
 
 pub fn markdown(results: &Results) -> Result<String, Failure> {
     let mut text = format!("{}\n", results.machine);
