@@ -13,7 +13,7 @@ use std::hint::black_box;
 use divan::Bencher;
 use divan::counter::BytesCount;
 use http_sse::parser::Parser;
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 #[path = "../src/scenario.rs"]
 #[allow(dead_code, reason = "the events alone are needed")]
@@ -165,8 +165,8 @@ fn linearity() {
 }
 
 fn processor_nanoseconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock that every thread has");
+    time.tv_sec() as f64 * 1e9 + time.tv_nsec() as f64
 }
 
 impl fmt::Display for Case {
