@@ -1,8 +1,8 @@
-//! `tests/client/fuzz_seeds/backoff.rs` under libFuzzer.
+//! `tests/support/fuzz/backoff.rs` under libFuzzer.
 
 #![no_main]
 
-#[path = "../../tests/client/fuzz_seeds/backoff.rs"]
+#[path = "../../tests/support/fuzz/backoff.rs"]
 mod harness;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| harness::run(input));

@@ -1,8 +1,8 @@
-//! `tests/client/fuzz_seeds/framing.rs` under libFuzzer.
+//! `tests/support/fuzz/framing.rs` under libFuzzer.
 
 #![no_main]
 
-#[path = "../../tests/client/fuzz_seeds/framing.rs"]
+#[path = "../../tests/support/fuzz/framing.rs"]
 mod harness;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| harness::run(input));

@@ -1,8 +1,8 @@
-//! `tests/client/fuzz_seeds/parse.rs` under libFuzzer.
+//! `tests/support/fuzz/parse.rs` under libFuzzer.
 
 #![no_main]
 
-#[path = "../../tests/client/fuzz_seeds/parse.rs"]
+#[path = "../../tests/support/fuzz/parse.rs"]
 mod harness;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| harness::run(input));

@@ -1,8 +1,8 @@
-//! `tests/client/fuzz_seeds/response.rs` under libFuzzer.
+//! `tests/support/fuzz/response.rs` under libFuzzer.
 
 #![no_main]
 
-#[path = "../../tests/client/fuzz_seeds/response.rs"]
+#[path = "../../tests/support/fuzz/response.rs"]
 mod harness;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| harness::run(input));

@@ -1,13 +1,8 @@
 //! What the fuzzer runs, run with the inputs that are checked in: seeds, and whatever it found.
 
-mod backoff;
-mod framing;
-mod gzip;
-pub(crate) mod parse;
-mod response;
-
 use std::fs;
 
+use support::fuzz::{backoff, framing, gzip, parse, response};
 use support::left_out::left_out;
 
 /// Replays `fuzz/seeds/<target>`; a package from the registry has none.

@@ -3,6 +3,7 @@
 pub mod black_hole;
 pub mod exchange;
 pub mod faults;
+pub mod fuzz;
 pub mod left_out;
 pub mod logs;
 pub mod phase;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fuzz_seeds::parse::oracle::{parsers, parsers_and_meanings, seen};
 use http_sse::Event;
 use http_sse::parser::{Frame, Parser};
 use proptest::prelude::*;
+use support::fuzz::parse::oracle::{parsers, parsers_and_meanings, seen};
 
 /// Cuts at the places named by `cuts`, each as a share of 65536ths of the stream.
 fn pieces<'a>(stream: &'a [u8], cuts: &[u16]) -> Vec<&'a [u8]> {

@@ -9,9 +9,9 @@ const COMMENT_BYTES: usize = 4096;
 
 /// What a stream means: its frames, the raw text of each event, the id in force at its end.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Meaning {
-    pub(crate) frames: Vec<Seen>,
-    pub(crate) last_event_id: Option<String>,
+pub struct Meaning {
+    pub frames: Vec<Seen>,
+    pub last_event_id: Option<String>,
 }
 
 impl Meaning {
@@ -27,19 +27,19 @@ impl Meaning {
 }
 
 /// Both kinds of parser: one that keeps the raw text goes a careful way only.
-pub(crate) fn parsers() -> [Parser; 2] {
+pub fn parsers() -> [Parser; 2] {
     [Parser::new(), Parser::new().keep_raw()]
 }
 
 /// Both with what they are to see of a stream.
-pub(crate) fn parsers_and_meanings(stream: &[u8]) -> [(Parser, Meaning); 2] {
+pub fn parsers_and_meanings(stream: &[u8]) -> [(Parser, Meaning); 2] {
     let [quick, careful] = parsers();
     [(quick, meaning(stream).without_raw()), (careful, meaning(stream))]
 }
 
 /// A frame in plain types.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Seen {
+pub enum Seen {
     Event { event_type: String, data: String, id: Option<String>, comment: Option<String>, raw: Option<String> },
     Comment(String),
     Retry(Duration),
@@ -47,10 +47,7 @@ pub(crate) enum Seen {
 }
 
 /// Everything a parser says to a stream that comes in these chunks; a runaway is the last of it.
-pub(crate) fn seen<C: AsRef<[u8]>>(
-    mut parser: Parser,
-    chunks: impl IntoIterator<Item = C>,
-) -> (Vec<Seen>, Option<String>) {
+pub fn seen<C: AsRef<[u8]>>(mut parser: Parser, chunks: impl IntoIterator<Item = C>) -> (Vec<Seen>, Option<String>) {
     let mut seen = Vec::new();
     for chunk in chunks {
         let mut input = chunk.as_ref();
@@ -84,7 +81,7 @@ impl From<Frame> for Seen {
 }
 
 impl Seen {
-    pub(crate) fn of(event: &Event) -> Self {
+    pub fn of(event: &Event) -> Self {
         Self::Event {
             event_type: event.event_type().to_owned(),
             data: event.data().to_owned(),
@@ -96,7 +93,7 @@ impl Seen {
 }
 
 /// Parses a complete stream.
-pub(crate) fn meaning(stream: &[u8]) -> Meaning {
+pub fn meaning(stream: &[u8]) -> Meaning {
     let text = String::from_utf8_lossy(stream).into_owned();
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     let mut frames = Vec::new();

@@ -1,13 +1,13 @@
 //! A stream in any chunks means what the naive oracle says, and within a limit little is held.
 
 #[path = "oracle.rs"]
-pub(crate) mod oracle;
+pub mod oracle;
 
 use http_sse::parser::Parser;
 use oracle::{Seen, parsers_and_meanings, seen};
 
 /// The first byte chooses a limit, the second the chunks; the rest is the stream.
-pub(crate) fn run(input: &[u8]) {
+pub fn run(input: &[u8]) {
     let [limit, seed, stream @ ..] = input else { return };
     for (parser, expected) in parsers_and_meanings(stream) {
         for chunks in [chunks(stream, *seed), vec![stream], stream.chunks(1).collect()] {

@@ -37,7 +37,7 @@ impl Numbers<'_> {
 }
 
 /// A policy, then what happens to a connection under it.
-pub(crate) fn run(input: &[u8]) {
+pub fn run(input: &[u8]) {
     let mut numbers = Numbers(input);
     let (base, max, least, most) = (numbers.duration(), numbers.duration(), numbers.duration(), numbers.duration());
     let retries = match numbers.byte() {

@@ -25,7 +25,7 @@ enum Verdict {
 }
 
 /// The first two bytes say in what pieces the rest comes, and how much room there is.
-pub(crate) fn run(input: &[u8]) {
+pub fn run(input: &[u8]) {
     let [first, second, bytes @ ..] = input else { return };
     let (data, verdict) = decode(bytes, bytes.len().max(1), 4096);
     for (size, room) in [(usize::from(*first) + 1, usize::from(*second) + 1), (1, 1)] {

@@ -48,7 +48,7 @@ fn answer(mut peer: Peer, answers: &Queue, leaks: &Leaks) {
 }
 
 /// The input is the first response, byte for byte; a redirect leads to a short stream.
-pub(crate) fn run(input: &[u8]) {
+pub fn run(input: &[u8]) {
     let world = world();
     *world.answers.lock().unwrap() = vec![input.to_vec()];
     let limit = Duration::from_secs(5);
