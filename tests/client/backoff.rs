@@ -382,3 +382,49 @@ fn retry_when_is_not_asked_where_the_policy_never_retries() {
     assert_eq!(terminal_error(&rx).status(), Some(503));
     assert_ended(&transcript);
 }
+
+#[test]
+fn max_retries_ends_it() {
+    let scripts: [fn(Peer); 4] = [
+        |mut peer| peer.respond(503, &[], ""),
+        |peer| peer.reset(),
+        |mut peer| {
+            peer.stream();
+            peer.end();
+        },
+        |mut peer| {
+            peer.stream();
+            peer.send("data: a\n\n");
+            peer.close_abruptly();
+        },
+    ];
+    // No stream here lives as long as this delay: otherwise an event would start the count again.
+    let policy = RetryPolicy::constant(Duration::from_millis(500)).max_retries(3);
+    let connections = scripts.map(|script| {
+        let server = Server::serve(move |_, peer| script(peer)).unwrap();
+        let rx = client().connect("limit", Request::get(server.url("/")).retry(policy.clone())).unwrap();
+        (server, rx)
+    });
+    for (server, rx) in connections {
+        let last = rest(&rx).pop().unwrap();
+        assert!(last.is_err(), "{last:?}");
+        assert_eq!(server.connections(), 4);
+    }
+}
+
+#[test]
+fn a_200_alone_does_not_reset_the_back_off() {
+    let server = Server::serve(|_, mut peer| {
+        peer.stream();
+        peer.send(": welcome\n\n");
+        peer.end();
+    })
+    .unwrap();
+    let policy = RetryPolicy::exponential(Duration::from_millis(20), Duration::MAX).jitter(0.0).max_retries(5);
+    let start = Instant::now();
+    let rx = client().connect("accept, close", Request::get(server.url("/")).retry(policy)).unwrap();
+    let error = terminal_error(&rx);
+    assert!(matches!(error, Error::NoEvent(_)) && error.body() == Some(": welcome\n\n"), "{error:?}");
+    assert_eq!(server.connections(), 6);
+    assert!(start.elapsed() >= Duration::from_millis(20 + 40 + 80 + 160 + 320), "{:?}", start.elapsed());
+}

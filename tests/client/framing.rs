@@ -402,3 +402,18 @@ fn a_body_behind_a_204_is_not_waited_for() {
     });
     assert!(matches!(seen.end, End::NoContent), "{seen:?}");
 }
+
+#[test]
+fn short_status_lines_are_errors_or_fine_and_never_a_panic() {
+    for line in ["", "H", "HTTP", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 2", "HTTP/1.1 20", "200", "\0"] {
+        let server = Server::serve(move |_, mut peer| {
+            peer.request();
+            peer.raw(format!("{line}\r\n\r\n"));
+            peer.end();
+        })
+        .unwrap();
+        let seen = run(Request::get(server.url("/")).retry(RetryPolicy::never()));
+        let error = seen.failure();
+        assert!(!matches!(error, Error::Panicked(_)) && error.is_transient(), "{line:?}: {error:?}");
+    }
+}

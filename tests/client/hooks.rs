@@ -253,3 +253,13 @@ fn an_attempt_after_reconnect_has_the_next_number_and_the_last_error() {
     stop(&rx);
     assert_eq!(rest(&attempts), [(1, false), (2, true)]);
 }
+
+#[test]
+fn a_204_is_never_retried_whatever_retry_when_says() {
+    let server = Server::serve(|_, mut peer| peer.respond(204, &[], "")).unwrap();
+    let rx = client().connect("204", Request::get(server.url("/")).retry(quick()).retry_when(|_| true)).unwrap();
+    assert_ended(&rx);
+    assert!(rx.handle().join_timeout(deadline()));
+    assert!(matches!(rx.handle().end(), Some(End::NoContent)));
+    assert_eq!(server.connections(), 1);
+}

@@ -288,3 +288,22 @@ fn block_without_capacity_hands_each_event_over() {
     peer.end();
     assert_ended(&rx);
 }
+
+#[test]
+fn what_was_kept_is_delivered_after_the_end() {
+    for (overflow, kept) in [(Overflow::DropOldest, ["8", "9"]), (Overflow::DropNewest, ["0", "1"])] {
+        let server = Server::serve(|_, mut peer| {
+            peer.stream();
+            peer.send((0..10).map(|number| format!("data: {number}\n\n")).collect::<String>());
+            peer.end();
+        })
+        .unwrap();
+        let rx = client()
+            .connect("full", Request::get(server.url("/")).retry(RetryPolicy::never()).capacity(2).overflow(overflow))
+            .unwrap();
+        assert!(rx.handle().join_timeout(deadline()));
+        assert_eq!([next_data(&rx), next_data(&rx)], kept);
+        assert_ended(&rx);
+        assert_eq!(rx.handle().stats().dropped, 8);
+    }
+}

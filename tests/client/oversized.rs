@@ -267,3 +267,22 @@ fn a_limit_of_zero_is_refused() {
     let request = Request::get("http://127.0.0.1:9/").max_event_size(0);
     assert!(matches!(client().connect("zero", request), Err(Error::InvalidRequest(_))));
 }
+
+#[test]
+fn neither_a_line_nor_an_event_goes_on_for_ever() {
+    for (start, more) in [("data: ", "x"), (": ", "x"), ("unknown", "x"), ("", "data: and so on\n"), ("", "unknown\n")]
+    {
+        let server = Server::serve(move |_, mut peer| {
+            peer.stream();
+            peer.send(start);
+            loop {
+                peer.send(more.repeat(1000));
+            }
+        })
+        .unwrap();
+        let request = Request::get(server.url("/")).retry(RetryPolicy::never()).max_event_size(16 * 1024);
+        let rx = client().connect("endless", request).unwrap();
+        assert!(matches!(terminal_error(&rx), Error::EventTooLarge { limit: 16_384, .. }));
+        assert!(rx.handle().stats().bytes < 1_000_000);
+    }
+}

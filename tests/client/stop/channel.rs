@@ -1,5 +1,7 @@
 //! Stop of a connection with a thread of its own.
 
+use std::time::{Duration, Instant};
+
 use http_sse::testing::Server;
 use http_sse::{Client, End, Events, Request, RetryPolicy};
 
@@ -141,4 +143,19 @@ fn a_stop_wins_over_a_reconnect_that_was_asked_for_before() {
     assert_gone(&scene.client, &rx.handle());
     witness.closed_at();
     assert_eq!(scene.connections(), Some(1));
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_read() {
+    let server = Server::start().unwrap();
+    let rx = client().connect("waits for a read", Request::get(server.url("/events")).idle_timeout(None)).unwrap();
+    let mut peer = server.accept();
+    peer.stream();
+    assert!(rx.handle().wait_open(deadline()));
+    let start = Instant::now();
+    rx.handle().stop();
+    assert_eq!(drain(&rx), [] as [String; 0]);
+    assert!(rx.handle().join_timeout(deadline()));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(peer.is_closed_within(deadline()));
 }
