@@ -75,7 +75,7 @@ impl Row {
 
     fn stop_a_look_up(&mut self, host: &str) {
         let client = Client::builder().no_proxy().build().unwrap();
-        let request = Request::get(format!("http://{host}/")).connect_timeout(Duration::MAX);
+        let request = Request::get(format!("http://{host}/")).connect_timeout(None);
         let rx = client.connect(phase::unique_id(), request).unwrap();
         wait_until(|| phase::is_thread_asleep("sse-dns") && phase::is_asleep(&rx.handle()));
         self.stop(&rx);
