@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_somebody_left_wakes_nobody() {
+    fn a_leftover_unpark_token_wakes_no_other_wait() {
         let (parking, mut attempts) = (Parking::default(), 0);
         thread::current().unpark();
         thread::scope(|scope| {

@@ -23,7 +23,7 @@ fn data_taken_out_does_not_keep_a_large_id_alive() {
 }
 
 #[test]
-fn an_event_of_a_roomy_string_gives_the_room_back() {
+fn an_event_of_a_string_with_spare_capacity_releases_it() {
     let mut roomy = String::with_capacity(100_000);
     roomy.push('x');
     assert_eq!(Event::new("", roomy).into_data().capacity(), 1);

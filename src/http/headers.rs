@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_told_from_what_a_compressor_makes() {
+    fn text_is_distinguished_from_compressed_data() {
         for text in [&b"busy"[..], b"{\r\n\t\"error\": \"no\"\n}", "r\u{e9}sum\u{e9}".as_bytes(), b"caf\xc3"] {
             assert!(is_text(text), "{text:?}");
         }

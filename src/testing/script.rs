@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_sends_for_ever_ends_with_its_client() {
+    fn a_script_that_sends_in_an_endless_loop_ends_with_its_client() {
         let (ended, end) = crossbeam_channel::bounded::<()>(0);
         let server = Server::serve(move |_, mut peer| {
             let _ended = ended.clone();

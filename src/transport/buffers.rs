@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_input_offers_no_room_instead_of_growing_for_ever() {
+    fn a_full_input_offers_no_room_instead_of_growing_without_limit() {
         let mut buffers = IoBuffers::new(SIZES);
         while fill(&mut buffers, usize::MAX) > 0 {}
         assert_eq!(buffers.input().len(), MAX_HEAD_INPUT);

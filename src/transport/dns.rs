@@ -248,7 +248,7 @@ mod tests {
     const CANCELLED: Result<Vec<SocketAddr>, Why> = Err(Why::Cancelled);
 
     #[test]
-    fn a_stop_ends_a_look_up_that_hangs() {
+    fn a_stop_ends_a_dns_lookup_that_hangs() {
         let stage = Stage::new();
         let token = Arc::clone(&stage.token);
         let asked = Arc::clone(&stage.asked);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reconnect_waits_for_the_look_up_that_it_interrupted() {
+    fn a_reconnect_waits_for_the_dns_lookup_that_it_interrupted() {
         let stage = Stage::new();
         stage.token.reconnect();
         assert_eq!(stage.look_up("slow:80", Duration::MAX), CANCELLED);
@@ -275,13 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_that_hangs_ends_with_the_connect_timeout() {
+    fn a_dns_lookup_that_hangs_ends_with_the_connect_timeout() {
         let stage = Stage::new();
         assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
     }
 
     #[test]
-    fn a_retry_waits_for_the_look_up_that_was_left_behind() {
+    fn a_retry_waits_for_the_dns_lookup_that_is_still_pending() {
         let stage = Stage::new();
         assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
         assert_eq!(stage.look_up("slow:80", MOMENT), LATE);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_needs_no_look_up() {
+    fn an_address_needs_no_dns_lookup() {
         let attempt = CancelToken::new().current_attempt();
         for (host, address) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
             let resolved = resolve(host, 80, &PendingLookups::default(), &attempt, None).unwrap();

@@ -277,7 +277,7 @@ fn max_elapsed_gives_up_as_soon_as_the_next_wait_would_end_too_late() {
 }
 
 #[test]
-fn every_response_without_an_event_is_told_with_what_it_was_instead() {
+fn every_response_without_an_event_is_reported_with_its_body() {
     const DOCUMENT: &str = "{\"message\": \"Internal error\"}";
     let server = Server::serve(|number, mut peer| {
         peer.stream();

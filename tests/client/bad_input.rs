@@ -232,7 +232,7 @@ fn a_bad_pem_is_refused_and_never_shown() {
 }
 
 #[test]
-fn a_tls_config_leaves_no_room_for_certificates() {
+fn tls_config_cannot_be_combined_with_certificates() {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth());

@@ -308,7 +308,7 @@ fn a_panic_in_retry_when_is_the_last_item() {
 }
 
 #[test]
-fn a_panic_is_told_to_on_error_once() {
+fn a_panic_is_reported_to_on_error_once() {
     let server = eventful();
     let (seen, transcript) = transcript();
     let request = Request::get(server.url("/"))

@@ -99,7 +99,7 @@ fn delivered((_, delivery): (Arc<str>, Delivery)) -> String {
 }
 
 #[test]
-fn every_subscriber_is_told_of_a_break() {
+fn every_subscriber_receives_the_gap_of_a_break() {
     let (server, client) = (Server::start().unwrap(), client());
     let rx = client.connect("two", request(&server)).unwrap();
     let peer = stream(&server);
@@ -225,7 +225,7 @@ fn a_gap_names_the_cursor_where_there_is_one_and_is_no_event_to_it() {
 
 /// Another origin gets no user-supplied header, and that of the cursor is one.
 #[test]
-fn a_cursor_that_a_redirect_has_dropped_was_not_told() {
+fn a_gap_names_no_cursor_that_a_redirect_has_dropped() {
     let shard = Server::start().unwrap();
     let url = shard.url("/");
     let server = Server::serve(move |_, mut peer| peer.respond(307, &[("Location", &url)], "")).unwrap();
@@ -246,7 +246,7 @@ fn a_cursor_that_a_redirect_has_dropped_was_not_told() {
 }
 
 #[test]
-fn a_cursor_that_the_url_of_a_redirect_does_not_hold_was_not_told() {
+fn a_gap_names_no_cursor_that_the_url_of_a_redirect_lacks() {
     for (location, resumed_from) in [
         ("/shard", "nothing"),
         ("/shard?since=4%31&a", "41"),
@@ -312,7 +312,7 @@ fn a_gap_is_no_event_to_anything_that_counts_them() {
 }
 
 #[test]
-fn a_panic_while_a_gap_is_told_is_terminal() {
+fn a_panic_while_a_gap_is_reported_is_terminal() {
     let server = Server::start().unwrap();
     let panics = |event: &Event| assert!(event.gap().is_none(), "on purpose");
     let rx = client().connect("panics", request(&server).on_event(panics)).unwrap();

@@ -288,7 +288,7 @@ fn under_load_every_loss_is_marked_in_its_place_and_nothing_else() {
 }
 
 #[test]
-fn several_consumers_of_one_channel_are_told_of_all_losses_between_them() {
+fn several_consumers_of_one_channel_receive_all_gaps_between_them() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         let Scene { rx, mut peer, server: _server, .. } = Scene::under(RetryPolicy::never(), 3, overflow);
         let counts = |events: Receiver<Result<Event, Error>>| {

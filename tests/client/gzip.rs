@@ -252,7 +252,7 @@ fn a_stream_without_its_trailer_is_cut_behind_its_events() {
 }
 
 #[test]
-fn damage_is_told_behind_the_events_before_it() {
+fn damage_is_reported_after_the_events_before_it() {
     let mut wrong_checksum = gzip("data: 1\n\ndata: 2\n\n");
     let crc = wrong_checksum.len() - 8;
     wrong_checksum[crc] ^= 1;
@@ -350,7 +350,7 @@ fn limits_are_about_what_is_decoded() {
 }
 
 #[test]
-fn a_stop_ends_a_bomb_without_end() {
+fn a_stop_ends_an_endless_decompression_bomb() {
     let mut flushing = Flushing::new();
     let first = flushing.piece("data: first\n\n");
     let bomb = flushing.piece(&":\n".repeat(1 << 20));

@@ -168,7 +168,7 @@ fn a_connection_that_winds_down_does_not_remove_its_successor() {
 }
 
 #[test]
-fn an_old_handle_keeps_meaning_its_own_connection() {
+fn an_old_handle_refers_to_its_original_connection() {
     let server = open_server();
     let client = client();
     let old = client.listen("same", request(&server)).unwrap();

@@ -55,7 +55,7 @@ fn a_chain_may_hold_the_authority_too() {
 }
 
 #[test]
-fn a_server_that_does_not_ask_for_one_is_no_matter() {
+fn a_server_that_requests_no_certificate_is_accepted() {
     let authority = Authority::new();
     let Identity { certificate_pem, key_pem } = authority.client_identity();
     let server = TlsServer::serve(authority.server_config(Validity::VALID), hello);
@@ -166,7 +166,7 @@ fn a_chain_in_the_wrong_order_is_refused_and_named() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_and_named_without_showing_it() {
+fn an_invalid_key_is_refused_and_named_without_showing_it() {
     let authority = Authority::new();
     let Identity { certificate_pem, key_pem } = authority.client_identity();
     let body = key_pem.lines().nth(1).unwrap();

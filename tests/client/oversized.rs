@@ -31,7 +31,7 @@ fn an_event_over_the_limit_is_skipped_and_the_stream_goes_on() {
 }
 
 #[test]
-fn an_event_over_the_limit_is_told_once_to_on_error_between_its_neighbours() {
+fn an_event_over_the_limit_is_reported_once_to_on_error_between_its_neighbours() {
     let server = Server::start().unwrap();
     let (seen, transcript) = transcript();
     let failed = seen.clone();
@@ -68,7 +68,7 @@ fn an_event_over_the_limit_is_logged_as_a_warning_without_its_data() {
 }
 
 #[test]
-fn each_event_over_the_limit_is_told() {
+fn each_event_over_the_limit_is_reported() {
     let server = Server::start().unwrap();
     let (seen, transcript) = transcript();
     let rx =
@@ -252,7 +252,7 @@ fn a_reader_skips_as_a_thread_does() {
 }
 
 #[test]
-fn a_panic_while_a_skipped_event_is_told_is_terminal() {
+fn a_panic_while_a_skipped_event_is_reported_is_terminal() {
     let server = Server::start().unwrap();
     let rx = client().connect("panics", request(&server).on_error(|_| panic!("on purpose"))).unwrap();
     let mut peer = server.accept();
@@ -269,7 +269,7 @@ fn a_limit_of_zero_is_refused() {
 }
 
 #[test]
-fn neither_a_line_nor_an_event_goes_on_for_ever() {
+fn neither_a_line_nor_an_event_grows_without_limit() {
     for (start, more) in [("data: ", "x"), (": ", "x"), ("unknown", "x"), ("", "data: and so on\n"), ("", "unknown\n")]
     {
         let server = Server::serve(move |_, mut peer| {

@@ -116,7 +116,7 @@ fn a_comment_between_events_belongs_to_none() {
 }
 
 #[test]
-fn a_comment_is_told_at_the_end_of_its_line_and_kept_for_its_event() {
+fn a_comment_is_reported_at_the_end_of_its_line_and_kept_for_its_event() {
     let (sender, told) = transcript();
     let events = events(&[": one\ndata: a\n", ": two\n\n: alone\n"], |request| {
         let on_event = sender.clone();
@@ -156,7 +156,7 @@ fn the_wire_form_of_an_event_is_canonical_whatever_its_text_was() {
 }
 
 #[test]
-fn a_parser_that_is_told_in_the_middle_of_a_stream_keeps_it_from_there_on() {
+fn a_parser_configured_in_the_middle_of_a_stream_keeps_the_text_from_there_on() {
     let raw_of_next = |parser: &mut Parser, mut input: &[u8]| match parser.next_frame(&mut input) {
         Ok(Some(Frame::Event(event))) => event.raw().map(str::to_owned),
         other => panic!("{other:?}"),
@@ -169,7 +169,7 @@ fn a_parser_that_is_told_in_the_middle_of_a_stream_keeps_it_from_there_on() {
 }
 
 #[test]
-fn a_parser_that_is_told_in_the_middle_of_a_line_keeps_what_follows() {
+fn a_parser_configured_in_the_middle_of_a_line_keeps_the_following_text() {
     let mut parser = Parser::new();
     assert_eq!(parser.next_frame(&mut &b"data: abc"[..]), Ok(None));
     let mut parser = parser.keep_raw();

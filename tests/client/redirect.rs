@@ -219,7 +219,7 @@ fn a_post_that_became_a_get_is_a_post_again_at_the_next_attempt() {
 }
 
 #[test]
-fn https_is_never_left_for_http() {
+fn a_redirect_from_https_to_http_is_refused() {
     let authority = Authority::new();
     let (target, asked) = elsewhere();
     let location = target.url("/new");

@@ -53,7 +53,7 @@ fn switching_protocols_is_terminal() {
 }
 
 #[test]
-fn retry_when_has_the_say_over_statuses() {
+fn retry_when_decides_about_statuses() {
     let server = Server::serve(|number, mut peer| match number {
         0 => peer.respond(404, &[], ""),
         _ => peer.respond(503, &[], ""),

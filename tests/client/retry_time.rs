@@ -27,7 +27,7 @@ fn a_block_of_only_a_retry_time_is_obeyed() {
 }
 
 #[test]
-fn a_retry_time_of_zero_is_no_invitation_to_hammer() {
+fn a_retry_time_of_zero_does_not_cause_a_flood_of_requests() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("retry: 0\ndata: a\n\n");

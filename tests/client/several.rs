@@ -137,7 +137,7 @@ fn it_ends_when_all_have_ended() {
 }
 
 #[test]
-fn of_no_connections_it_ends_at_once() {
+fn without_connections_it_ends_immediately() {
     let merged = client().connect_all(Vec::<(String, Request)>::new()).unwrap();
     assert_ended(&merged);
     assert_eq!(merged.handles().count(), 0);

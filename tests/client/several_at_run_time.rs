@@ -184,7 +184,7 @@ fn the_last_of_several_receivers_counts() {
 }
 
 #[test]
-fn a_failure_without_receivers_is_told_to_on_error_and_ends_the_connection() {
+fn a_failure_without_receivers_is_reported_to_on_error_and_ends_the_connection() {
     let server = Server::start().unwrap();
     let client = client();
     let (failures, failed) = unbounded();

@@ -86,7 +86,7 @@ fn dropping_all_receivers_that_a_failure_waits_for_ends_the_thread() {
 }
 
 #[test]
-fn a_stop_wins_over_a_failure_that_waits_for_room_in_several() {
+fn a_stop_takes_precedence_over_a_failure_that_waits_for_room_in_several() {
     let (_client, all) = failed_with_full_receivers(3, |request| request);
     all[2].handle().stop();
     for rx in &all {
@@ -97,7 +97,7 @@ fn a_stop_wins_over_a_failure_that_waits_for_room_in_several() {
 }
 
 #[test]
-fn a_failure_that_waits_for_room_in_several_is_told_to_on_close_once() {
+fn a_failure_that_waits_for_room_in_several_is_reported_to_on_close_once() {
     let (sender, closed) = unbounded();
     let (_client, all) = failed_with_full_receivers(2, |request| {
         request.on_close(move |end| sender.send(matches!(end, End::Failed(_))).unwrap())

@@ -102,7 +102,7 @@ fn what_tests_compare_can_be_compared() {
 }
 
 #[test]
-fn consumers_are_iterators_that_end_for_good() {
+fn consumers_are_fused_iterators() {
     iterates::<Events, Item>();
     iterates::<EventReader, Item>();
 }
@@ -148,7 +148,7 @@ fn an_error_is_an_error_of_std() {
 }
 
 #[test]
-fn every_error_can_be_made_and_told_apart_by_code_under_test() {
+fn every_error_can_be_created_and_distinguished_by_code_under_test() {
     let io = || Arc::new(std::io::Error::other("cause"));
     for (error, is_transient) in [
         (Error::InvalidRequest("x".into()), false),

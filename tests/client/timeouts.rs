@@ -199,7 +199,7 @@ fn an_address_that_does_not_answer_times_out() {
 }
 
 #[test]
-fn timeouts_may_be_for_ever() {
+fn timeouts_may_be_without_limit() {
     let server = Server::serve(|_, mut peer| {
         peer.stream();
         peer.send("data: a\n\n");

@@ -276,7 +276,7 @@ fn without_a_body_only_methods_that_expect_one_send_a_length_of_zero() {
 }
 
 #[test]
-fn a_host_header_of_the_users_is_sent_in_place_of_the_urls() {
+fn a_user_supplied_host_header_replaces_that_of_the_url() {
     assert_eq!(asked(|url| Request::get(url).header("Host", "virtual.test")).headers("host"), ["virtual.test"]);
 }
 

@@ -101,7 +101,7 @@ fn a_clean_life_has_no_warnings() {
 }
 
 #[test]
-fn attempts_statuses_redirects_and_the_end_are_for_debugging() {
+fn attempts_statuses_redirects_and_the_end_are_logged_at_debug_level() {
     let logs = Logs::of("sse debug:");
     let server = Server::serve(|number, mut peer| match number {
         0 => peer.respond(307, &[("Location", "/elsewhere?q=1")], ""),
@@ -128,7 +128,7 @@ fn attempts_statuses_redirects_and_the_end_are_for_debugging() {
 }
 
 #[test]
-fn a_stop_and_a_reconnect_are_for_debugging() {
+fn a_stop_and_a_reconnect_are_logged_at_debug_level() {
     let logs = Logs::of("sse asked:");
     let server = Server::start().unwrap();
     let rx = client().connect("asked", Request::get(server.url("/"))).unwrap();

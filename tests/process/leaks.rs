@@ -365,7 +365,7 @@ mod drops {
     }
 
     #[test]
-    fn a_handle_keeps_meaning_its_own_connection() {
+    fn a_handle_refers_to_its_original_connection() {
         let _alone = alone();
         let server = Server::start().unwrap();
         let client = client();

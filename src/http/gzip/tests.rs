@@ -113,7 +113,7 @@ fn each_flush_brings_what_was_written_before_it() {
 }
 
 #[test]
-fn a_bomb_fills_no_more_than_the_room() {
+fn a_decompression_bomb_fills_only_the_buffer() {
     let mut writer = GzBuilder::new().write(Vec::new(), Compression::best());
     for _ in 0..4 {
         writer.write_all(&[b'x'; 1 << 20]).unwrap();
@@ -145,7 +145,7 @@ fn a_stream_that_is_cut_is_not_at_its_end() {
 }
 
 #[test]
-fn a_wrong_trailer_is_told_behind_the_data() {
+fn a_wrong_trailer_is_reported_after_the_data() {
     let bytes = gzip(b"data: 1\n\n");
     for index in bytes.len() - 8..bytes.len() {
         let mut bytes = bytes.clone();
@@ -180,7 +180,7 @@ fn members_are_one_stream() {
 }
 
 #[test]
-fn what_follows_a_member_and_is_none_is_ignored() {
+fn data_after_a_member_that_is_not_a_member_is_ignored() {
     let data = b"data: 1\n".to_vec();
     for garbage in [&b"\0"[..], b"data: 2\n\n", &[0; 512], &[&[0][..], &gzip(b"data: 2\n")].concat()] {
         assert_eq!(decode(&[&gzip(&data)[..], garbage].concat()), (data.clone(), Ok(true)), "{garbage:?}");
@@ -241,7 +241,7 @@ fn the_checksum_of_a_header_must_be_right() {
 }
 
 #[test]
-fn what_is_no_gzip_is_told() {
+fn data_that_is_not_gzip_is_an_error() {
     for bytes in [&b"data: 1\n\n"[..], b"\x78\x9c", b"\0"] {
         assert_eq!(decode(bytes), (vec![], Err("its body is not gzip, contrary to its content encoding")), "{bytes:?}");
     }

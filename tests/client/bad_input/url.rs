@@ -58,7 +58,7 @@ fn a_bad_url_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn an_ordinary_url_is_no_bad_one() {
+fn an_ordinary_url_is_accepted() {
     for url in [
         "http://example.test/?ids[]=1&ids[]=2&filter={id}|x^y&share=100%",
         "http://example.test/a b/{id}/|^?c d",

@@ -20,7 +20,7 @@ fn paid(server: &Server) -> Request {
 }
 
 #[test]
-fn after_an_event_it_is_not_sent_again_and_its_early_end_is_told() {
+fn after_an_event_it_is_not_repeated_and_its_early_end_is_reported() {
     for end in [Peer::end, Peer::close_abruptly] {
         let server = serve(end);
         let (failures, failed) = transcript();

@@ -134,7 +134,7 @@ fn a_get_under_never_is_not_repeated_either() {
 }
 
 #[test]
-fn a_refusal_that_comes_while_a_large_body_is_being_sent_is_told() {
+fn a_refusal_that_comes_while_a_large_body_is_being_sent_is_reported() {
     let error = failure(
         |url| Request::post(url).text("x".repeat(8 << 20)),
         |_, mut peer| {

@@ -170,7 +170,7 @@ fn under_a_policy_that_retries_the_stream_goes_on_until_it_comes() {
 }
 
 #[test]
-fn a_204_before_it_is_no_error() {
+fn a_204_before_the_last_event_is_not_an_error() {
     let server = Server::serve(|_, mut peer| peer.respond(204, &[], "")).unwrap();
     let rx = client().connect("it", until_end(&server).retry(RetryPolicy::never())).unwrap();
     assert_ended(&rx);

@@ -66,13 +66,13 @@ mod sizes {
     }
 
     #[test]
-    fn a_large_event_is_told_once_and_skipped_to_its_blank_line() {
+    fn a_large_event_is_reported_once_and_skipped_to_its_blank_line() {
         let stream = "data:a\n\ndata:0123456789\ndata:b\nevent:0123456789\n\ndata:c\n\n";
         assert_eq!(said(10, stream), ["a", "too large", "c"]);
     }
 
     #[test]
-    fn a_large_event_is_told_as_soon_as_the_limit_is_passed() {
+    fn a_large_event_is_reported_as_soon_as_it_exceeds_the_limit() {
         let mut parser = small(10);
         assert_eq!(feed(&mut parser, "data:01234"), []);
         assert_eq!(feed(&mut parser, "5").len(), 1);
@@ -287,7 +287,7 @@ mod memory {
     }
 
     #[test]
-    fn a_parser_gives_the_room_of_a_large_block_back() {
+    fn a_parser_releases_the_memory_of_a_large_block() {
         let x = "x".repeat(100_000);
         let mut parser = Parser::new().keep_raw();
         for stream in

@@ -45,7 +45,7 @@ fn it_lasts_over_failed_attempts() {
 }
 
 #[test]
-fn it_is_false_at_once_when_the_connection_is_stopped_or_fails() {
+fn it_returns_false_immediately_when_the_connection_is_stopped_or_fails() {
     for end in ["stop", "404", "204"] {
         let server = Server::start().unwrap();
         // Nobody takes the failure.
@@ -77,7 +77,7 @@ fn a_stream_that_opens_and_ends_at_once_is_not_missed() {
 }
 
 #[test]
-fn it_pumps_nothing() {
+fn it_makes_no_progress_by_itself() {
     let server = Server::start().unwrap();
     let reader = client().read("it", patient(&server)).unwrap();
     assert!(!reader.handle().wait_open(Duration::from_millis(50)));

@@ -49,7 +49,7 @@ fn hurried(policy: RetryPolicy, reconnect: fn(&Handle), script: impl FnMut(usize
 }
 
 #[test]
-fn no_row_of_reconnects_hammers_a_server_that_fails() {
+fn repeated_reconnects_do_not_flood_a_failing_server() {
     let policy = RetryPolicy::constant(ms(500)).max_retries(None);
     for reconnect in [Handle::reconnect, Handle::reconnect_now] {
         let attempts = hurried(policy.clone(), reconnect, |_, mut peer| peer.respond(503, &[], ""));

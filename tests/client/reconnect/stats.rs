@@ -93,7 +93,7 @@ fn retry_in_tells_the_rest_of_the_wait() {
 }
 
 #[test]
-fn a_wait_for_ever_has_no_rest() {
+fn a_wait_without_limit_has_no_remaining_time() {
     let server = Server::start().unwrap();
     let request = patient(&server).retry(RetryPolicy::constant(Duration::MAX));
     let rx = client().connect("it", request).unwrap();

@@ -48,7 +48,7 @@ fn assert_is_stripped(asked: &ReceivedRequest) {
 }
 
 #[test]
-fn the_same_origin_gets_every_header_but_the_users_host() {
+fn the_same_origin_receives_every_header_except_a_user_supplied_host() {
     let (server, asked) = redirecting(302, "/new");
     assert_eq!(run_laden(&laden_client(), laden(server.url("/old"))).data, ["here"]);
     let asked: Vec<_> = asked.try_iter().collect();
@@ -162,7 +162,7 @@ fn with_body(url: String) -> Request {
 }
 
 #[test]
-fn only_what_describes_the_body_goes_along_with_it() {
+fn only_headers_that_describe_the_body_are_sent_with_it() {
     let (target, asked) = elsewhere();
     let (server, _) = redirecting(308, target.url("/new"));
     follow(with_body(server.url("/old")));
@@ -207,7 +207,7 @@ fn a_body_that_is_kept_at_its_origin_hinders_no_redirect_without_it() {
 }
 
 #[test]
-fn an_origin_that_is_trusted_gets_what_the_first_gets_but_the_users_host() {
+fn a_trusted_origin_receives_what_the_first_one_does_except_a_user_supplied_host() {
     let (target, asked_there) = elsewhere();
     let (server, asked_here) = redirecting(307, target.url("/new"));
     let request = laden(server.url("/old")).keep_body_at_origin().text("secret").header("Content-MD5", "secret");
@@ -234,7 +234,7 @@ fn trust_is_for_the_very_origin() {
 }
 
 #[test]
-fn what_a_stranger_in_between_was_not_told_a_trusted_origin_is_not_told_either() {
+fn headers_dropped_for_an_untrusted_origin_are_not_restored_for_a_trusted_one() {
     let (target, asked) = elsewhere();
     let (stranger, _) = redirecting(307, target.url("/new"));
     let (server, _) = redirecting(307, stranger.url("/"));

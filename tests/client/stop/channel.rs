@@ -111,7 +111,7 @@ fn with_a_waiting_failure(server: &Server, client: &Client) -> Events {
 }
 
 #[test]
-fn a_stop_wins_over_a_failure_that_waits_for_room() {
+fn a_stop_takes_precedence_over_a_failure_that_waits_for_room() {
     let (server, client) = (Server::start().unwrap(), client());
     let rx = with_a_waiting_failure(&server, &client);
     assert!(matches!(rx.handle().end(), Some(End::Failed(_))));
@@ -133,7 +133,7 @@ fn a_failure_that_waits_for_room_is_closed_already() {
 }
 
 #[test]
-fn a_stop_wins_over_a_reconnect_that_was_asked_for_before() {
+fn a_stop_takes_precedence_over_an_earlier_reconnect() {
     let scene = Scene::new(Phase::BlockedSend);
     let rx = scene.client.connect(&scene.id, scene.request()).unwrap();
     let witness = scene.enter(&rx.handle());

@@ -239,7 +239,7 @@ fn the_file_is_left_alone_for_a_second_after_a_second_look() {
 }
 
 #[test]
-fn a_file_leaves_no_room_for_a_configuration_of_the_users() {
+fn a_file_cannot_be_combined_with_a_user_supplied_configuration() {
     let config = Authority::new().client_config(Clock::default());
     for builder in [
         builder().root_certificates_file("/any").tls_config(Arc::clone(&config)),

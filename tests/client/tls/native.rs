@@ -77,7 +77,7 @@ fn an_environment_that_names_no_authority_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_text_and_the_system_add_up_and_a_configuration_leaves_no_room() {
+fn pem_and_system_roots_add_up_and_cannot_be_combined_with_a_configuration() {
     let authority = Authority::new();
     let server = greeter(authority.server_config(Validity::VALID));
     let client = builder().native_roots().root_certificates_pem(authority.pem()).build().unwrap();

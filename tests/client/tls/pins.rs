@@ -159,7 +159,7 @@ fn one_of_several_pins_is_enough() {
 }
 
 #[test]
-fn another_server_is_a_permanent_failure_that_is_told_once_and_shows_what_came() {
+fn another_server_is_a_permanent_failure_that_is_reported_once_with_its_digests() {
     let [device, impostor] = [Device::new(Kind::Plain), Device::new(Kind::Plain)];
     for policy in [RetryPolicy::default(), RetryPolicy::forever()] {
         let server = TlsServer::start(impostor.config());

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_certificate_of_a_root_of_the_users_is_trusted_by_name_and_by_address() {
+fn a_certificate_of_a_user_supplied_root_is_trusted_by_name_and_by_address() {
     let authority = Authority::new();
     let server = greeter(authority.server_config(Validity::VALID));
     let client = trusting(&authority);
@@ -102,7 +102,7 @@ fn a_certificate_that_is_not_valid_by_a_clock_before_the_release_is_a_clock_that
 }
 
 #[test]
-fn a_clock_before_the_release_is_no_excuse_for_another_fault() {
+fn a_clock_before_the_release_does_not_hide_another_fault() {
     // In 2001: before the release, and within the certificate's time.
     let client = at(&Authority::new(), Clock::at(1_000_000_000));
     let server = greeter(Authority::new().server_config(Validity::VALID));
@@ -138,7 +138,7 @@ fn who_accepts_invalid_certificates_accepts_all_of_them() {
 }
 
 #[test]
-fn a_configuration_of_the_users_is_used_as_it_is() {
+fn a_user_supplied_configuration_is_used_unchanged() {
     let authority = Authority::new();
     let server = greeter(authority.server_config(Validity::VALID));
     let config = |roots| {
@@ -157,7 +157,7 @@ fn a_configuration_of_the_users_is_used_as_it_is() {
 }
 
 #[test]
-fn a_configuration_of_the_users_leaves_no_room_for_certificates() {
+fn a_user_supplied_configuration_cannot_be_combined_with_certificates() {
     let authority = Authority::new();
     let config = || {
         Arc::new(

@@ -36,7 +36,7 @@ fn a_peer_that_does_not_speak_tls_is_a_tls_error() {
 }
 
 #[test]
-fn a_peer_that_closes_during_the_handshake_is_no_end_of_the_stream() {
+fn a_close_during_the_handshake_is_not_the_end_of_the_stream() {
     let server = Server::serve(|number, peer| if number == 0 { peer.close_abruptly() } else { peer.reset() }).unwrap();
     for _ in 0..2 {
         let error = failure(&builder().build().unwrap(), server.url("/events").replace("http:", "https:"));
@@ -109,7 +109,7 @@ fn resumed_after(end: fn(Peer)) -> (TlsServer, Events, Arc<Mutex<Vec<Error>>>) {
 }
 
 #[test]
-fn a_cut_without_a_goodbye_is_a_disconnect_that_resumes() {
+fn a_cut_without_close_notify_is_a_disconnect_that_resumes() {
     let (_server, rx, errors) = resumed_after(|peer| peer.close_abruptly());
     let errors = errors.lock().unwrap();
     assert!(matches!(errors[..], [Error::Disconnected]), "{errors:?}");
@@ -135,7 +135,7 @@ fn a_reset_resumes() {
 }
 
 #[test]
-fn a_goodbye_before_the_body_is_complete_is_a_disconnect() {
+fn close_notify_before_the_body_is_complete_is_a_disconnect() {
     let authority = Authority::new();
     let server = TlsServer::serve(authority.server_config(Validity::VALID), |_, mut peer| {
         peer.begin(200, &[("Content-Type", "text/event-stream")], Framing::Length(1000));

@@ -55,7 +55,7 @@ fn an_option_without_its_value_is_refused() {
 }
 
 #[test]
-fn a_number_that_is_none_is_refused() {
+fn an_invalid_number_is_refused() {
     for value in ["", "x", "0", "-1", "1.5", "99999999999999999999"] {
         refused(&["--count", value, URL], &format!("--count {value:?}: expected a whole number above 0"));
     }
@@ -126,7 +126,7 @@ fn a_link_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_pin_that_is_none_is_refused() {
+fn an_invalid_pin_is_refused() {
     let pin = "0".repeat(64);
     for value in ["", "pin.pem", "sha256//", "sha256//AAAA", &format!("{pin};"), &format!("{pin};{}", &pin[1..])] {
         refused_with(&["--pinnedpubkey", value, URL], &["ssecat: --pinnedpubkey: ", "sha256//"]);
