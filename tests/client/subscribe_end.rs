@@ -181,9 +181,9 @@ fn a_subscription_during_the_failure_is_refused_or_gets_it() {
 }
 
 /// Reads this many events at most, each of which has to follow the one before it; returns the last.
-fn read_in_a_row(events: &Events, most: u64) -> Result<Option<u64>, RecvTimeoutError> {
+fn read_in_a_row(events: &Events, max: u64) -> Result<Option<u64>, RecvTimeoutError> {
     let mut last = None;
-    for _ in 0..most {
+    for _ in 0..max {
         let number: u64 = match events.recv_timeout(deadline()) {
             Ok(event) => event.unwrap().data().parse().unwrap(),
             Err(RecvTimeoutError::Disconnected) => return Ok(last),
@@ -217,10 +217,10 @@ fn subscribers_that_come_and_go_during_a_stream_lose_double_and_hold_up_nothing(
                 let (client, came) = (&client, &came);
                 scope.spawn(move || {
                     // Some leave at once, some in the middle of what is buffered, some stay for long.
-                    for most in [0, 1, 7, 40, 300].into_iter().cycle().skip(reader) {
+                    for max in [0, 1, 7, 40, 300].into_iter().cycle().skip(reader) {
                         let Some(other) = client.subscribe("it") else { return };
                         came.fetch_add(1, Ordering::Relaxed);
-                        read_in_a_row(&other, most).unwrap();
+                        read_in_a_row(&other, max).unwrap();
                     }
                 });
             }

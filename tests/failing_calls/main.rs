@@ -148,12 +148,12 @@ fn record(stage: &Stage, journey: &'static Journey) -> BTreeMap<&'static str, us
 
 fn cases(stage: &Stage, journey: &'static Journey, is_quick: bool) -> Vec<Case> {
     let mut cases = Vec::new();
-    for (call, most) in record(stage, journey) {
+    for (call, total) in record(stage, journey) {
         let errnos = errnos(call);
         // Where that is EINTR, which is only tried again, the next one too.
         let quick = errnos.iter().position(|errno| *errno != EINTR).map_or(1, |place| place + 1);
         // The bytes of a proxy's answer are read one by one.
-        for count in (1..=most).filter(|count| !is_quick || *count <= 5 || count % 7 == 0) {
+        for count in (1..=total).filter(|count| !is_quick || *count <= 5 || count % 7 == 0) {
             for errno in if is_quick { &errnos[..quick] } else { errnos } {
                 cases.push(Case { journey, call, count, errno: *errno, length: Duration::ZERO });
             }

@@ -65,7 +65,7 @@ fn answer(mut socket: TcpStream, manner: Manner) -> io::Result<()> {
     }
 }
 
-fn respond(stream: &mut (impl Read + Write), most: usize) -> io::Result<()> {
+fn respond(stream: &mut (impl Read + Write), max: usize) -> io::Result<()> {
     let head = head(stream)?;
     let last = head.lines().find_map(|line| line.strip_prefix("last-event-id:"));
     let last: usize = last.map_or(0, |id| id.trim().parse().unwrap());
@@ -73,7 +73,7 @@ fn respond(stream: &mut (impl Read + Write), most: usize) -> io::Result<()> {
         return stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     }
     let mut text = String::from("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
-    for number in (last + 1..=EVENTS).take(most) {
+    for number in (last + 1..=EVENTS).take(max) {
         text.push_str(&format!("id: {number}\ndata: {number}\n\n"));
     }
     stream.write_all(text.as_bytes())?;

@@ -136,15 +136,15 @@ mod memory {
         let request = request(Request::get(server.url("/events")).retry(policy).max_event_size(largest_event));
         reset_peak();
         let before = (resident(), heap());
-        let mut most = 0;
+        let mut heap_peak = 0;
         let rx = client().connect("it", request).unwrap();
         let handle = rx.handle();
         wait_until(|| {
-            most = most.max(heap());
+            heap_peak = heap_peak.max(heap());
             handle.stats().bytes >= bytes && (bytes > 0 || handle.stats().attempts > 20)
         });
         let growth = peak().saturating_sub(before.0);
-        let heap_growth = most.saturating_sub(before.1);
+        let heap_growth = heap_peak.saturating_sub(before.1);
         let stats = handle.stats();
         println!(
             "{what}: {} MiB in {} attempts, {} events, {} comments, {} oversized; peak RSS + {} KiB, heap + {} KiB",

@@ -59,8 +59,8 @@ impl Settings {
     }
 
     fn policy(&self) -> RetryPolicy {
-        let most = Duration::from_secs(30);
-        RetryPolicy::exponential(self.base, most).jitter(self.jitter).max_retries(None)
+        let max_delay = Duration::from_secs(30);
+        RetryPolicy::exponential(self.base, max_delay).jitter(self.jitter).max_retries(None)
     }
 }
 
