@@ -126,7 +126,8 @@ fn damage(bytes: &mut Vec<u8>, data_end: usize, chance: &mut Chance) {
             bytes[at] ^= 1 << chance.below(8);
         }
         1 => bytes.truncate(bytes.len() - 1 - chance.below(8)),
-        2 => bytes.extend_from_slice(b"no member"),
+        // The next member begins, of a method that there is not. What does not begin like one would be ignored.
+        2 => bytes.extend_from_slice(b"\x1f\x8b\x07"),
         _ => {
             // A block of a type that there is not.
             bytes.truncate(data_end);
