@@ -18,7 +18,7 @@ use crate::sync::{Arc, Mutex, Weak, lock};
 ///
 /// [`Request::mark_gaps`](crate::Request::mark_gaps) marks the place of dropped events.
 ///
-/// # Example: a sensor of which only the newest readings matter
+/// # Example: a sensor whose newest readings matter
 ///
 /// ```
 /// use http_sse::{Overflow, Request};

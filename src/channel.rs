@@ -75,7 +75,7 @@ pub(crate) fn channel<T>(capacity: usize) -> (BurstSender<T>, BurstReceiver<T>) 
 }
 
 impl<T> BurstSender<T> {
-    /// Sends into a caller's channel, of which nothing but crossbeam's sender is known.
+    /// Sends into a caller's channel, with only crossbeam's sender.
     pub(crate) fn bare(sender: Sender<T>) -> Self {
         Self { sender, state: None }
     }

@@ -42,7 +42,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 ///     .last_event_id(checkpoint.last_event_id())
 ///     .retry(RetryPolicy::forever());
 /// for event in Client::new().connect("meter", request)?.checkpoint(checkpoint) {
-///     println!("{}", event?.data()); // counts as handled when the loop comes round
+///     println!("{}", event?.data()); // counts as handled when the next event is requested
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -125,7 +125,7 @@ impl Checkpoint {
     /// use http_sse::Checkpoint;
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-open-{}", std::process::id()));
-    /// let checkpoint = Checkpoint::open(&path)?; // the file need not exist, its folder must
+    /// let checkpoint = Checkpoint::open(&path)?; // the directory must exist, the file need not
     /// assert_eq!(checkpoint.last_event_id(), None);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -262,10 +262,10 @@ impl Checkpoint {
     ///
     /// # let path = std::env::temp_dir().join(format!("http-sse-commit-{}", std::process::id()));
     /// let mut checkpoint = Checkpoint::open(&path)?;
-    /// checkpoint.commit("7")?; // the first one is written at once
+    /// checkpoint.commit("7")?; // the first id is written immediately
     /// checkpoint.commit("8")?;
     /// assert_eq!(checkpoint.last_event_id(), Some("8"));
-    /// drop(checkpoint); // writes what is not written yet
+    /// drop(checkpoint); // writes the last id
     /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), Some("8"));
     /// # std::fs::remove_file(path)?;
     /// # Ok::<(), std::io::Error>(())

@@ -34,8 +34,8 @@ const MAX_ID_LENGTH: usize = 256;
 /// use http_sse::{Client, Request};
 ///
 /// let client = Client::new();
-/// let rx = client.connect("a", Request::get("https://example.com/a"))?;      // a thread of its own
-/// let reader = client.read("b", Request::get("https://example.com/b"))?;     // this thread
+/// let rx = client.connect("a", Request::get("https://example.com/a"))?;      // on a separate thread
+/// let reader = client.read("b", Request::get("https://example.com/b"))?;     // on this thread
 /// assert_eq!(client.ids(), ["a", "b"]);
 /// # drop((rx, reader));
 /// # Ok::<(), http_sse::Error>(())

@@ -27,7 +27,7 @@ pub use state::{End, State, Stats};
 /// ```no_run
 /// use http_sse::{Client, Handle, Request, RetryPolicy};
 ///
-/// /// What `ctrlc::set_handler` takes.
+/// /// The argument of `ctrlc::set_handler`.
 /// fn stopper(handle: Handle) -> impl Fn() + Send + 'static {
 ///     move || handle.stop()
 /// }
@@ -39,7 +39,7 @@ pub use state::{End, State, Stats};
 /// for event in events {
 ///     println!("{}", event?.data());
 /// }
-/// // Here after the signal: the loop has ended without an error.
+/// // After the signal, the loop ends without an error.
 /// # Ok::<(), http_sse::Error>(())
 /// ```
 #[derive(Clone)]
@@ -89,7 +89,7 @@ impl Handle {
     /// for event in rx {
     ///     println!("{}", event?.data());
     /// }
-    /// // Here once the other thread has stopped it, without an error.
+    /// // The loop ends without an error after the other thread has stopped it.
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stop(&self) {
@@ -127,7 +127,7 @@ impl Handle {
     /// # let request = request.on_error(move |_| { let _ = failed.try_send(()); });
     /// let mut rx = client.connect("oven", request)?;
     /// # failure.recv()?;
-    /// // … when the system tells that the network is there …
+    /// // … when the system reports that the network is up …
     /// rx.handle().reconnect();
     /// assert_eq!(rx.next().ok_or("over")??.data(), "1");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -156,7 +156,7 @@ impl Handle {
     /// # let request = Request::get(url).on_error(move |_| { let _ = failed.try_send(()); });
     /// let mut rx = client.connect("oven", request)?;
     /// # failure.recv()?;
-    /// // … the server asked for an hour of peace, and somebody presses "try now" …
+    /// // … the server requested a delay of one hour, and a user presses "try now" …
     /// rx.handle().reconnect_now();
     /// assert_eq!(rx.next().ok_or("over")??.data(), "1");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -394,7 +394,7 @@ impl Handle {
     /// if !rx.handle().wait_open(Duration::from_secs(10)) {
     ///     return Err("no stream".into());
     /// }
-    /// // … what is asked for now misses no change …
+    /// // … fetch the current state now: no change is missed …
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use = "the stream may not be open"]

@@ -75,7 +75,7 @@ const COMMENT_RAW_BYTES: usize = COMMENT_BYTES + 4;
 ///
 /// let mut parser = Parser::new();
 /// parser.next_frame(&mut &b"id: 7\n\ndata: cut o"[..])?;
-/// parser.reset(); // the connection broke; the next request asks for what follows "7"
+/// parser.reset(); // the connection broke; the next request resumes after "7"
 /// assert_eq!(parser.last_event_id(), Some("7"));
 /// # Ok::<(), http_sse::parser::EventTooLarge>(())
 /// ```

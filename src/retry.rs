@@ -40,7 +40,7 @@ pub(crate) use backoff::{Backoff, Cause};
 ///
 /// let policy = RetryPolicy::exponential(Duration::from_secs(2), Duration::from_secs(300)).max_retries(None);
 /// let simpler = RetryPolicy::forever();
-/// assert_ne!(policy.persistent(), simpler); // they differ in their waits
+/// assert_ne!(policy.persistent(), simpler); // their delays differ
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a policy does nothing until a request has it"]

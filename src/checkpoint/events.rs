@@ -28,7 +28,7 @@ use crate::event::Event;
 /// # let path = std::env::temp_dir().join(format!("http-sse-checkpointed-{}", std::process::id()));
 /// for event in client.connect("meter", Request::get(url))?.checkpoint(Checkpoint::open(&path)?) {
 ///     if event?.id() == Some("8") {
-///         break; // the work on event 8 is not done
+///         break; // event 8 is not handled
 ///     }
 /// }
 /// assert_eq!(Checkpoint::open(&path)?.last_event_id(), Some("7"));

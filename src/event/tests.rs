@@ -1,4 +1,4 @@
-//! What an event holds and what it gives back.
+//! The memory of an event, and what it releases.
 
 use super::*;
 

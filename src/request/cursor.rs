@@ -50,7 +50,7 @@ pub(crate) type Extract = Box<dyn FnMut(&Event) -> Option<String> + Send>;
 /// let request = Request::get(url).query("since", "all").cursor(cursor);
 /// # let request = request.retry(http_sse::RetryPolicy::constant(std::time::Duration::from_millis(1)));
 /// for event in client.read("door", request)? {
-///     println!("{}", event?.data()); // over reconnects, each message once
+///     println!("{}", event?.data()); // across reconnects, each message once
 /// }
 /// # server.finish();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -144,7 +144,7 @@ impl Cursor {
     /// ```no_run
     /// use http_sse::{Checkpoint, Client, Cursor, Request, RetryPolicy};
     ///
-    /// // It stores the cursor of the last event handled, because the request has one.
+    /// // It stores the cursor of the last handled event, since the request has one.
     /// let checkpoint = Checkpoint::open("/var/lib/news/cursor")?;
     /// let cursor = Cursor::query("since", |event| event.data().split(' ').next().map(str::to_owned))
     ///     .start_at(checkpoint.last_event_id());

@@ -346,7 +346,7 @@ impl Server {
     /// # let client = Client::builder().no_proxy().build()?;
     /// let rx = client.connect("news", Request::get(server.url("/")).retry(again))?;
     /// server.resume()?;
-    /// assert_eq!(rx.into_iter().count(), 0); // 204: over, without an error
+    /// assert_eq!(rx.into_iter().count(), 0); // 204: ends without an error
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn resume(&self) -> io::Result<()> {

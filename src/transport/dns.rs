@@ -171,7 +171,7 @@ mod tests {
     const SECONDS: Duration = Duration::from_secs(10);
     const MOMENT: Duration = Duration::from_millis(20);
 
-    /// A resolver that answers when it is told to.
+    /// A resolver that answers on command.
     struct Stage {
         token: Arc<CancelToken>,
         pending: Arc<PendingLookups>,
