@@ -57,8 +57,8 @@ pub fn draw(results: &Results, folder: &str) -> Result<(), Failure> {
         streams.map(|scenario| panel(results, scenario.title, scenario.name, value)).collect()
     };
     let times = [
-        (LATENCY, "Write to event, 1,000 a second: median", (|run| run.median / 1000.0) as fn(&Run) -> f64),
-        (LATENCY, "Write to event, 1,000 a second: 99 %", |run| run.p99 / 1000.0),
+        (LATENCY, "Write to event, 1,000 per second: median", (|run| run.median / 1000.0) as fn(&Run) -> f64),
+        (LATENCY, "Write to event, 1,000 per second: 99 %", |run| run.p99 / 1000.0),
         (RECONNECT, "End of a connection to the next event: median", |run| run.median / 1000.0),
         (RECONNECT, "End of a connection to the next event: 99 %", |run| run.p99 / 1000.0),
     ];
@@ -75,7 +75,7 @@ pub fn draw(results: &Results, folder: &str) -> Result<(), Failure> {
         (
             "cpu.svg",
             Chart {
-                title: "Processor time an event",
+                title: "CPU time per event",
                 subtitle: "Less is better. All threads, in user space and in the kernel.",
                 unit: " ns",
                 panels: speeds(|results, scenario, contestant| {

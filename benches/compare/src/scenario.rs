@@ -8,7 +8,7 @@ pub struct Scenario {
     /// One event in a chunk of its own, or a body that ends with the connection.
     pub chunked: bool,
     pub tls: bool,
-    /// How many events a second the server sends, each in a write of its own; 0 as fast as they are taken. At full speed a
+    /// How many events per second the server sends, each in a write of its own; 0 as fast as they are taken. At full speed a
     /// faster reader waits more often: what a real stream costs is seen at a fixed rate.
     pub rate: u32,
     /// How many events a run of the bench consumes.
@@ -30,7 +30,7 @@ pub const ALL: [Scenario; 9] = [
     Scenario { name: "tiny", title: "32 B events, close-delimited", events: 4_000_000, event: tiny, ..CLOSE },
     Scenario {
         name: "tiny-chunked",
-        title: "32 B events, one a chunk",
+        title: "32 B events, one per chunk",
         chunked: true,
         events: 1_000_000,
         event: tiny,
@@ -39,10 +39,10 @@ pub const ALL: [Scenario; 9] = [
     Scenario { name: "typed", title: "512 B events with id and type, close", events: 1_000_000, event: typed, ..CLOSE },
     Scenario { name: "large", title: "64 KiB events, close", events: 12_000, event: large, ..CLOSE },
     Scenario { name: "llm", title: "LLM tokens (180 B JSON), close", events: 2_000_000, ..CLOSE },
-    Scenario { name: "llm-chunked", title: "LLM tokens, one a chunk", chunked: true, events: 1_000_000, ..CLOSE },
+    Scenario { name: "llm-chunked", title: "LLM tokens, one per chunk", chunked: true, events: 1_000_000, ..CLOSE },
     Scenario { name: "tls", title: "LLM tokens over TLS, close", tls: true, events: 1_000_000, ..CLOSE },
-    Scenario { name: "paced-1000", title: "LLM tokens, 1,000 a second", rate: 1_000, events: 3_000, ..CLOSE },
-    Scenario { name: "paced-20000", title: "LLM tokens, 20,000 a second", rate: 20_000, events: 60_000, ..CLOSE },
+    Scenario { name: "paced-1000", title: "LLM tokens, 1,000 per second", rate: 1_000, events: 3_000, ..CLOSE },
+    Scenario { name: "paced-20000", title: "LLM tokens, 20,000 per second", rate: 20_000, events: 60_000, ..CLOSE },
 ];
 
 impl Scenario {

@@ -42,7 +42,7 @@ fn tables(results: &Results) -> Result<String, Failure> {
     }
     text += &ratios(results, &contestants)?;
     for (scenario, title) in [
-        (LATENCY, "From the server's write to the event in the consumer's hands, 1,000 events a second"),
+        (LATENCY, "From the server's write to the event in the consumer's hands, 1,000 events per second"),
         (
             RECONNECT,
             "From the server's end of a connection to the first event of the next one, a wait of 1 ms included",
@@ -65,9 +65,9 @@ fn tables(results: &Results) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Processor time and wall time against each other, from the same rounds.
+/// CPU time and wall time against each other, from the same rounds.
 fn ratios(results: &Results, contestants: &[&str]) -> Result<String, Failure> {
-    let mut text = format!("\nProcessor time / wall time, as ratios; {}.\n\n", results.statistic.title());
+    let mut text = format!("\nCPU time / wall time, as ratios; {}.\n\n", results.statistic.title());
     let peers: Vec<&str> = contestants.iter().copied().filter(|name| PEERS.contains(name)).collect();
     let columns: [(&str, &str, &[&str]); 5] = [
         ("connect : read", "connect", &["read"]),
