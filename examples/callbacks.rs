@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("retry_when: {error}");
             error.is_transient() || error.status() == Some(404)
         })
-        .on_open(|opened| println!("on_open: status {}, attempt {}", opened.status(), opened.attempt()))
+        .on_open(|response| println!("on_open: status {}, attempt {}", response.status(), response.attempt()))
         .on_comment(|text| println!("on_comment:{text}"))
         .on_event(|event| println!("on_event: {} {:?}", event.event_type(), event.data()))
         .on_error(|error| println!("on_error: {error}"))

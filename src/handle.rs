@@ -100,7 +100,8 @@ impl Handle {
     ///
     /// It connects immediately, but only once per base delay of the [`RetryPolicy`](crate::RetryPolicy) (or of the
     /// server's `retry:`), and not before the end of a `Retry-After`: until then it waits, as [`Stats::retry_in`]
-    /// shows. So it may be called at any rate, also from `on_error`. The attempt counts like any other and does not
+    /// shows. So no rate of calls floods a server, also from `on_error`. An attempt in progress starts again: calls that
+    /// come faster than a server answers keep the connection from opening. The attempt counts like any other and does not
     /// reset the failure count.
     ///
     /// An event that is being delivered is still delivered. The call itself is not a failure: nothing is reported to

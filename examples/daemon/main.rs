@@ -31,5 +31,5 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> Result<(), Box<dyn Error>> {
-    Err("systemd is there on Linux alone".into())
+    Err("this example needs Linux: it reports to systemd".into())
 }

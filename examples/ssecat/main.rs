@@ -1,4 +1,4 @@
-//! Prints the events of a stream, as a tool for the shell: `cargo install http-sse --example ssecat`.
+//! Prints the events of a stream, as a tool for the shell: `cargo install http-sse --features gzip --example ssecat`.
 //!
 //! ```text
 //! ssecat https://stream.wikimedia.org/v2/stream/recentchange
@@ -98,9 +98,9 @@ fn observed(request: Request, screen: &'static Screen, recorder: Option<Recorder
     };
     let (opens, receives) = (recorder.clone(), recorder.clone());
     request
-        .on_open(move |opened| {
+        .on_open(move |response| {
             screen.recovered();
-            opens.opened(opened);
+            opens.opened(response);
         })
         .on_bytes(move |bytes| receives.received(bytes))
         .on_error(move |error| {

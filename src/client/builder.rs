@@ -188,11 +188,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the maximum size of the buffer for socket reads, in bytes. Default: 64 KiB; the minimum is 8 KiB.
+    /// Sets the maximum size of the buffer for socket reads, in bytes. Default: 64 KiB; the minimum is 4 KiB.
     ///
-    /// Each connection starts with 8 KiB, and doubles the buffer while data keeps filling it; a tenth of a second after
-    /// the last byte it is back at 8 KiB. A second buffer, between HTTP and the parser, grows from 2 KiB to a quarter
-    /// of it, or to an eighth if the connection has its own thread.
+    /// Each connection starts with 4 KiB, and doubles the buffer while data keeps filling it; a tenth of a second after
+    /// the last byte it is back at 4 KiB. A compressed stream has a second buffer, for what it decodes to.
     ///
     /// # Example: never more than an idle stream needs
     ///

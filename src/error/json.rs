@@ -55,7 +55,7 @@ impl JsonError {
     }
 }
 
-/// Shows no data.
+/// Shows no event. The parser's text may quote a value from it, as that of `Display` does.
 impl fmt::Debug for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonError").field("cause", &self.cause).finish_non_exhaustive()

@@ -30,7 +30,7 @@ const RESERVED: u8 = 0b1110_0000;
 /// A decoder of one body: any number of consecutive members (RFC 1952 section 2.2).
 ///
 /// Data after a member that is not another member ends the body: padding, or bytes that a server has appended. Browsers
-/// ignore it too.
+/// ignore it too. What begins with the first byte of a member counts as one.
 pub(crate) struct Gunzip {
     at: At,
     /// The flags of the member's header.

@@ -8,6 +8,8 @@ use super::RetryPolicy;
 /// The default time after which an open connection resets the failure count.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The kind of a failure, as far as it affects the delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -156,7 +158,8 @@ impl Backoff {
         };
         if let Some(retry_after) = retry_after {
             let asked = self.policy.max_retry_after.map_or(retry_after, |most| retry_after.min(most));
-            self.not_before = now.checked_add(asked);
+            // Beyond the clock's range it is as good as never.
+            self.not_before = now.checked_add(asked).or_else(|| now.checked_add(CENTURY));
             delay = delay.max(asked.saturating_add(scale(self.base, random)));
         }
         delay = delay.max(self.left_alone_for(now));

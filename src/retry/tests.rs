@@ -330,6 +330,14 @@ fn the_cap_of_retry_after_can_be_set() {
 }
 
 #[test]
+fn a_retry_after_beyond_the_clock_holds_up_a_reconnect_too() {
+    let now = Instant::now();
+    let mut backoff = Backoff::new(RetryPolicy::forever().max_retry_after(None));
+    assert_eq!(backoff.failed(now, Cause::Ordinary, Some(Duration::MAX), 0.0), Some(Duration::MAX));
+    assert!(backoff.reconnect(now) > SECOND * 3600);
+}
+
+#[test]
 fn max_elapsed_gives_up_as_soon_as_the_next_wait_would_end_too_late() {
     let now = Instant::now();
     let mut backoff = Backoff::new(RetryPolicy::forever().max_elapsed(SECOND * 8));

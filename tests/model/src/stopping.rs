@@ -1,4 +1,4 @@
-//! The stop token against a connection's thread.
+//! The cancel token against a connection's thread.
 
 use loom::thread;
 
