@@ -1,7 +1,10 @@
 //! Tests that need what this machine may lack: a package, a privilege, a processor that is not emulated.
 
 use std::env;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::process::parent_id;
+use std::path::PathBuf;
 
 /// Names what must not be left out, in words: `failing-calls`, `interop`, `nchan`, `netns`, `rustdoc`, `strace`,
 /// `systemd`, `terminal`.
@@ -26,4 +29,13 @@ pub fn lacking(need: &str, why: &str) {
 pub fn left_out(why: &str) {
     // One write: other tests write at the same time.
     let _ = io::stderr().write_all(format!("LEFT OUT: {why}\n").as_bytes());
+    let note = note().and_then(|note| File::options().create(true).append(true).open(note).ok());
+    if let Some(mut note) = note {
+        let _ = note.write_all(format!("{why}\n").as_bytes());
+    }
+}
+
+/// Returns the file in which the programs of one run of cargo note what they left out, for the last of them.
+pub fn note() -> Option<PathBuf> {
+    Some(env::current_exe().ok()?.with_file_name(format!("left-out-{}", parent_id())))
 }
