@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 
 #[cfg(unix)]
 use rustix::event::{PollFd, PollFlags, poll};
+#[cfg(unix)]
+use rustix::io::retry_on_intr;
 
 #[cfg(unix)]
 pub(crate) trait Output: Write + AsFd {}
@@ -42,8 +44,8 @@ fn wait_after(error: io::Error, output: &impl Output) -> io::Result<()> {
 
 #[cfg(unix)]
 fn wait_until_writable(output: &impl Output) -> io::Result<()> {
-    // An error of the output is reported by the next write.
-    poll(&mut [PollFd::new(output, PollFlags::OUT)], None)?;
+    // An error of the output is reported by the next write. A signal does not end the wait: `Stop` limits it.
+    retry_on_intr(|| poll(&mut [PollFd::new(output, PollFlags::OUT)], None))?;
     Ok(())
 }
 
@@ -59,7 +61,7 @@ pub(crate) fn wait_for_close() -> bool {
     let output = io::stdout();
     // Errors and hang-ups are always reported.
     let mut watched = [PollFd::new(&output, PollFlags::empty())];
-    let is_known = poll(&mut watched, None).is_ok();
+    let is_known = retry_on_intr(|| poll(&mut watched, None)).is_ok();
     is_known && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 

@@ -100,38 +100,75 @@ fn a_closed_output_ends_a_stream_without_events_too() {
     assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
 }
 
-#[test]
 #[cfg(target_os = "linux")]
-fn an_output_that_takes_nothing_for_now_is_waited_for() {
-    use socket2::SockRef;
+mod non_blocking {
     use std::io::Read;
     use std::mem::MaybeUninit;
     use std::os::{fd::OwnedFd, unix::net::UnixStream};
+
+    use http_sse::testing::{Peer, Server};
+    use socket2::SockRef;
+
+    use crate::ssecat::ssecat;
+    use support::program::Running;
     use support::{deadline, wait_until};
 
-    let server = Server::serve(|_, mut peer| {
+    /// Starts it with an output that accepts only a part of an event and is not read yet.
+    fn start_full(server: &Server) -> (Running, Peer, UnixStream) {
+        let (output, theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let mut command = ssecat(&["--retry", "never"]);
+        command.stdout(OwnedFd::from(theirs)).arg(server.url("/events"));
+        let running = Running::start_unread(&mut command);
+        // Holds the other end.
+        drop(command);
+        let mut peer = server.accept();
         peer.stream();
-        peer.send(format!("data: {}\n\ndata: 2\n\n", "x".repeat(900_000)));
+        peer.send(event());
+        // The first bytes are there, more did not fit, and nothing but a wait for more room lets it sleep.
+        output.set_nonblocking(true).unwrap();
+        wait_until(|| SockRef::from(&output).peek(&mut [MaybeUninit::uninit()]).is_ok() && running.is_asleep());
+        output.set_nonblocking(false).unwrap();
+        (running, peer, output)
+    }
+
+    fn event() -> String {
+        format!("data: {}\n\n", "x".repeat(900_000))
+    }
+
+    fn read_to_end(mut output: UnixStream) -> String {
+        let mut text = String::new();
+        output.set_read_timeout(Some(deadline())).unwrap();
+        output.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn an_output_that_takes_nothing_for_now_is_waited_for() {
+        let server = Server::start().unwrap();
+        let (running, mut peer, output) = start_full(&server);
+        peer.send("data: 2\n\n");
         peer.end();
-    })
-    .unwrap();
-    let (mut output, theirs) = UnixStream::pair().unwrap();
-    theirs.set_nonblocking(true).unwrap();
-    let mut command = ssecat(&["--retry", "never"]);
-    command.stdout(OwnedFd::from(theirs)).arg(server.url("/events"));
-    let running = Running::start_unread(&mut command);
-    // Holds the other end.
-    drop(command);
-    // The first bytes are there, more did not fit, and nothing but a wait for more room lets it sleep.
-    output.set_nonblocking(true).unwrap();
-    wait_until(|| SockRef::from(&output).peek(&mut [MaybeUninit::uninit()]).is_ok() && running.is_asleep());
-    output.set_nonblocking(false).unwrap();
-    let mut text = String::new();
-    output.set_read_timeout(Some(deadline())).unwrap();
-    output.read_to_string(&mut text).unwrap();
-    let left = running.finish();
-    assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
-    assert!(text == format!("data: {}\n\ndata: 2\n\n", "x".repeat(900_000)), "{} bytes", text.len());
+        let text = read_to_end(output);
+        let left = running.finish();
+        assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)));
+        assert!(text == event() + "data: 2\n\n", "{} bytes", text.len());
+    }
+
+    #[test]
+    fn a_signal_does_not_end_the_wait_for_such_an_output() {
+        for signal in ["INT", "TERM"] {
+            let server = Server::start().unwrap();
+            let (running, peer, output) = start_full(&server);
+            running.signal(signal);
+            // It has been heard.
+            peer.wait_for_close();
+            let text = read_to_end(output);
+            let left = running.finish();
+            assert_eq!((left.stderr.as_str(), left.code), ("", Some(0)), "{signal}");
+            assert!(text == event(), "{signal}: {} bytes", text.len());
+        }
+    }
 }
 
 #[test]
