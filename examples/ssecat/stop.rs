@@ -2,7 +2,7 @@
 
 use std::io;
 #[cfg(unix)]
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::process;
@@ -59,12 +59,18 @@ impl Stop {
     #[cfg(unix)]
     pub(crate) fn on_signals(self: &Arc<Self>) -> io::Result<()> {
         let (signals, sender) = UnixStream::pair()?;
-        let is_last = Arc::new(AtomicBool::new(false));
+        let (has_come, is_last) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
+            flag::register(signal, Arc::clone(&has_come))?;
             // In this order: each signal finds what those before it have left.
             flag::register_conditional_shutdown(signal, OUTPUT.into(), Arc::clone(&is_last))?;
             flag::register(signal, Arc::clone(&is_last))?;
             pipe::register(signal, sender.try_clone()?)?;
+        }
+        // A signal that came in between has not found all of them. No other thread runs yet that could be handling one.
+        if has_come.load(Ordering::SeqCst) {
+            is_last.store(true, Ordering::SeqCst);
+            (&sender).write_all(&[0])?;
         }
         self.in_background("signals", move |stop| match next_signal(signals) {
             Ok(()) => stop.ask(Cause::Signal),
