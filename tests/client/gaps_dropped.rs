@@ -4,20 +4,17 @@ use std::ops::Range;
 use std::thread;
 
 use http_sse::crossbeam_channel::Receiver;
-use http_sse::testing::{Peer, Server};
-use http_sse::{Client, Error, Event, Events, Handle, Overflow, Request, RetryPolicy};
+use http_sse::testing::Server;
+use http_sse::{Error, Event, Overflow, Request, RetryPolicy};
 
-use support::phase::{is_asleep, unique_id};
+use support::open_stream::{OpenStream, send_numbers};
+use support::phase::{await_events, is_asleep, unique_id};
 use support::told::{line, next_line, next_lines};
 use support::transcript::{assert_ended, client, next, quick, rest, stop, terminal_error};
 use support::{deadline, wait_until};
 
 struct Scene {
-    server: Server,
-    client: Client,
-    id: String,
-    rx: Events,
-    peer: Peer,
+    stream: OpenStream,
     sent: u64,
 }
 
@@ -27,47 +24,37 @@ impl Scene {
     }
 
     fn under(policy: RetryPolicy, capacity: usize, overflow: Overflow) -> Self {
-        let (server, client, id) = (Server::start().unwrap(), client(), unique_id());
-        let request = Request::get(server.url("/")).retry(policy).capacity(capacity).overflow(overflow).mark_gaps();
-        let rx = client.connect(&id, request.max_event_size(1000)).unwrap();
-        let mut peer = server.accept();
-        peer.stream();
-        Self { server, client, id, rx, peer, sent: 0 }
+        let stream = OpenStream::new(|request| {
+            request.retry(policy).capacity(capacity).overflow(overflow).mark_gaps().max_event_size(1000)
+        });
+        Self { stream, sent: 0 }
     }
 
     /// Sends numbers, and waits until they are queued or dropped.
     fn send(&mut self, numbers: Range<u64>) {
         self.sent += numbers.end - numbers.start;
-        send(&mut self.peer, numbers);
-        await_events(&self.rx.handle(), self.sent);
+        send_numbers(&mut self.stream.peer, numbers);
+        await_events(&self.stream.handle(), self.sent);
     }
 
     fn reconnect(&mut self) {
-        self.rx.handle().reconnect_now();
-        self.peer = self.server.accept();
-        self.peer.stream();
-        let (handle, attempt) = (self.rx.handle(), self.peer.number() as u64 + 1);
+        self.stream.handle().reconnect_now();
+        self.stream.peer = self.stream.server.accept();
+        self.stream.peer.stream();
+        let (handle, attempt) = (self.stream.handle(), self.stream.peer.number() as u64 + 1);
         wait_until(|| handle.stats().attempts == attempt && handle.wait_open(deadline()) && is_asleep(&handle));
     }
 
     fn send_large(&mut self) {
-        let before = self.rx.handle().stats().oversized;
-        self.peer.send(format!("data: {}\n\n", "x".repeat(2000)));
-        let handle = self.rx.handle();
+        let before = self.stream.handle().stats().oversized;
+        self.stream.peer.send(format!("data: {}\n\n", "x".repeat(2000)));
+        let handle = self.stream.handle();
         wait_until(|| handle.stats().oversized > before && is_asleep(&handle));
     }
 
     fn dropped(&self) -> u64 {
-        self.rx.handle().stats().dropped
+        self.stream.handle().stats().dropped
     }
-}
-
-fn send(peer: &mut Peer, numbers: Range<u64>) {
-    peer.send(numbers.map(|number| format!("id: {number}\ndata: {number}\n\n")).collect::<String>());
-}
-
-fn await_events(handle: &Handle, events: u64) {
-    wait_until(|| handle.stats().events == events && is_asleep(handle));
 }
 
 /// Everything up to the end.
@@ -79,24 +66,24 @@ fn lines(events: &Receiver<Result<Event, Error>>) -> Vec<String> {
 fn under_drop_oldest_the_gap_stands_before_what_is_left() {
     let mut scene = Scene::new(3, Overflow::DropOldest);
     scene.send(0..10);
-    assert_eq!((scene.dropped(), scene.rx.len()), (7, 4));
-    assert_eq!(next_lines(&scene.rx), ["7 dropped", "7", "8", "9"]);
+    assert_eq!((scene.dropped(), scene.stream.rx.len()), (7, 4));
+    assert_eq!(next_lines(&scene.stream.rx), ["7 dropped", "7", "8", "9"]);
     scene.send(10..14);
-    assert_eq!(next_lines(&scene.rx), ["1 dropped", "11", "12", "13"]);
+    assert_eq!(next_lines(&scene.stream.rx), ["1 dropped", "11", "12", "13"]);
     assert_eq!(scene.dropped(), 8);
-    stop(&scene.rx);
+    stop(&scene.stream.rx);
 }
 
 #[test]
 fn under_drop_newest_the_gap_stands_behind_what_is_left_before_anything_follows() {
     let mut scene = Scene::new(3, Overflow::DropNewest);
     scene.send(0..10);
-    assert_eq!((scene.dropped(), scene.rx.len()), (7, 4));
-    assert_eq!(next_lines(&scene.rx), ["0", "1", "2", "7 dropped"]);
+    assert_eq!((scene.dropped(), scene.stream.rx.len()), (7, 4));
+    assert_eq!(next_lines(&scene.stream.rx), ["0", "1", "2", "7 dropped"]);
     scene.send(10..14);
-    assert_eq!(next_lines(&scene.rx), ["10", "11", "12", "1 dropped"]);
+    assert_eq!(next_lines(&scene.stream.rx), ["10", "11", "12", "1 dropped"]);
     assert_eq!(scene.dropped(), 8);
-    stop(&scene.rx);
+    stop(&scene.stream.rx);
 }
 
 #[test]
@@ -105,17 +92,17 @@ fn a_gap_takes_no_events_place() {
     scene.send(0..2);
     scene.reconnect();
     scene.send(2..3);
-    assert_eq!(next_lines(&scene.rx), ["1 dropped", "1", "resumed from \"1\"", "2"]);
-    stop(&scene.rx);
+    assert_eq!(next_lines(&scene.stream.rx), ["1 dropped", "1", "resumed from \"1\"", "2"]);
+    stop(&scene.stream.rx);
     let mut scene = Scene::new(2, Overflow::DropNewest);
     scene.send(0..1);
     scene.reconnect();
     scene.send(1..3);
     scene.reconnect();
-    assert_eq!(next_lines(&scene.rx), ["0", "resumed from \"0\"", "1", "resumed from \"2\", 1 dropped"]);
+    assert_eq!(next_lines(&scene.stream.rx), ["0", "resumed from \"0\"", "1", "resumed from \"2\", 1 dropped"]);
     scene.send(3..4);
-    assert_eq!(next_line(&scene.rx), "3");
-    stop(&scene.rx);
+    assert_eq!(next_line(&scene.stream.rx), "3");
+    stop(&scene.stream.rx);
 }
 
 #[test]
@@ -130,9 +117,9 @@ fn gaps_that_nothing_is_left_between_become_one_and_add_up() {
         scene.send_large();
         scene.send(9..14);
         let told = match overflow {
-            Overflow::DropOldest => next_lines(&scene.rx),
+            Overflow::DropOldest => next_lines(&scene.stream.rx),
             _ => {
-                let [first, second, gap] = next_lines(&scene.rx);
+                let [first, second, gap] = next_lines(&scene.stream.rx);
                 [gap, first, second]
             }
         };
@@ -140,7 +127,7 @@ fn gaps_that_nothing_is_left_between_become_one_and_add_up() {
         assert_eq!(told[0], "resumed from \"4\", 12 dropped, 2 too large", "{overflow:?}");
         assert_eq!(told[1..], left, "{overflow:?}");
         assert_eq!(scene.dropped(), 12);
-        stop(&scene.rx);
+        stop(&scene.stream.rx);
     }
 }
 
@@ -151,23 +138,23 @@ fn a_gap_in_the_middle_stays_there_until_what_is_before_it_is_dropped() {
     scene.send_large();
     scene.send(2..5);
     scene.send_large();
-    assert_eq!(next_lines(&scene.rx), ["1 dropped", "1", "1 too large", "2", "3", "4", "1 too large"]);
+    assert_eq!(next_lines(&scene.stream.rx), ["1 dropped", "1", "1 too large", "2", "3", "4", "1 too large"]);
     scene.send(5..7);
     scene.send_large();
     scene.send(7..11);
-    assert_eq!(next_lines(&scene.rx), ["2 dropped, 1 too large", "7", "8", "9", "10"]);
-    stop(&scene.rx);
+    assert_eq!(next_lines(&scene.stream.rx), ["2 dropped, 1 too large", "7", "8", "9", "10"]);
+    stop(&scene.stream.rx);
 }
 
 #[test]
 fn each_receiver_has_the_gaps_that_are_its_own() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         let mut scene = Scene::new(2, overflow);
-        let quick = scene.client.subscribe(&scene.id).unwrap();
+        let quick = scene.stream.subscribe();
         scene.send(0..2);
         assert_eq!(next_lines(&quick), ["0", "1"]);
         scene.send(2..4);
-        let late = scene.client.subscribe(&scene.id).unwrap();
+        let late = scene.stream.subscribe();
         assert_eq!(next_lines(&quick), ["2", "3"]);
         scene.send(4..7);
         let (other, slow) = match overflow {
@@ -175,10 +162,10 @@ fn each_receiver_has_the_gaps_that_are_its_own() {
             _ => (["4", "5", "1 dropped"], ["0", "1", "5 dropped"]),
         };
         assert_eq!(
-            (next_lines(&quick), next_lines(&late), next_lines(&scene.rx)),
+            (next_lines(&quick), next_lines(&late), next_lines(&scene.stream.rx)),
             (other.map(Into::into), other.map(Into::into), slow.map(Into::into))
         );
-        stop(&scene.rx);
+        stop(&scene.stream.rx);
         assert_ended(&quick);
         assert_ended(&late);
     }
@@ -191,10 +178,10 @@ fn the_failure_comes_behind_all_gaps_and_drops_nothing() {
     {
         let mut scene = Scene::under(RetryPolicy::never(), 2, overflow);
         scene.send(0..5);
-        scene.peer.close_abruptly();
-        assert!(scene.rx.handle().join_timeout(deadline()));
-        assert_eq!(next_lines(&scene.rx), expected);
-        assert!(matches!(terminal_error(&scene.rx), Error::Disconnected));
+        scene.stream.peer.close_abruptly();
+        assert!(scene.stream.rx.handle().join_timeout(deadline()));
+        assert_eq!(next_lines(&scene.stream.rx), expected);
+        assert!(matches!(terminal_error(&scene.stream.rx), Error::Disconnected));
     }
 }
 
@@ -202,13 +189,13 @@ fn the_failure_comes_behind_all_gaps_and_drops_nothing() {
 fn an_event_that_was_received_and_looked_at_stays_what_it_was() {
     let mut scene = Scene::new(1, Overflow::DropOldest);
     scene.send(0..1);
-    let event = next(&scene.rx).unwrap();
+    let event = next(&scene.stream.rx).unwrap();
     assert_eq!((event.data(), event.id(), event.attempt()), ("0", Some("0"), Some(1)));
     scene.send(1..9);
     assert_eq!((line(&event), event.clone().into_data().as_str(), event.id()), ("0".into(), "0", Some("0")));
-    assert_eq!(next_lines(&scene.rx), ["7 dropped", "8"]);
+    assert_eq!(next_lines(&scene.stream.rx), ["7 dropped", "8"]);
     assert_eq!(event.clone().with_id("x"), Event::new("", "0").with_id("x"));
-    stop(&scene.rx);
+    stop(&scene.stream.rx);
 }
 
 #[test]
@@ -216,14 +203,14 @@ fn items_that_nobody_looks_at_leave_nothing_behind() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         let mut scene = Scene::new(2, overflow);
         scene.send(0..10);
-        let unseen: Vec<_> = scene.rx.try_iter().collect();
+        let unseen: Vec<_> = scene.stream.rx.try_iter().collect();
         assert_eq!(unseen.len(), 3);
         scene.send(10..15);
         drop(unseen);
         let expected =
             if overflow == Overflow::DropOldest { ["3 dropped", "13", "14"] } else { ["10", "11", "3 dropped"] };
-        assert_eq!(next_lines(&scene.rx), expected);
-        stop(&scene.rx);
+        assert_eq!(next_lines(&scene.stream.rx), expected);
+        stop(&scene.stream.rx);
     }
 }
 
@@ -234,7 +221,7 @@ fn without_the_opt_in_nothing_is_marked() {
     let rx = client.connect(unique_id(), request).unwrap();
     let mut peer = server.accept();
     peer.stream();
-    send(&mut peer, 0..5);
+    send_numbers(&mut peer, 0..5);
     await_events(&rx.handle(), 5);
     assert_eq!(next_line(&rx), "4");
     stop(&rx);
@@ -268,10 +255,10 @@ fn under_load_every_loss_is_marked_in_its_place_and_nothing_else() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         for capacity in [1, 2, 5, 64] {
             for is_bare in [true, false] {
-                let Scene { rx, mut peer, server: _server, .. } =
-                    Scene::under(RetryPolicy::never(), capacity, overflow);
+                let OpenStream { rx, mut peer, server: _server, .. } =
+                    Scene::under(RetryPolicy::never(), capacity, overflow).stream;
                 let sending = thread::spawn(move || {
-                    (0..EVENTS).step_by(50).for_each(|from| send(&mut peer, from..from + 50));
+                    (0..EVENTS).step_by(50).for_each(|from| send_numbers(&mut peer, from..from + 50));
                     peer.end();
                 });
                 let handle = rx.handle();
@@ -290,13 +277,13 @@ fn under_load_every_loss_is_marked_in_its_place_and_nothing_else() {
 #[test]
 fn several_consumers_of_one_channel_receive_all_gaps_between_them() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
-        let Scene { rx, mut peer, server: _server, .. } = Scene::under(RetryPolicy::never(), 3, overflow);
+        let OpenStream { rx, mut peer, server: _server, .. } = Scene::under(RetryPolicy::never(), 3, overflow).stream;
         let counts = |events: Receiver<Result<Event, Error>>| {
             events.iter().map(|event| event.unwrap().gap().map_or((1, 0), |gap| (0, gap.dropped))).collect::<Vec<_>>()
         };
         let counted: Vec<(u64, u64)> = thread::scope(|scope| {
             let consumers = [rx.clone(), rx.clone(), rx.clone()].map(|rx| scope.spawn(|| counts(rx)));
-            (0..20_000).step_by(50).for_each(|from| send(&mut peer, from..from + 50));
+            (0..20_000).step_by(50).for_each(|from| send_numbers(&mut peer, from..from + 50));
             peer.end();
             consumers.into_iter().flat_map(|consumer| consumer.join().unwrap()).collect()
         });
@@ -310,6 +297,6 @@ fn several_consumers_of_one_channel_receive_all_gaps_between_them() {
 fn lines_are_whole_when_the_stream_ends() {
     let mut scene = Scene::under(RetryPolicy::never(), 2, Overflow::DropNewest);
     scene.send(0..4);
-    scene.peer.end();
-    assert_eq!(lines(&scene.rx), ["0", "1", "2 dropped"]);
+    scene.stream.peer.end();
+    assert_eq!(lines(&scene.stream.rx), ["0", "1", "2 dropped"]);
 }

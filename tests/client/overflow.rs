@@ -4,28 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use http_sse::testing::{Peer, Server};
-use http_sse::{Client, End, Error, Events, Handle, Overflow, Request, RetryPolicy};
+use http_sse::{Client, End, Error, Events, Overflow, Request, RetryPolicy};
 
-use support::phase::{is_asleep, unique_id};
+use support::open_stream::{OpenStream, send_numbers};
+use support::phase::{await_events, is_asleep, unique_id};
 use support::transcript::{assert_ended, client, next, next_data, rest, terminal_error};
 use support::{deadline, wait_until};
 
 /// A connection under `never()`, and its server.
 fn open(capacity: usize, overflow: Overflow) -> (Server, Client, Events, Peer) {
-    let (server, client) = (Server::start().unwrap(), client());
-    let request = Request::get(server.url("/")).retry(RetryPolicy::never()).capacity(capacity).overflow(overflow);
-    let rx = client.connect(unique_id(), request).unwrap();
-    let mut peer = server.accept();
-    peer.stream();
+    let OpenStream { server, client, rx, peer, .. } =
+        OpenStream::new(|request| request.retry(RetryPolicy::never()).capacity(capacity).overflow(overflow));
     (server, client, rx, peer)
-}
-
-fn send(peer: &mut Peer, numbers: std::ops::Range<u32>) {
-    peer.send(numbers.map(|number| format!("id: {number}\ndata: {number}\n\n")).collect::<String>());
-}
-
-fn await_events(handle: &Handle, events: u64) {
-    wait_until(|| handle.stats().events == events && is_asleep(handle));
 }
 
 fn data(events: &Events) -> Vec<String> {
@@ -35,7 +25,7 @@ fn data(events: &Events) -> Vec<String> {
 #[test]
 fn drop_oldest_keeps_the_newest_and_counts_the_others() {
     let (_server, _client, rx, mut peer) = open(3, Overflow::DropOldest);
-    send(&mut peer, 0..10);
+    send_numbers(&mut peer, 0..10);
     await_events(&rx.handle(), 10);
     assert_eq!(rx.handle().stats().dropped, 7);
     assert_eq!(rx.handle().last_event_id().as_deref(), Some("9"));
@@ -46,7 +36,7 @@ fn drop_oldest_keeps_the_newest_and_counts_the_others() {
 #[test]
 fn drop_newest_keeps_the_oldest_and_counts_the_others() {
     let (_server, _client, rx, mut peer) = open(3, Overflow::DropNewest);
-    send(&mut peer, 0..10);
+    send_numbers(&mut peer, 0..10);
     await_events(&rx.handle(), 10);
     assert_eq!(rx.handle().stats().dropped, 7);
     assert_eq!(rx.handle().last_event_id().as_deref(), Some("9"));
@@ -57,10 +47,10 @@ fn drop_newest_keeps_the_oldest_and_counts_the_others() {
 #[test]
 fn a_channel_of_one_holds_the_newest_reading() {
     let (_server, _client, rx, mut peer) = open(1, Overflow::DropOldest);
-    send(&mut peer, 0..3);
+    send_numbers(&mut peer, 0..3);
     await_events(&rx.handle(), 3);
     assert_eq!(next_data(&rx), "2");
-    send(&mut peer, 3..6);
+    send_numbers(&mut peer, 3..6);
     await_events(&rx.handle(), 6);
     assert_eq!(next_data(&rx), "5");
     assert_eq!(rx.handle().stats().dropped, 4);
@@ -72,7 +62,7 @@ fn nothing_is_dropped_while_there_is_room() {
     for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::DropNewest] {
         let (_server, _client, rx, mut peer) = open(3, overflow);
         for round in 0..5 {
-            send(&mut peer, round * 3..round * 3 + 3);
+            send_numbers(&mut peer, round * 3..round * 3 + 3);
             for number in round * 3..round * 3 + 3 {
                 assert_eq!(next_data(&rx), number.to_string());
             }
@@ -86,10 +76,10 @@ fn nothing_is_dropped_while_there_is_room() {
 fn after_a_loss_the_stream_goes_on_with_what_comes() {
     for (overflow, kept) in [(Overflow::DropOldest, ["8", "9"]), (Overflow::DropNewest, ["0", "1"])] {
         let (_server, _client, rx, mut peer) = open(2, overflow);
-        send(&mut peer, 0..10);
+        send_numbers(&mut peer, 0..10);
         await_events(&rx.handle(), 10);
         assert_eq!([next_data(&rx), next_data(&rx)], kept);
-        send(&mut peer, 10..12);
+        send_numbers(&mut peer, 10..12);
         assert_eq!([next_data(&rx), next_data(&rx)], ["10", "11"]);
         assert_eq!(rx.handle().stats().dropped, 8);
         support::transcript::stop(&rx);
@@ -99,7 +89,7 @@ fn after_a_loss_the_stream_goes_on_with_what_comes() {
 #[test]
 fn block_waits_and_loses_nothing() {
     let (_server, _client, rx, mut peer) = open(2, Overflow::Block);
-    send(&mut peer, 0..10);
+    send_numbers(&mut peer, 0..10);
     await_events(&rx.handle(), 3);
     assert_eq!(rx.len(), 2);
     peer.end();
@@ -114,7 +104,7 @@ fn block_is_the_default() {
     let rx = client().connect(id, Request::get(server.url("/")).capacity(1)).unwrap();
     let mut peer = server.accept();
     peer.stream();
-    send(&mut peer, 0..3);
+    send_numbers(&mut peer, 0..3);
     await_events(&rx.handle(), 2);
     assert_eq!([next_data(&rx), next_data(&rx), next_data(&rx)], ["0", "1", "2"]);
     support::transcript::stop(&rx);
@@ -124,7 +114,7 @@ fn block_is_the_default() {
 fn under_load(overflow: Overflow, events: u32) -> (Vec<u32>, u64) {
     let (_server, _client, rx, mut peer) = open(4, overflow);
     let sending = thread::spawn(move || {
-        (0..events).step_by(50).for_each(|from| send(&mut peer, from..from + 50));
+        (0..events).step_by(50).for_each(|from| send_numbers(&mut peer, from..from + 50));
         peer.end();
     });
     let seen = data(&rx).into_iter().map(|number| number.parse().unwrap()).collect();
@@ -166,7 +156,7 @@ fn a_dropping_connection_never_holds_up_the_server() {
 #[test]
 fn the_failure_takes_the_place_of_the_oldest_event_under_drop_oldest() {
     let (_server, _client, rx, mut peer) = open(2, Overflow::DropOldest);
-    send(&mut peer, 0..2);
+    send_numbers(&mut peer, 0..2);
     await_events(&rx.handle(), 2);
     peer.close_abruptly();
     assert!(rx.handle().join_timeout(deadline()));
@@ -178,7 +168,7 @@ fn the_failure_takes_the_place_of_the_oldest_event_under_drop_oldest() {
 #[test]
 fn the_failure_takes_no_events_place_while_there_is_room() {
     let (_server, _client, rx, mut peer) = open(3, Overflow::DropOldest);
-    send(&mut peer, 0..2);
+    send_numbers(&mut peer, 0..2);
     await_events(&rx.handle(), 2);
     peer.close_abruptly();
     assert!(rx.handle().join_timeout(deadline()));
@@ -191,7 +181,7 @@ fn the_failure_takes_no_events_place_while_there_is_room() {
 fn the_failure_waits_for_room_under_block_and_drop_newest() {
     for overflow in [Overflow::Block, Overflow::DropNewest] {
         let (_server, _client, rx, mut peer) = open(1, overflow);
-        send(&mut peer, 0..1);
+        send_numbers(&mut peer, 0..1);
         await_events(&rx.handle(), 1);
         peer.close_abruptly();
         let handle = rx.handle();
@@ -209,7 +199,7 @@ fn the_failure_is_never_lost_under_load() {
     for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::DropNewest] {
         let (_server, _client, rx, mut peer) = open(2, overflow);
         let sending = thread::spawn(move || {
-            send(&mut peer, 0..5_000);
+            send_numbers(&mut peer, 0..5_000);
             peer.close_abruptly();
         });
         let items = rest(&rx);
@@ -232,7 +222,7 @@ fn on_event_sees_what_is_dropped() {
         let rx = client().connect("it", request).unwrap();
         let mut peer = server.accept();
         peer.stream();
-        send(&mut peer, 0..3);
+        send_numbers(&mut peer, 0..3);
         peer.end();
         assert_eq!(rest(&seen), ["0", "1", "2"]);
         assert_eq!(data(&rx).len(), 1);
@@ -250,7 +240,7 @@ fn several_consumers_of_one_channel_share_what_is_kept() {
             done.store(true, Ordering::SeqCst);
             seen
         });
-        (0..2_000).step_by(100).for_each(|from| send(&mut peer, from..from + 100));
+        (0..2_000).step_by(100).for_each(|from| send_numbers(&mut peer, from..from + 100));
         peer.end();
         data(&rx).len() + other.join().unwrap()
     });
@@ -280,7 +270,7 @@ fn dropping_without_capacity_is_refused_and_named() {
 #[test]
 fn block_without_capacity_hands_each_event_over() {
     let (_server, _client, rx, mut peer) = open(0, Overflow::Block);
-    send(&mut peer, 0..3);
+    send_numbers(&mut peer, 0..3);
     await_events(&rx.handle(), 1);
     for number in ["0", "1", "2"] {
         assert_eq!(next(&rx).unwrap().data(), number);

@@ -1,51 +1,13 @@
 //! Several receivers of one connection: each gets every event from its subscription on, through a channel of its own.
 
 use http_sse::crossbeam_channel::unbounded;
-use http_sse::testing::{Peer, Server};
-use http_sse::{Client, End, Event, Events, Handle, Overflow, Request, RetryPolicy};
+use http_sse::testing::Server;
+use http_sse::{End, Event, Events, Handle, Overflow, Request, RetryPolicy};
 
-use support::phase::{is_asleep, unique_id};
+use support::open_stream::OpenStream;
+use support::phase::{await_events, unique_id};
 use support::transcript::{assert_ended, client, next_data, quick, rest, terminal_error};
 use support::{deadline, wait_until};
-
-/// A connection with one receiver, and its server.
-struct Scene {
-    server: Server,
-    client: Client,
-    id: String,
-    rx: Events,
-    peer: Peer,
-}
-
-impl Scene {
-    fn new(shape: impl FnOnce(Request) -> Request) -> Self {
-        let (server, client, id) = (Server::start().unwrap(), client(), unique_id());
-        let request = shape(Request::get(server.url("/")).retry(quick()));
-        let rx = client.connect(&id, request).unwrap();
-        let mut peer = server.accept();
-        peer.stream();
-        Self { server, client, id, rx, peer }
-    }
-
-    fn subscribe(&self) -> Events {
-        self.client.subscribe(&self.id).unwrap()
-    }
-
-    fn handle(&self) -> Handle {
-        self.rx.handle()
-    }
-
-    fn send(&mut self, data: &[&str]) {
-        let text: String = data.iter().map(|data| format!("data: {data}\n\n")).collect();
-        self.peer.send(text);
-    }
-
-    /// Waits until this many events were received, and the thread waits for room for the last.
-    fn await_blocked(&self, events: u64) {
-        let handle = self.handle();
-        wait_until(|| handle.stats().events == events && is_asleep(&handle));
-    }
-}
 
 fn data(events: &Events) -> Vec<String> {
     rest(events).into_iter().map(|event| event.unwrap().into_data()).collect()
@@ -59,7 +21,7 @@ fn assert_stopped(handle: &Handle) {
 
 #[test]
 fn every_receiver_gets_every_event() {
-    let mut scene = Scene::new(|request| request);
+    let mut scene = OpenStream::new(|request| request);
     let others = [scene.subscribe(), scene.subscribe()];
     scene.peer.send("id: 1\nevent: x\ndata: a\n\nid: 2\ndata: b\n\n");
     wait_until(|| others.iter().chain([&scene.rx]).all(|rx| rx.len() == 2));
@@ -72,7 +34,7 @@ fn every_receiver_gets_every_event() {
 
 #[test]
 fn a_subscription_begins_with_the_next_event() {
-    let mut scene = Scene::new(|request| request);
+    let mut scene = OpenStream::new(|request| request);
     scene.send(&["a"]);
     assert_eq!(next_data(&scene.rx), "a");
     let late = scene.subscribe();
@@ -99,7 +61,7 @@ fn a_subscription_before_the_stream_is_open_gets_the_first_event() {
 
 #[test]
 fn a_subscription_lives_through_reconnects() {
-    let mut scene = Scene::new(|request| request);
+    let mut scene = OpenStream::new(|request| request);
     let other = scene.subscribe();
     scene.peer.send("id: 1\ndata: a\n\n");
     assert_eq!((next_data(&scene.rx), next_data(&other)), ("a".into(), "a".into()));
@@ -134,7 +96,7 @@ fn a_subscription_from_on_event_gets_the_event_in_delivery_or_the_next() {
 
 #[test]
 fn each_has_a_channel_of_its_own_with_the_capacity_of_the_request() {
-    let mut scene = Scene::new(|request| request.capacity(3));
+    let mut scene = OpenStream::new(|request| request.capacity(3));
     let other = scene.subscribe();
     assert_eq!((scene.rx.capacity(), other.capacity()), (Some(3), Some(3)));
     assert!(!scene.rx.same_channel(&other));
@@ -146,7 +108,7 @@ fn each_has_a_channel_of_its_own_with_the_capacity_of_the_request() {
 
 #[test]
 fn each_has_the_overflow_of_the_request() {
-    let mut scene = Scene::new(|request| request.capacity(2).overflow(Overflow::DropOldest));
+    let mut scene = OpenStream::new(|request| request.capacity(2).overflow(Overflow::DropOldest));
     let slow = scene.subscribe();
     for (number, event) in ["a", "b", "c", "d"].into_iter().enumerate() {
         scene.send(&[event]);
@@ -161,7 +123,7 @@ fn each_has_the_overflow_of_the_request() {
 
 #[test]
 fn a_stop_while_one_is_slow_gives_the_others_no_more_than_they_had() {
-    let mut scene = Scene::new(|request| request.capacity(1));
+    let mut scene = OpenStream::new(|request| request.capacity(1));
     let quick = scene.subscribe();
     scene.send(&["a", "b"]);
     assert_eq!(next_data(&quick), "a");
@@ -172,7 +134,7 @@ fn a_stop_while_one_is_slow_gives_the_others_no_more_than_they_had() {
 
 #[test]
 fn under_block_the_slowest_holds_up_all() {
-    let mut scene = Scene::new(|request| request.capacity(1));
+    let mut scene = OpenStream::new(|request| request.capacity(1));
     let slow = scene.subscribe();
     scene.send(&["a", "b", "c", "d"]);
     // The slow one has room for one, and the thread waits with the second.
@@ -194,7 +156,7 @@ fn under_block_the_slowest_holds_up_all() {
 #[test]
 fn dropping_a_slow_one_while_the_thread_waits_for_it_frees_the_others() {
     for (first, capacity) in [(true, 1), (false, 1), (true, 0), (false, 0)] {
-        let mut scene = Scene::new(|request| request.capacity(capacity));
+        let mut scene = OpenStream::new(|request| request.capacity(capacity));
         let mut slow = scene.subscribe();
         if first {
             std::mem::swap(&mut slow, &mut scene.rx);
@@ -216,7 +178,7 @@ fn dropping_a_slow_one_while_the_thread_waits_for_it_frees_the_others() {
 
 #[test]
 fn dropping_a_slow_one_frees_the_others_though_a_bare_clone_keeps_its_channel() {
-    let mut scene = Scene::new(|request| request.capacity(1));
+    let mut scene = OpenStream::new(|request| request.capacity(1));
     let slow = scene.subscribe();
     let bare = slow.clone();
     scene.send(&["a", "b", "c"]);
@@ -232,7 +194,7 @@ fn dropping_a_slow_one_frees_the_others_though_a_bare_clone_keeps_its_channel() 
 #[test]
 fn the_connection_stops_when_the_last_is_dropped_whichever_it_is() {
     for last in 0..3 {
-        let scene = Scene::new(|request| request);
+        let scene = OpenStream::new(|request| request);
         let handle = scene.handle();
         let mut all = vec![scene.subscribe(), scene.subscribe()];
         all.push(scene.rx);
@@ -249,7 +211,7 @@ fn the_connection_stops_when_the_last_is_dropped_whichever_it_is() {
 
 #[test]
 fn a_receiver_that_is_left_goes_on_after_the_first_was_dropped() {
-    let Scene { client, id, rx, mut peer, server: _server } = Scene::new(|request| request);
+    let OpenStream { client, id, rx, mut peer, server: _server } = OpenStream::new(|request| request);
     let other = client.subscribe(&id).unwrap();
     drop(rx);
     peer.send("data: a\n\n");
@@ -294,7 +256,7 @@ fn a_slow_subscriber_holds_up_a_listen_until_it_is_dropped() {
     let mut peer = server.accept();
     peer.stream();
     peer.send("data: a\n\n".repeat(50));
-    wait_until(|| handle.stats().events == 2 && is_asleep(&handle));
+    await_events(&handle, 2);
     drop(slow);
     wait_until(|| handle.stats().events == 50);
     assert!(!handle.is_closed());
@@ -319,14 +281,14 @@ fn there_is_none_for_what_is_not_a_live_connect_or_listen() {
 
 #[test]
 fn there_is_none_after_a_stop() {
-    let scene = Scene::new(|request| request);
+    let scene = OpenStream::new(|request| request);
     scene.handle().stop();
     assert!(scene.client.subscribe(&scene.id).is_none());
 }
 
 #[test]
 fn there_is_none_once_the_failure_is_terminal_though_it_waits_for_room() {
-    let mut scene = Scene::new(|request| request.retry(RetryPolicy::never()).capacity(1));
+    let mut scene = OpenStream::new(|request| request.retry(RetryPolicy::never()).capacity(1));
     scene.send(&["a"]);
     wait_until(|| scene.rx.is_full());
     scene.peer.close_abruptly();
@@ -338,7 +300,7 @@ fn there_is_none_once_the_failure_is_terminal_though_it_waits_for_room() {
 
 #[test]
 fn every_receiver_gets_the_terminal_failure_and_its_channel_ends() {
-    let mut scene = Scene::new(|request| request.retry(RetryPolicy::never()));
+    let mut scene = OpenStream::new(|request| request.retry(RetryPolicy::never()));
     let others = [scene.subscribe(), scene.subscribe()];
     scene.send(&["a"]);
     wait_until(|| others.iter().all(|rx| rx.len() == 1));
@@ -351,7 +313,7 @@ fn every_receiver_gets_the_terminal_failure_and_its_channel_ends() {
 
 #[test]
 fn every_channel_ends_at_a_clean_end() {
-    let mut scene = Scene::new(|request| request.until(|event| event.data() == "end"));
+    let mut scene = OpenStream::new(|request| request.until(|event| event.data() == "end"));
     let others = [scene.subscribe(), scene.subscribe()];
     scene.send(&["a", "end"]);
     for rx in others.iter().chain([&scene.rx]) {

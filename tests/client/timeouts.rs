@@ -208,7 +208,7 @@ fn timeouts_may_be_without_limit() {
     .unwrap();
     for limit in [None, Some(Duration::MAX)] {
         let request = once(&server).connect_timeout(limit).response_timeout(limit).idle_timeout(limit);
-        let rx = client().connect("for ever", request).unwrap();
+        let rx = client().connect("without limit", request).unwrap();
         assert_eq!(next_data(&rx), "a");
         assert!(rest(&rx).is_empty());
     }

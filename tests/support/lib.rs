@@ -6,6 +6,7 @@ pub mod faults;
 pub mod fuzz;
 pub mod left_out;
 pub mod logs;
+pub mod open_stream;
 pub mod phase;
 pub mod process;
 pub mod program;

@@ -204,12 +204,12 @@ impl Scene {
             Phase::BlockedSend => {
                 peer.stream();
                 peer.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\nid: 3\ndata: 3\n\n");
-                wait_until(|| handle.stats().events == 2 && is_asleep(handle));
+                await_events(handle, 2);
             }
             Phase::Rendezvous => {
                 peer.stream();
                 peer.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
-                wait_until(|| handle.stats().events == 1 && is_asleep(handle));
+                await_events(handle, 1);
             }
         }
         Witness::of(move || _ = peer.wait_for_close())
@@ -252,6 +252,12 @@ fn busy(mut peer: Peer, handle: &Handle) -> Witness {
     let witness = Witness::of(move || while peer.try_send(&comments).is_ok() {});
     wait_until(|| handle.stats().comments > 10_000);
     witness
+}
+
+/// Waits until the connection has received this many events, and its thread waits in the system.
+#[track_caller]
+pub fn await_events(handle: &Handle, events: u64) {
+    wait_until(|| handle.stats().events == events && is_asleep(handle));
 }
 
 /// Tells whether the connection's thread waits in the system.

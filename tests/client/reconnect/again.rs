@@ -10,7 +10,7 @@ use http_sse::testing::Server;
 use http_sse::{End, RetryPolicy, State};
 
 use crate::reconnect::{client, next_data, patient, prompt, streaming};
-use support::phase::{Phase, Scene, is_asleep, unique_id};
+use support::phase::{Phase, Scene, await_events, unique_id};
 use support::{deadline, wait_until};
 
 #[test]
@@ -65,7 +65,7 @@ fn the_event_in_delivery_is_delivered_and_what_came_after_it_comes_again() {
         let mut first = streaming(&server);
         first.send("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\nid: 3\ndata: 3\n\nid: 4\ndata: 4\n\nid: 5\ndata: 5\n\n");
         let handed_over = capacity as u64 + 1;
-        wait_until(|| rx.handle().stats().events == handed_over && is_asleep(&rx.handle()));
+        await_events(&rx.handle(), handed_over);
         rx.handle().reconnect();
         first.wait_for_close();
         let got: Vec<_> = (0..handed_over).map(|_| next_data(&rx)).collect();
